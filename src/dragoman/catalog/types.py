@@ -1,0 +1,149 @@
+"""The nouns of the catalog, as frozen values.
+
+A *model* is what a caller names (`openai/gpt-4o`). An *endpoint* is that model at
+one provider, at a price. A *provider* is a host with a dialect and an address.
+Unknown is a value: None, `unknown`, or absent from a set, and never a guess.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dragoman.core.money import PicoUsd
+
+Status = Literal["active", "inactive", "deprecated"]
+Quantization = Literal[
+    "int4", "int8", "fp4", "mxfp4", "nvfp4", "fp6", "fp8", "mxfp8", "fp16", "bf16", "fp32",
+    "unknown",
+]  # fmt: skip
+
+
+class Price(Struct, frozen=True, kw_only=True):
+    """What one unit costs in pico-dollars. None: this provider does not bill it apart.
+
+    `cache_read` None means cached tokens cost as much as others, `reasoning` None
+    as much as completion tokens.
+    """
+
+    prompt: PicoUsd
+    completion: PicoUsd
+    cache_read: PicoUsd | None = None
+    cache_write: PicoUsd | None = None
+    reasoning: PicoUsd | None = None
+    image: PicoUsd | None = None
+    request: PicoUsd | None = None
+
+
+class DataPolicy(Struct, frozen=True, kw_only=True):
+    """What a provider does with prompts. None is unknown, and treated as the worse answer."""
+
+    trains: bool | None = None
+    retains: bool | None = None
+    zdr: bool | None = None
+
+    @property
+    def collects(self) -> bool:
+        """Whether `data_collection: deny` must leave this provider out: it may train on prompts."""
+        return self.trains is not False
+
+    @property
+    def keeps_nothing(self) -> bool:
+        """Whether `zdr: true` may use this provider."""
+        return self.zdr is True
+
+
+class Quirks(Struct, frozen=True, kw_only=True):
+    """Where a host departs from its dialect: data, so that no host needs code."""
+
+    rejects: frozenset[str] = frozenset()
+    renames: dict[str, str] = {}
+    adds: dict[str, str] = {}
+    stream_usage: bool = True
+    """Whether usage in a stream must be asked for with `stream_options`."""
+    reasoning: Literal["effort", "object", "none"] = "effort"
+    """How reasoning is asked for: `reasoning_effort`, OpenRouter's object, or not at all."""
+
+
+class Provider(Struct, frozen=True, kw_only=True):
+    """A host of models: a row of data."""
+
+    slug: str
+    name: str
+    dialect: str
+    base_url: str
+    aliases: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    """Environment variables that may hold a credential, best first."""
+    auth: Literal["bearer", "api-key", "none"] = "bearer"
+    headers: dict[str, str] = {}
+    quirks: Quirks = Quirks()
+    policy: DataPolicy = DataPolicy()
+    cancels: bool = False
+    """Whether closing the connection stops the generation and its bill."""
+    aggregator: bool = False
+    headquarters: str | None = None
+    datacenters: tuple[str, ...] = ()
+    terms_url: str | None = None
+    privacy_url: str | None = None
+    status_url: str | None = None
+
+
+class Endpoint(Struct, frozen=True, kw_only=True):
+    """A model at a provider. `id` is unique in the catalog: `tag|model[:variant]`."""
+
+    id: str
+    model: str
+    provider: str
+    provider_name: str
+    tag: str
+    upstream: str
+    """The model's name at the provider."""
+    price: Price | None
+    """None: unknown. Never first in the lottery, refused where a limit applies."""
+    free: bool = False
+    """A declared free tier, served under `model:free` only."""
+    context: int | None = None
+    max_output: int | None = None
+    inputs: frozenset[str] = frozenset({"text"})
+    outputs: frozenset[str] = frozenset({"text"})
+    supports: frozenset[str] = frozenset()
+    """Names of request parameters, OpenRouter's `supported_parameters`."""
+    quantization: Quantization = "unknown"
+    policy: DataPolicy = DataPolicy()
+    distillable: bool = False
+    status: Status = "active"
+    configured: bool = True
+    """Whether this installation has what it takes to call the provider."""
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """What callers name, and all endpoints that serve it, free ones included."""
+
+    id: str
+    name: str
+    created: int
+    endpoints: tuple[Endpoint, ...]
+    description: str = ""
+    context: int | None = None
+    inputs: frozenset[str] = frozenset({"text"})
+    outputs: frozenset[str] = frozenset({"text"})
+    knowledge: str | None = None
+    hugging_face_id: str | None = None
+    reasoning: bool = False
+
+
+class Alias(Struct, frozen=True, kw_only=True):
+    """An operator's own name for a weighted choice of models. Weights are relative."""
+
+    name: str
+    targets: tuple[tuple[str, float], ...]
+
+
+class Catalog(Struct, frozen=True, kw_only=True):
+    """The snapshot that one request sees from beginning to end."""
+
+    models: dict[str, Model]
+    providers: dict[str, Provider]
+    aliases: dict[str, Alias] = {}
+    provider_names: dict[str, str] = {}
+    """Lower-cased slug, name or alias of a provider -> its slug."""

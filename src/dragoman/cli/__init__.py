@@ -1,0 +1,1 @@
+"""The `dragoman` command. Commands are loaded by name, so that `--help` stays fast."""

@@ -1,0 +1,60 @@
+"""Names for generations and keys: how they look, how they are made, how they are checked.
+
+A generation is `gen-<unix seconds>-<20 alphanumerics>`, as OpenRouter's. A key is
+a prefix, 43 base62 characters (256 bits) and 6 that are the CRC-32 of all before
+them, so that a mistyped or foreign key is refused without asking a database, and
+a scanner can tell a real key from a look-alike.
+"""
+
+import hashlib
+import secrets
+import string
+import zlib
+
+ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+KEY_RANDOM = 43
+KEY_CHECKSUM = 6
+GENERATION_RANDOM = 20
+
+
+def generation_id(now: float) -> str:
+    """Return a fresh id for a generation that begins at Unix time `now`."""
+    bits = secrets.randbits(124)
+    return f"gen-{int(now)}-{_base62(bits, GENERATION_RANDOM)[-GENERATION_RANDOM:]}"
+
+
+def new_key(prefix: str) -> str:
+    """Return a fresh key that begins with `prefix`."""
+    body = prefix + _base62(secrets.randbits(256), KEY_RANDOM)
+    return body + checksum(body)
+
+
+def checksum(text: str) -> str:
+    """Return the CRC-32 of `text` as 6 base62 characters."""
+    return _base62(zlib.crc32(text.encode()), KEY_CHECKSUM)
+
+
+def is_key(text: str, prefix: str) -> bool:
+    """Say whether `text` has the form of a key of ours: prefix, alphabet, length, checksum."""
+    if not text.startswith(prefix) or len(text) != len(prefix) + KEY_RANDOM + KEY_CHECKSUM:
+        return False
+    body, mark = text[:-KEY_CHECKSUM], text[-KEY_CHECKSUM:]
+    return text.isascii() and checksum(body) == mark
+
+
+def key_hash(key: str) -> str:
+    """Return the public id of a key: SHA-256 in hex, OpenRouter's `hash`."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_label(key: str, prefix: str) -> str:
+    """Return what may be shown of a key: prefix, three characters, three more."""
+    return f"{key[: len(prefix) + 3]}...{key[-3:]}"
+
+
+def _base62(number: int, width: int) -> str:
+    digits = ""
+    while number:
+        number, rest = divmod(number, 62)
+        digits = ALPHABET[rest] + digits
+    return digits.rjust(width, ALPHABET[0])

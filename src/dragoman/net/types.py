@@ -1,0 +1,83 @@
+"""What the HTTP client is asked, what it answers, and how it fails.
+
+`Transport` is the seam: the pool of real connections fulfils it, and so do the
+demo providers and the tests' scripted upstreams.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Literal, Protocol
+
+from msgspec import Struct
+
+Phase = Literal[
+    "dns", "connect", "tls", "refused", "send", "head", "idle", "reset", "eof", "protocol",
+    "too_large", "pool",
+]  # fmt: skip
+
+
+class NetError(Exception):
+    """A call that broke below HTTP.
+
+    `phase` says where: `dns`, `refused` and `tls` are answers; `connect`, `head`,
+    `idle` and `pool` are waits that ran out; `reset` and `eof` are connections that
+    ended early; `protocol` and `too_large` are answers nobody can read. `reused`
+    is true when a kept-alive connection died before its first byte of an answer:
+    the one case in which sending again is safe and worth it.
+    """
+
+    def __init__(self, phase: Phase, detail: str, *, reused: bool = False) -> None:
+        super().__init__(f"{phase}: {detail}")
+        self.phase = phase
+        self.detail = detail
+        self.reused = reused
+
+    @property
+    def timed_out(self) -> bool:
+        """Whether a wait ran out, rather than the peer saying no."""
+        return self.phase in {"connect", "head", "idle", "pool"}
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One call. `url` is absolute, `headers` go out as they stand, Host and length are added."""
+
+    method: str
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes = b""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """How long each phase may take, in seconds, and how much may come, in bytes."""
+
+    dns_s: float = 2.0
+    connect_s: float = 3.0
+    tls_s: float = 3.0
+    head_s: float = 600.0
+    idle_s: float = 60.0
+    pool_s: float = 0.5
+    head_bytes: int = 16 * 1024
+    body_bytes: int = 64 * 1024 * 1024
+
+
+class Response(Protocol):
+    """An answer whose head has arrived. Whoever holds it must close it."""
+
+    status: int
+    headers: dict[str, str]
+    """Names in lower case; of repeated headers the last."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives. Raises NetError when it breaks off."""
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises NetError when it breaks off or is over the limit."""
+
+    def close(self) -> None:
+        """Give the connection back if the body has been read to its end, else cut it."""
+
+
+class Transport(Protocol):
+    """Something that carries a request to an upstream and brings its answer."""
+
+    async def send(self, request: Request, limits: Limits) -> Response:
+        """Return the answer once its head is in. Raises NetError."""

@@ -1,0 +1,1 @@
+"""How upstreams talk: one file of pure functions per dialect. Bytes and values, no I/O."""

@@ -1,0 +1,1 @@
+"""What happened: a row per generation, written in batches, read by people and the API."""

@@ -1,0 +1,1 @@
+"""The life of a request: where the rooms meet to serve one call. Start at `life.py`."""

@@ -1,0 +1,1 @@
+"""Requests made plain before they are planned: aliases, variants, what is not applied. Pure."""

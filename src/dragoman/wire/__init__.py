@@ -1,0 +1,1 @@
+"""What clients speak: bodies, streams, usage. Bytes to values and back, without I/O."""
