@@ -35,6 +35,11 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+AVAILABILITY_DOCS_URL = (
+    "https://openrouter.ai/docs/api-reference/errors-and-debugging#model-availability-errors"
+)
+"""Where `error.availability` is explained, for its member `docs_url`."""
+
 
 class Constraint(Struct, frozen=True):
     """Which wish of the caller emptied the list of endpoints."""

@@ -1,29 +1,39 @@
-"""A chat request: the members we act on, typed and checked, and all members as they came."""
+"""A chat request: the members we act on, typed and checked, and all members as they came.
+
+Shapes are declared in `fields`, `messages` and `tools`, what spans several members
+in `rules`. Nothing is added to a request and no name is resolved: that is the
+business of `shaping` and `routing`.
+"""
 
 from typing import Any, Literal
 
-from msgspec import Raw, Struct
+import msgspec
+from msgspec import Raw, Struct, inspect
 
+from dragoman.core.errors import InvalidPrompt, InvalidRequest
+from dragoman.wire import rules
+from dragoman.wire.explain import explain
+from dragoman.wire.features import has_functions, not_applied, parameters, wants_json
+from dragoman.wire.fields import ChatFields
 from dragoman.wire.hub import Members
+from dragoman.wire.json import TOO_DEEP, members, object_members
+from dragoman.wire.messages import survey
 from dragoman.wire.preferences import Preferences
+from dragoman.wire.provider_object import parse_provider
+from dragoman.wire.reasoning import Reasoning, fold
+from dragoman.wire.tools import is_server_tool, without_server_tools
 
-
-class Reasoning(Struct, frozen=True, kw_only=True):
-    """The `reasoning` object, with its legacy spellings folded in. Absent stays None."""
-
-    effort: str | None = None
-    max_tokens: int | None = None
-    exclude: bool = False
-    enabled: bool | None = None
-    summary: str | None = None
+__all__ = ["ChatCall", "Members", "Raw", "Reasoning", "parse_chat", "parse_members"]
 
 
 class ChatCall(Struct, frozen=True, kw_only=True):
     """A validated chat request.
 
     `members` holds every top-level member with its bytes as sent, for forwarding
-    what needs no change. The other fields are what routing, relay and records act on.
-    `not_applied` names fields that are accepted and valid but have no effect yet.
+    what needs no change; only tools that a gateway would run are taken out. The
+    other fields are what routing, relay and records act on. `models` has all the
+    names to try, `model` first. `not_applied` names fields that are accepted and
+    valid but have no effect yet.
     """
 
     members: Members
@@ -49,4 +59,87 @@ class ChatCall(Struct, frozen=True, kw_only=True):
     not_applied: tuple[str, ...]
 
 
-__all__ = ["ChatCall", "Members", "Raw", "Reasoning"]
+_SHAPE = inspect.type_info(ChatFields)
+_decode = msgspec.json.Decoder(ChatFields).decode
+_encode = msgspec.json.Encoder().encode
+
+
+def parse_chat(body: bytes) -> ChatCall:
+    """Read and check the body of a chat request. Raises InvalidRequest or InvalidPrompt."""
+    return _call(members(body), body)
+
+
+def parse_members(found: Members) -> ChatCall:
+    """Read and check a chat request that is already in members. Raises as `parse_chat`."""
+    return _call(found, _encode(found))
+
+
+def _call(found: Members, body: bytes) -> ChatCall:
+    rules.check_names(found)
+    fields = _fields(body)
+    rules.check_values(fields, found)
+    reasoning = _reasoning(fields, found)
+    preferences, ignored = _preferences(found)
+    partition, by_price = rules.partition(fields, preferences)
+    content = survey(fields.messages)
+    idle = (*ignored, *not_applied(fields, found))
+    return ChatCall(
+        members=_forwarded(fields, found),
+        model=fields.model,
+        models=rules.models(fields),
+        preferences=preferences,
+        partition=partition,
+        route_by_price=by_price,
+        stream=fields.stream is True,
+        max_tokens=fields.max_completion_tokens or fields.max_tokens,
+        parameters=parameters(fields, found, reasoning),
+        inputs=content.inputs,
+        outputs=frozenset(fields.modalities or ("text",)),
+        text_bytes=content.text_bytes,
+        reasoning=reasoning,
+        tools=has_functions(fields),
+        json_output=wants_json(fields),
+        session_id=fields.session_id,
+        user=fields.user,
+        tags=fields.metadata or {},
+        trace=fields.trace or {},
+        echo_upstream_body=fields.debug is not None and fields.debug.echo_upstream_body is True,
+        not_applied=tuple(dict.fromkeys(idle)),
+    )
+
+
+def _fields(body: bytes) -> ChatFields:
+    """Decode the members that have a shape, or say which has another one."""
+    try:
+        return _decode(body)
+    except RecursionError:
+        raise InvalidRequest(TOO_DEEP) from None
+    except msgspec.ValidationError as error:
+        path, reason = explain(error, _SHAPE)
+    message = f"{path}: {reason}"
+    field = path.partition(".")[0]
+    if field == "messages":
+        raise InvalidPrompt(message)
+    if field in {"model", "models", "fallback_models"}:
+        raise rules.no_model(message)
+    raise InvalidRequest(message)
+
+
+def _preferences(found: Members) -> tuple[Preferences, tuple[str, ...]]:
+    """Return the caller's preferences, and the members of `provider` that have no effect."""
+    if "provider" not in found:
+        return Preferences(), ()
+    return parse_provider(found["provider"])
+
+
+def _reasoning(fields: ChatFields, found: Members) -> Reasoning | None:
+    """Return the wish to reason, whose members must each be given once."""
+    if fields.reasoning is not None:
+        object_members(found["reasoning"], "reasoning")
+    return fold(fields)
+
+
+def _forwarded(fields: ChatFields, found: Members) -> Members:
+    if fields.tools and any(map(is_server_tool, fields.tools)):
+        return without_server_tools(found, fields.tool_choice)
+    return found

@@ -1,0 +1,219 @@
+"""Answers in OpenRouter's words: whole bodies, stream chunks, the usage object.
+
+Bytes that the provider sent are spliced in as they came; only what differs between
+the hub and the wire is written here. Shapes: OpenRouter, api_reference/overview and
+api_reference/streaming, and recorded traffic where those are silent: every delta
+repeats the role, `native_finish_reason` stands beside `finish_reason`, the usage
+chunk carries one choice with an empty delta, since naive clients index `choices[0]`.
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dragoman.wire.hub import Answer, Choice, Members, Piece
+from dragoman.wire.usage import Usage
+
+encode = msgspec.json.Encoder().encode
+
+ROUTING = b',"openrouter_metadata":'
+"""What stands before the router metadata, the last member of an answer or an error."""
+
+_NULL = b"null"
+_PLAIN = frozenset({"role", "content"})
+
+
+class Stamp(Struct, frozen=True, kw_only=True):
+    """What every part of an answer repeats. `provider` is the display name."""
+
+    id: str
+    created: int
+    model: str
+    provider: str
+
+
+class Billing(Struct, frozen=True, kw_only=True):
+    """Costs in USD for the usage object; `cost` None when no price is known."""
+
+    cost: float | None
+    upstream: float | None
+    prompt: float | None
+    completion: float | None
+    is_byok: bool = False
+
+
+class _PromptDetails(Struct):
+    cached_tokens: int
+    cache_write_tokens: int
+    audio_tokens: int
+    video_tokens: int = 0
+
+
+class _CompletionDetails(Struct):
+    reasoning_tokens: int
+    image_tokens: int
+    audio_tokens: int
+
+
+class _CostDetails(Struct):
+    upstream_inference_cost: float | None
+    upstream_inference_prompt_cost: float | None
+    upstream_inference_completions_cost: float | None
+
+
+class _UsageBody(Struct):
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cost: float | None
+    is_byok: bool
+    prompt_tokens_details: _PromptDetails
+    cost_details: _CostDetails
+    completion_tokens_details: _CompletionDetails
+
+
+def usage_body(usage: Usage, billing: Billing) -> bytes:
+    """Return the `usage` object."""
+    return encode(
+        _UsageBody(
+            usage.prompt,
+            usage.completion,
+            usage.prompt + usage.completion,
+            billing.cost,
+            billing.is_byok,
+            _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio),
+            _CostDetails(billing.upstream, billing.prompt, billing.completion),
+            _CompletionDetails(usage.reasoning, usage.completion_image, usage.completion_audio),
+        )
+    )
+
+
+def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") -> bytes:
+    """Return a whole `chat.completion`. `extra` is `,"name":value…`, spliced in at the end."""
+    return b"".join(
+        (
+            _head(stamp, "chat.completion"),
+            b',"system_fingerprint":',
+            encode(answer.system_fingerprint),
+            b',"service_tier":',
+            encode(answer.service_tier),
+            b',"choices":[',
+            b",".join(_choice(choice) for choice in answer.choices),
+            b'],"usage":',
+            usage,
+            extra,
+            b"}",
+        )
+    )
+
+
+def _choice(choice: Choice) -> bytes:
+    message = dict(choice.message)
+    for name, value in (("role", b'"assistant"'), ("content", _NULL), ("refusal", _NULL)):
+        message.setdefault(name, Raw(value))
+    message.setdefault("reasoning", Raw(_NULL))
+    return b"".join(
+        (
+            b'{"index":%d,"logprobs":' % choice.index,
+            _NULL if choice.logprobs is None else bytes(choice.logprobs),
+            b',"finish_reason":',
+            encode(choice.finish_reason),
+            b',"native_finish_reason":',
+            encode(choice.native_finish_reason),
+            b',"message":',
+            encode(message),
+            b"}",
+        )
+    )
+
+
+class ChunkWriter:
+    """Writes the events of one stream: the parts that repeat are encoded once."""
+
+    __slots__ = ("_before", "_tier")
+
+    def __init__(self, stamp: Stamp) -> None:
+        self._before = b"data: " + _head(stamp, "chat.completion.chunk")
+        self._tier = b""
+
+    def tier(self, name: str) -> None:
+        """Let all following chunks carry the service tier that the provider reported."""
+        self._tier = b',"service_tier":' + encode(name)
+
+    def pieces(self, pieces: tuple[Piece, ...]) -> bytes:
+        """Return the event for what one upstream event added."""
+        inner = _piece(pieces[0]) if len(pieces) == 1 else b",".join(map(_piece, pieces))
+        return b'%b%b,"choices":[%b]}\n\n' % (self._before, self._tier, _on_one_line(inner))
+
+    def usage(self, last: Piece, usage: bytes, extra: bytes = b"") -> bytes:
+        """Return the last event before `[DONE]`: usage, and the finish reason once more."""
+        closing = Piece(
+            index=last.index,
+            delta={},
+            finish_reason=last.finish_reason,
+            native_finish_reason=last.native_finish_reason,
+        )
+        return b'%b%b,"choices":[%b],"usage":%b%b}\n\n' % (
+            self._before,
+            self._tier,
+            _piece(closing),
+            usage,
+            extra,
+        )
+
+    def error(self, error: bytes, usage: bytes | None, extra: bytes = b"") -> bytes:
+        """Return the one event that ends a stream which broke after its first content."""
+        tail = b"" if usage is None else b',"usage":' + usage
+        return (
+            b'%b,"error":%b,"choices":[{"index":0,"delta":{"role":"assistant","content":""},'
+            b'"finish_reason":"error","native_finish_reason":"error"}]%b%b}\n\n'
+            % (self._before, error, tail, extra)
+        )
+
+    def debug(self, upstream_body: bytes) -> bytes:
+        """Return the event that echoes what was sent upstream (errors-and-debugging, Debugging)."""
+        return b'%b,"choices":[],"debug":{"echo_upstream_body":%b}}\n\n' % (
+            self._before,
+            _on_one_line(upstream_body),
+        )
+
+
+def _head(stamp: Stamp, kind: str) -> bytes:
+    return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b' % (
+        encode(stamp.id),
+        kind.encode(),
+        stamp.created,
+        encode(stamp.model),
+        encode(stamp.provider),
+    )
+
+
+def _on_one_line(json: bytes) -> bytes:
+    """Return JSON without the line ends it may have between tokens: they would end the event."""
+    if json.find(b"\n") < 0 and json.find(b"\r") < 0:
+        return json
+    return json.replace(b"\n", b" ").replace(b"\r", b" ")
+
+
+def _piece(piece: Piece) -> bytes:
+    delta = piece.delta
+    if piece.finish_reason is None:
+        ends = b'"finish_reason":null,"native_finish_reason":null'
+    else:
+        ends = b'"finish_reason":%b,"native_finish_reason":%b' % (
+            encode(piece.finish_reason),
+            encode(piece.native_finish_reason),
+        )
+    logprobs = b"" if piece.logprobs is None else b',"logprobs":' + bytes(piece.logprobs)
+    return b'{"index":%d,"delta":%b,%b%b}' % (piece.index, _delta(delta), ends, logprobs)
+
+
+def _delta(delta: Members) -> bytes:
+    """Return a delta with the role and a content: null beside tool calls, else at least empty."""
+    content = delta.get("content")
+    if content is None:
+        content = _NULL if "tool_calls" in delta else b'""'
+    text = bytes(content)
+    if delta.keys() <= _PLAIN:
+        return b'{"role":"assistant","content":%b}' % text
+    rest = encode({name: value for name, value in delta.items() if name not in _PLAIN})
+    return b'{"role":"assistant","content":%b,%b' % (text, rest[1:])
