@@ -34,7 +34,7 @@ class Price(Struct, frozen=True, kw_only=True):
     request: PicoUsd | None = None
 
 
-class DataPolicy(Struct, frozen=True, kw_only=True):
+class DataPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a provider does with prompts. None is unknown, and treated as the worse answer."""
 
     trains: bool | None = None
@@ -52,12 +52,15 @@ class DataPolicy(Struct, frozen=True, kw_only=True):
         return self.zdr is True
 
 
-class Quirks(Struct, frozen=True, kw_only=True):
+class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a host departs from its dialect: data, so that no host needs code."""
 
     rejects: frozenset[str] = frozenset()
+    """Parameters that the host answers with an error; `messages.x` is member x of a message."""
     renames: dict[str, str] = {}
+    """Parameter -> the host's name for it; `messages.x` as above."""
     adds: dict[str, str] = {}
+    """Parameter -> a value to send where the caller sends none, as JSON or plain text."""
     stream_usage: bool = True
     """Whether usage in a stream must be asked for with `stream_options`."""
     reasoning: Literal["effort", "object", "none"] = "effort"

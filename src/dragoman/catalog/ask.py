@@ -1,0 +1,42 @@
+"""What a request asks of the catalog: which models, and what an endpoint must be able to do.
+
+`dragoman.shaping` makes it of what a client sent, `dragoman.routing` answers it with a
+plan. The two do not know each other, so it stands below both.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dragoman.wire.preferences import Preferences, SortBy
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """A model that the request may be served by.
+
+    `asked` is what the caller wrote; `model` the catalog id it stands for.
+    `free` selects the free endpoints; `sort` comes from a variant such as
+    `:nitro` (throughput) or `:floor` (price).
+    """
+
+    asked: str
+    model: str
+    free: bool = False
+    sort: SortBy | None = None
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """What a request needs from an endpoint, and what its caller prefers."""
+
+    targets: tuple[Target, ...]
+    preferences: Preferences = Preferences()
+    partition: Literal["model", "none"] = "model"
+    """Whether fallback models stay behind the first (`model`) or compete with it."""
+    text_bytes: int = 0
+    """Length of all text in the request: with six bytes a token, a lower bound of its size."""
+    max_tokens: int | None = None
+    parameters: frozenset[str] = frozenset()
+    """Optional parameters the request sends, by their names in `supported_parameters`."""
+    inputs: frozenset[str] = frozenset({"text"})
+    outputs: frozenset[str] = frozenset({"text"})
+    strategy: str = "direct"

@@ -1,0 +1,227 @@
+"""Which providers can be called, where, and with which credentials.
+
+A known host is configured once a variable of its own holds a key, or once
+`dragoman.yaml` says so; a host of one's own always comes from `dragoman.yaml`.
+Pure: the shipped rows, the options and the environment come in as values. Which
+models the hosts serve is told by `own`, `discover` and the shipped data.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from urllib.parse import urlsplit
+
+from msgspec import Struct, structs
+
+from dragoman.catalog.errors import CatalogError
+from dragoman.catalog.options import ProviderOptions
+from dragoman.catalog.types import Provider
+from dragoman.core.secret import Secret
+
+GENERAL_VARIABLES = {
+    "AWS_ACCESS_KEY_ID": "Amazon Bedrock",
+    "AWS_PROFILE": "Amazon Bedrock",
+    "CLOUDFLARE_API_TOKEN": "Cloudflare Workers AI",
+    "DATABRICKS_TOKEN": "Databricks",
+    "GITHUB_TOKEN": "GitHub Models",
+    "GOOGLE_API_KEY": "Google AI Studio",
+    "GOOGLE_APPLICATION_CREDENTIALS": "Google Vertex",
+    "HF_TOKEN": "Hugging Face",
+}
+"""Variables that may open a host of models, but are set for other reasons as well."""
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+TEMPLATE = re.compile(r"\{([A-Z0-9_]+)\}")
+HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+RESERVED_HEADERS = frozenset(
+    {"connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade"}
+)
+
+
+class Credential(Struct, frozen=True, kw_only=True):
+    """One way to be let in by a provider. `id` may be logged, `source` is for people.
+
+    A provider without authentication has one credential, whose secret is empty.
+    """
+
+    id: str
+    provider: str
+    secret: Secret
+    source: str
+
+
+class Found(Struct, frozen=True):
+    """A variable of the environment that could open a service, and was left alone."""
+
+    variable: str
+    service: str
+
+
+class Hosts(Struct, frozen=True, kw_only=True):
+    """Every provider there is, and what this installation has for them.
+
+    `configured` are the slugs that can be called, the demo providers apart;
+    `discover` those among them that are to be asked for their models.
+    """
+
+    providers: dict[str, Provider]
+    configured: frozenset[str]
+    discover: frozenset[str]
+    credentials: tuple[Credential, ...]
+    found: tuple[Found, ...]
+
+
+def hosts(
+    shipped: Mapping[str, Provider],
+    options: Mapping[str, ProviderOptions],
+    environ: Mapping[str, str],
+) -> Hosts:
+    """Bring shipped rows, options and environment together. Raises CatalogError."""
+    providers = dict(shipped)
+    for slug, option in options.items():
+        providers[slug] = _row(slug, shipped.get(slug), option)
+    _check_names(tuple(providers.values()))
+    credentials: list[Credential] = []
+    configured: set[str] = set()
+    for slug in sorted(providers):
+        provider = providers[slug] = _located(providers[slug], environ)
+        own = tuple(_credentials(provider, options.get(slug), environ))
+        credentials += own
+        if own and provider.dialect != "demo":
+            configured.add(slug)
+    return Hosts(
+        providers=providers,
+        configured=frozenset(configured),
+        discover=frozenset(s for s in configured if _discovers(shipped.get(s), options.get(s))),
+        credentials=tuple(credentials),
+        found=tuple(
+            Found(variable, service)
+            for variable, service in GENERAL_VARIABLES.items()
+            if environ.get(variable)
+        ),
+    )
+
+
+def base_url(text: str, place: str) -> str:
+    """Return the URL of a host without its trailing slash.
+
+    Raises CatalogError at `place` unless it is absolute, http or https, and free
+    of credentials, query and fragment.
+    """
+    if not text.isascii() or any(c <= " " or c in '\\{}"<>\x7f' for c in text):
+        raise CatalogError(place, f"{text!r} holds characters that no URL has")
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError as error:
+        raise CatalogError(place, f"{text!r} is not a URL: {error}") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise CatalogError(place, f"{text!r} is not an absolute http or https URL")
+    if "@" in parts.netloc:
+        raise CatalogError(place, "a URL must not carry credentials; use api_key")
+    if "?" in text or "#" in text:
+        raise CatalogError(place, f"{text!r} must have neither query nor fragment")
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def _row(slug: str, shipped: Provider | None, option: ProviderOptions) -> Provider:
+    """Return the row of a provider as its options change or make it."""
+    place = f"providers.{slug}"
+    if not SLUG.fullmatch(slug):
+        raise CatalogError(place, "a slug is lower-case letters, digits, '.', '_' and '-'")
+    if shipped is not None and shipped.dialect == "demo":
+        raise CatalogError(place, "a demo provider cannot be changed")
+    if shipped is None and not option.base_url:
+        raise CatalogError(place, "is not a provider that is known by itself: give its base_url")
+    before = shipped or Provider(
+        slug=slug,
+        name=slug,
+        dialect="openai",
+        base_url="",
+        auth="bearer" if _keys(option) else "none",
+    )
+    changes = {
+        "dialect": option.dialect,
+        "base_url": base_url(option.base_url, f"{place}.base_url") if option.base_url else None,
+        "auth": option.auth,
+        "name": option.name,
+        "policy": option.policy,
+        "cancels": option.cancels,
+        "quirks": option.quirks,
+    }
+    headers = {**before.headers, **_checked_headers(option.headers, f"{place}.headers")}
+    return structs.replace(
+        before, headers=headers, **{k: v for k, v in changes.items() if v is not None}
+    )
+
+
+def _checked_headers(headers: Mapping[str, str], place: str) -> Mapping[str, str]:
+    for name, value in headers.items():
+        if not HEADER_NAME.fullmatch(name) or name.lower() in RESERVED_HEADERS:
+            raise CatalogError(f"{place}.{name}", "is not a header that can be set")
+        if not value.isascii() or not value.isprintable():
+            raise CatalogError(f"{place}.{name}", "its value must be printable ASCII")
+    return headers
+
+
+def _check_names(providers: Iterable[Provider]) -> None:
+    """Raise CatalogError when one name would mean two providers; the earlier one keeps it."""
+    owners: dict[str, str] = {}
+    for provider in providers:
+        for name in names(provider):
+            owner = owners.setdefault(name, provider.slug)
+            if owner != provider.slug:
+                raise CatalogError(
+                    f"providers.{provider.slug}", f"the name {name!r} belongs to {owner}"
+                )
+
+
+def names(provider: Provider) -> set[str]:
+    """Return everything a provider may be called, in lower case."""
+    return {text.lower() for text in (provider.slug, provider.name, *provider.aliases)}
+
+
+def _located(provider: Provider, environ: Mapping[str, str]) -> Provider:
+    """Fill `{VARIABLE}` in a shipped base URL. What is not set stays as it is."""
+    url = TEMPLATE.sub(lambda match: environ.get(match[1]) or match[0], provider.base_url)
+    if url == provider.base_url or TEMPLATE.search(url):
+        return provider
+    return structs.replace(provider, base_url=base_url(url, f"providers.{provider.slug}.base_url"))
+
+
+def _credentials(
+    provider: Provider, option: ProviderOptions | None, environ: Mapping[str, str]
+) -> Iterator[Credential]:
+    """Yield what opens `provider`; nothing when it cannot be called."""
+    if TEMPLATE.search(provider.base_url) or (option and not option.enabled):
+        return
+    pairs = [(key, "dragoman.yaml") for key in _keys(option)] if option else []
+    if not pairs:
+        variable = next((name for name in provider.keys if environ.get(name, "").strip()), None)
+        pairs = [(environ[variable].strip(), variable)] if variable else []
+    if provider.auth == "none":
+        pairs = [("", "no key needed")]
+    for number, (key, source) in enumerate(pairs, start=1):
+        if not key.isascii() or not key.isprintable():
+            raise CatalogError(
+                f"providers.{provider.slug}", f"the key from {source} is not ASCII text"
+            )
+        yield Credential(
+            id=f"{provider.slug}:{number}",
+            provider=provider.slug,
+            secret=Secret(key),
+            source=source,
+        )
+
+
+def _keys(option: ProviderOptions) -> list[str]:
+    """Return the keys that the options give, each once, without empty ones."""
+    given = (option.api_key or "", *option.api_keys)
+    return list(dict.fromkeys(key.strip() for key in given if key.strip()))
+
+
+def _discovers(shipped: Provider | None, option: ProviderOptions | None) -> bool:
+    if option is None:
+        return False
+    if option.discover is not None:
+        return option.discover
+    return shipped is None and not option.models

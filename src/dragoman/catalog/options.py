@@ -1,0 +1,83 @@
+"""The sections `providers:` and `aliases:` of `dragoman.yaml`.
+
+Only their shape: a key that is not listed here is an error, so that a slip of the
+pen does not pass for a setting. What the values mean together is decided in
+`hosts` (who can be called), `own` (which models they serve) and `assemble`.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from dragoman.catalog.types import DataPolicy, Quantization, Quirks
+
+Amount = float | str
+"""USD per unit. YAML reads `2.5e-6` as a number and `1e-6` as text; both are fine."""
+
+Modality = Literal["text", "image", "file", "audio", "video"]
+Tokens = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model costs, in USD per token (`image` per image, `request` per request)."""
+
+    prompt: Amount
+    completion: Amount
+    cache_read: Amount | None = None
+    cache_write: Amount | None = None
+    reasoning: Amount | None = None
+    image: Amount | None = None
+    request: Amount | None = None
+
+
+class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model at a host. Its id is the key it stands under, `author/name`.
+
+    `upstream` is the host's own name for it, by default what follows the author.
+    `supports` absent means every parameter that OpenRouter has a name for.
+    """
+
+    upstream: str | None = None
+    name: str | None = None
+    context: Tokens | None = None
+    max_output: Tokens | None = None
+    price: PriceOptions | None = None
+    supports: tuple[str, ...] | None = None
+    inputs: tuple[Modality, ...] = ("text",)
+    quantization: Quantization = "unknown"
+    free: bool = False
+    """A declared free tier, callable as `author/name:free` only."""
+
+
+class ProviderOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A host of one's own, or what differs from the shipped row of a known one.
+
+    Absent fields leave a known host as it is shipped. `discover` asks the host
+    for its models; absent, that is done for a host of one's own without `models`.
+    `price` is the price of every model of the host that does not state its own.
+    """
+
+    dialect: Literal["openai"] | None = None
+    base_url: str | None = None
+    api_key: str | None = None
+    api_keys: tuple[str, ...] = ()
+    auth: Literal["bearer", "api-key", "none"] | None = None
+    name: str | None = None
+    models: dict[str, ModelOptions] = {}
+    discover: bool | None = None
+    price: PriceOptions | None = None
+    policy: DataPolicy | None = None
+    cancels: bool | None = None
+    headers: dict[str, str] = {}
+    quirks: Quirks | None = None
+    enabled: bool = True
+
+    def __repr__(self) -> str:
+        return f"ProviderOptions(dialect={self.dialect!r}, base_url={self.base_url!r}, …)"
+
+
+ProvidersOptions = dict[str, ProviderOptions]
+"""The section `providers:`, by slug."""
+
+AliasesOptions = dict[str, dict[str, float] | tuple[str, ...]]
+"""The section `aliases:`: a name for models with weights, or for a list with equal ones."""

@@ -1,0 +1,101 @@
+"""The models that `dragoman.yaml` declares at a host, as rows of the catalog.
+
+Each comes out as a model with the one endpoint that this host serves;
+`assemble` puts together what several hosts serve.
+"""
+
+from dragoman.catalog.errors import CatalogError
+from dragoman.catalog.options import ModelOptions, PriceOptions, ProviderOptions
+from dragoman.catalog.parameters import PARAMETERS
+from dragoman.catalog.types import Endpoint, Model, Price, Provider
+from dragoman.core.money import PicoUsd, price
+
+FREE = ":free"
+LONGEST_ID = 200
+NO_PRICE = Price(prompt=PicoUsd(0), completion=PicoUsd(0))
+
+
+def own_models(provider: Provider, options: ProviderOptions) -> tuple[Model, ...]:
+    """Return the models declared under `providers.<slug>.models`. Raises CatalogError."""
+    return tuple(_model(provider, options, id_, row) for id_, row in options.models.items())
+
+
+def is_model_id(text: str) -> bool:
+    """Say whether `text` can name a model: `author/name`, printable ASCII, not too long."""
+    author, slash, name = text.partition("/")
+    return (
+        bool(author and slash and name)
+        and len(text) <= LONGEST_ID
+        and text.isascii()
+        and text.isprintable()
+        and not any(c in " ?#%\\,\"'<>" for c in text)
+        and not text.endswith("/")
+    )
+
+
+def read_price(options: PriceOptions | None, place: str) -> Price | None:
+    """Return a declared price in integers, None when it is unknown. Raises CatalogError.
+
+    Zero for prompt and completion means unknown too: only a declared free tier
+    costs nothing.
+    """
+    if options is None:
+        return None
+    amounts: dict[str, PicoUsd] = {}
+    for field in options.__struct_fields__:
+        value = getattr(options, field)
+        if value is None:
+            continue
+        try:
+            amounts[field] = price(value)
+        except ValueError as error:
+            raise CatalogError(f"{place}.{field}", str(error)) from None
+    if not amounts["prompt"] and not amounts["completion"]:
+        return None
+    return Price(**amounts)
+
+
+def endpoint_id(tag: str, model: str, *, free: bool = False) -> str:
+    """Return the id of an endpoint, unique in a catalog: `tag|model`, `tag|model:free`."""
+    return f"{tag}|{model}{FREE if free else ''}"
+
+
+def _model(provider: Provider, options: ProviderOptions, id_: str, row: ModelOptions) -> Model:
+    place = f"providers.{provider.slug}.models.{id_}"
+    free = row.free or id_.endswith(FREE)
+    id_ = id_.removesuffix(FREE)
+    if not is_model_id(id_):
+        raise CatalogError(place, "write a model's id as author/name; aliases may be shorter")
+    unknown = sorted(set(row.supports or ()) - PARAMETERS)
+    if unknown:
+        raise CatalogError(f"{place}.supports", f"{', '.join(unknown)}: no such parameter")
+    if row.upstream is not None and not row.upstream.strip():
+        raise CatalogError(f"{place}.upstream", "is empty")
+    endpoint = Endpoint(
+        id=endpoint_id(provider.slug, id_, free=free),
+        model=id_,
+        provider=provider.slug,
+        provider_name=provider.name,
+        tag=provider.slug,
+        upstream=row.upstream or id_.partition("/")[2],
+        price=NO_PRICE if free else _price(options, row, place),
+        free=free,
+        context=row.context,
+        max_output=row.max_output,
+        inputs=frozenset({"text", *row.inputs}),
+        supports=PARAMETERS if row.supports is None else frozenset(row.supports),
+        quantization=row.quantization,
+    )
+    return Model(
+        id=id_,
+        name=row.name or id_,
+        created=0,
+        endpoints=(endpoint,),
+        reasoning="reasoning" in (row.supports or ()),
+    )
+
+
+def _price(options: ProviderOptions, row: ModelOptions, place: str) -> Price | None:
+    if row.price is not None:
+        return read_price(row.price, f"{place}.price")
+    return read_price(options.price, f"{place.partition('.models.')[0]}.price")

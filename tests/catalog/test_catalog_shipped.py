@@ -1,0 +1,192 @@
+"""The rows that come with the package, and what happens when they are damaged."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from dragoman.catalog import shipped
+from dragoman.catalog.assemble import Shipped, assemble
+from dragoman.catalog.errors import CatalogError
+from dragoman.catalog.hosts import GENERAL_VARIABLES, hosts, names
+from dragoman.catalog.parameters import PARAMETERS
+from dragoman.catalog.types import Endpoint, Price
+from dragoman.core.money import PicoUsd
+
+HOST = b"acme: {name: Acme, base_url: 'https://acme.example/v1'}"
+ROW = b'"provider": "acme", "upstream": "m"'
+
+
+@pytest.fixture(scope="module")
+def package() -> Shipped:
+    return shipped.load()
+
+
+@pytest.fixture(scope="module")
+def endpoints(package: Shipped) -> list[Endpoint]:
+    return [each for model in package.models for each in model.endpoints]
+
+
+def test_the_hosts_a_newcomer_has_a_key_for_are_there(package: Shipped) -> None:
+    found = {row.slug: row.name for row in package.providers.values() if row.dialect == "openai"}
+    assert found == {
+        "anthropic": "Anthropic",
+        "azure": "Azure",
+        "cerebras": "Cerebras",
+        "cohere": "Cohere",
+        "deepinfra": "DeepInfra",
+        "deepseek": "DeepSeek",
+        "fireworks": "Fireworks",
+        "google-ai-studio": "Google AI Studio",
+        "groq": "Groq",
+        "mistral": "Mistral",
+        "openai": "OpenAI",
+        "openrouter": "OpenRouter",
+        "together": "Together",
+        "xai": "xAI",
+    }
+
+
+def test_every_row_of_a_host_is_sound(package: Shipped) -> None:
+    taken: dict[str, str] = {}
+    for row in package.providers.values():
+        for name in names(row):
+            assert taken.setdefault(name, row.slug) == row.slug
+        for variable in row.keys:
+            assert re.fullmatch(r"[A-Z0-9_]+", variable)
+            assert variable not in GENERAL_VARIABLES
+        for url in (row.terms_url, row.privacy_url, row.status_url):
+            assert url is None or urlsplit(url).scheme == "https"
+        assert row.dialect == "demo" or row.base_url.startswith("https://")
+        assert not row.base_url.endswith("/")
+        assert bool(row.keys) is (row.auth != "none")
+
+
+def test_every_endpoint_is_sound(package: Shipped, endpoints: list[Endpoint]) -> None:
+    assert len({each.id for each in endpoints}) == len(endpoints)
+    for each in endpoints:
+        assert each.provider in package.providers, each.id
+        assert each.supports <= PARAMETERS, each.id
+        assert {"max_tokens"} <= each.supports, each.id
+        assert "text" in each.inputs, each.id
+        assert each.price is not None, each.id
+        assert 0 < each.price.prompt <= each.price.completion < 10**9, each.id
+        assert each.price.cache_read is None or each.price.cache_read <= each.price.prompt, each.id
+        assert each.context is not None, each.id
+        assert 0 < (each.max_output or 0) <= each.context, each.id
+
+
+def test_no_endpoint_claims_what_its_host_rejects(
+    package: Shipped, endpoints: list[Endpoint]
+) -> None:
+    for each in endpoints:
+        assert each.supports.isdisjoint(package.providers[each.provider].quirks.rejects), each.id
+
+
+def test_ids_are_openrouters_kind(package: Shipped) -> None:
+    for model in package.models:
+        assert re.fullmatch(r"[a-z0-9-]+/[a-z0-9.-]+", model.id)
+        assert all(each.model == model.id for each in model.endpoints)
+
+
+def test_well_known_models_have_a_choice_of_hosts(package: Shipped) -> None:
+    hosts_of = {m.id: {each.provider for each in m.endpoints} for m in package.models}
+    assert len(package.models) >= 40
+    assert len(hosts_of["openai/gpt-oss-120b"]) >= 4
+    for id_ in ("meta-llama/llama-3.3-70b-instruct", "deepseek/deepseek-v4-pro", "z-ai/glm-5.2"):
+        assert len(hosts_of[id_]) >= 3
+
+
+def test_openrouter_and_azure_serve_nothing_by_default(endpoints: list[Endpoint]) -> None:
+    assert {"openrouter", "azure"}.isdisjoint(each.provider for each in endpoints)
+
+
+@pytest.mark.parametrize("id_", ["demo/parrot", "demo/scholar"])
+def test_a_demo_model_is_dear_and_swift_or_cheap_and_slow(package: Shipped, id_: str) -> None:
+    model = next(model for model in package.models if model.id == id_)
+    dearest_first = sorted(
+        model.endpoints, key=lambda each: each.price.prompt if each.price else 0, reverse=True
+    )
+    assert [each.provider for each in dearest_first] == [
+        "demo-swift",
+        "demo-steady",
+        "demo-thrifty",
+    ]
+    for each in model.endpoints:
+        assert {"tools", "structured_outputs", "reasoning", "seed"} <= each.supports
+
+
+def test_a_price_is_read_to_the_last_digit(package: Shipped) -> None:
+    model = next(model for model in package.models if model.id == "openai/gpt-4o-mini")
+    assert model.endpoints[0].price == Price(
+        prompt=PicoUsd(150_000), completion=PicoUsd(600_000), cache_read=PicoUsd(75_000)
+    )
+
+
+def test_with_a_key_the_catalog_is_all_there(package: Shipped) -> None:
+    found = hosts(package.providers, {}, {"GROQ_API_KEY": "gsk"})
+    catalog = assemble(package, found, {}, {})
+    model = catalog.models["meta-llama/llama-3.3-70b-instruct"]
+    assert [each.provider for each in model.endpoints if each.configured] == ["groq"]
+    assert "demo/parrot" not in catalog.models
+
+
+def test_the_plain_yaml_loader_reads_the_same_rows(
+    package: Shipped, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "_SafeLoader", yaml.SafeLoader)
+    assert shipped.load() == package
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"a: [", "^providers.yaml: "),
+        (b"[]", "^providers.yaml: is not a mapping"),
+        (b"acme: 7", "^providers.yaml: acme: is not a mapping"),
+        (b"acme: {name: Acme, base_uri: x}", "^providers.yaml: acme: unknown fields base_uri"),
+        (b"acme: {name: Acme}", "^providers.yaml: acme: .*base_url"),
+        (b"acme: {name: 7, base_url: x}", "^providers.yaml: acme: .*name"),
+        (b"acme: {name: A, base_url: x, policy: {train: true}}", "^providers.yaml: acme: .*train"),
+        (b"acme: !!python/object:os.system {}", "^providers.yaml: "),
+    ],
+)
+def test_damaged_hosts_are_refused_by_name(text: bytes, message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        shipped.read_providers(text)
+
+
+def models(endpoint: bytes) -> bytes:
+    return b'[{"id": "a/b", "name": "B", "created": 1, "endpoints": [{' + endpoint + b"}]}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b"[", "^models.json: "),
+        (b"{}", "^models.json: "),
+        (models(ROW + b', "contxt": 1'), "^models.json: .*contxt"),
+        (models(b'"provider": "acme"'), "^models.json: .*upstream"),
+        (models(b'"provider": "who", "upstream": "m"'), "^models.json: a/b at who: no such"),
+        (
+            models(ROW + b', "price": {"prompt": "x", "completion": "1"}'),
+            "^models.json: a/b at acme.prompt: ",
+        ),
+        (
+            models(ROW + b', "price": {"prompt": "1", "completion": "1e-13"}'),
+            "^models.json: a/b at acme.completion: ",
+        ),
+    ],
+)
+def test_damaged_models_are_refused_by_name(text: bytes, message: str) -> None:
+    with pytest.raises(CatalogError, match=message):
+        shipped.read_models(text, shipped.read_providers(HOST))
+
+
+def test_a_variant_is_a_tag_of_its_own_and_a_free_tier_an_endpoint_of_its_own() -> None:
+    rows = shipped.read_providers(HOST)
+    (fast,) = shipped.read_models(models(ROW + b', "variant": "fast"'), rows)[0].endpoints
+    (free,) = shipped.read_models(models(ROW + b', "free": true'), rows)[0].endpoints
+    assert (fast.id, fast.tag, fast.price) == ("acme/fast|a/b", "acme/fast", None)
+    assert (free.id, free.tag, free.free) == ("acme|a/b:free", "acme", True)
