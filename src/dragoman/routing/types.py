@@ -2,43 +2,11 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
 
 from msgspec import Struct
 
+from dragoman.catalog.ask import Ask, Target
 from dragoman.catalog.types import Endpoint
-from dragoman.wire.preferences import Preferences, SortBy
-
-
-class Target(Struct, frozen=True, kw_only=True):
-    """A model that the request may be served by.
-
-    `asked` is what the caller wrote; `model` the catalog id it stands for.
-    `free` selects the free endpoints; `sort` comes from a variant such as
-    `:nitro` (throughput) or `:floor` (price).
-    """
-
-    asked: str
-    model: str
-    free: bool = False
-    sort: SortBy | None = None
-
-
-class Ask(Struct, frozen=True, kw_only=True):
-    """What a request needs from an endpoint, and what its caller prefers."""
-
-    targets: tuple[Target, ...]
-    preferences: Preferences = Preferences()
-    partition: Literal["model", "none"] = "model"
-    """Whether fallback models stay behind the first (`model`) or compete with it."""
-    text_bytes: int = 0
-    """Length of all text in the request: with six bytes a token, a lower bound of its size."""
-    max_tokens: int | None = None
-    parameters: frozenset[str] = frozenset()
-    """Optional parameters the request sends, by their names in `supported_parameters`."""
-    inputs: frozenset[str] = frozenset({"text"})
-    outputs: frozenset[str] = frozenset({"text"})
-    strategy: str = "direct"
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
@@ -77,6 +45,7 @@ class Drop(StrEnum):
     INACTIVE = "inactive"
     DEPRECATED = "deprecated"
     NOT_FREE = "not_free"
+    ONLY_AS_FREE = "only_as_free"
     NOT_IN_ONLY = "not_in_only"
     IGNORED = "ignored"
     NOT_IN_ORDER = "not_in_order"
@@ -94,6 +63,7 @@ class Drop(StrEnum):
     COLLECTS_DATA = "collects_data"
     NOT_ZDR = "not_zdr"
     NOT_DISTILLABLE = "not_distillable"
+    UNAFFORDABLE = "unaffordable"
 
 
 class Refusal(Struct, frozen=True):
@@ -118,3 +88,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     strategy: str
     steps: tuple[Step, ...]
     refusals: tuple[Refusal, ...]
+
+
+__all__ = [
+    "Ask", "Drop", "Health", "Percentiles", "Plan", "Refusal", "Seen", "Step", "Target",
+]  # fmt: skip

@@ -1,0 +1,51 @@
+"""The endpoints that a plan leaves out, as rows for people: one shape wherever they are shown.
+
+The 404 body, the router metadata and `dragoman route explain` all list them like this.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from dragoman.catalog.types import Provider
+from dragoman.routing.types import Drop, Refusal
+
+
+class Excluded(Struct, frozen=True, kw_only=True):
+    """An endpoint left out: `provider` is its display name, `tag` its slug, `reason` a `Drop`."""
+
+    provider: str
+    model: str
+    tag: str
+    reason: str
+    detail: str
+
+
+def excluded(
+    refusals: tuple[Refusal, ...], providers: Mapping[str, Provider] | None = None
+) -> tuple[Excluded, ...]:
+    """Return a row per refusal. Given the providers, it says how to set up those that are not."""
+    return tuple(
+        Excluded(
+            provider=refusal.endpoint.provider_name,
+            model=refusal.endpoint.model,
+            tag=refusal.endpoint.tag,
+            reason=refusal.drop.value,
+            detail=_detail(refusal, providers or {}),
+        )
+        for refusal in refusals
+    )
+
+
+def set_up(slug: str, providers: Mapping[str, Provider]) -> str:
+    """Return what its operator must do before the provider can be called."""
+    provider = providers.get(slug)
+    if provider is None or not provider.keys:
+        return f"configure providers.{slug} in dragoman.yaml"
+    return f"set {provider.keys[0]}"
+
+
+def _detail(refusal: Refusal, providers: Mapping[str, Provider]) -> str:
+    if refusal.drop is Drop.NOT_CONFIGURED and providers:
+        return f"{refusal.detail}: {set_up(refusal.endpoint.provider, providers)}"
+    return refusal.detail

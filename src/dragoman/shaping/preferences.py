@@ -1,0 +1,51 @@
+"""Provider names in a request, as the catalog spells them.
+
+Callers write slugs, display names and older names in any case; routing compares
+slugs exactly. A name that nobody knows is an error rather than a wish ignored.
+"""
+
+from msgspec import structs
+
+from dragoman.catalog.names import nearest, provider_slug
+from dragoman.catalog.types import Catalog
+from dragoman.core.errors import InvalidRequest
+from dragoman.wire.preferences import Preferences
+
+
+def resolve(preferences: Preferences, catalog: Catalog) -> Preferences:
+    """Return `preferences` with the slugs of the catalog. Raises InvalidRequest."""
+    if not (preferences.order or preferences.only or preferences.ignore):
+        return preferences
+    return structs.replace(
+        preferences,
+        order=_slugs("order", preferences.order, catalog),
+        only=_slugs("only", preferences.only, catalog),
+        ignore=_slugs("ignore", preferences.ignore, catalog),
+    )
+
+
+def _slugs(field: str, names: tuple[str, ...], catalog: Catalog) -> tuple[str, ...]:
+    known: dict[str, None] = {}
+    unknown: list[str] = []
+    for name in names:
+        slug = provider_slug(catalog, name)
+        if slug is None:
+            unknown.append(name)
+        else:
+            known[slug] = None
+    if unknown:
+        raise InvalidRequest(f"provider.{field}: {_unknown(unknown, catalog)}")
+    return tuple(known)
+
+
+def _unknown(names: list[str], catalog: Catalog) -> str:
+    """Return a sentence that names the unknown providers and what may have been meant."""
+    listed = ", ".join(f"'{name}'" for name in names)
+    meant = dict.fromkeys(
+        catalog.provider_names[near]
+        for name in names
+        for near in nearest(name, catalog.provider_names, 1)
+    )
+    noun = "provider" if len(names) == 1 else "providers"
+    hint = f" Did you mean {', '.join(meant)}?" if meant else ""
+    return f"unknown {noun} {listed}.{hint}"

@@ -1,0 +1,130 @@
+"""A call put into the catalog's words: providers, wishes, and what has no effect."""
+
+from random import Random
+from typing import Any
+
+import pytest
+
+from dragoman.catalog.ask import Ask
+from dragoman.core.errors import InvalidRequest
+from dragoman.core.money import PicoUsd
+from dragoman.core.notes import Change, Note
+from dragoman.shaping.ask import NO_EFFECT, ask
+from dragoman.shaping.preferences import resolve
+from dragoman.wire.preferences import MaxPrice, Preferences
+from tests.shaping.calls import CATALOG, call
+
+
+def asked(*models: str, **changes: Any) -> tuple[Ask, tuple[Note, ...]]:
+    return ask(call(*models, **changes), CATALOG, Random(7))
+
+
+def test_a_call_becomes_an_ask_with_all_that_matters_to_routing() -> None:
+    wants, notes = asked(
+        "acme/turbo",
+        "acme/mini",
+        partition="none",
+        text_bytes=600,
+        max_tokens=5,
+        parameters=frozenset({"seed"}),
+        inputs=frozenset({"text", "image"}),
+        outputs=frozenset({"text", "audio"}),
+        preferences=Preferences(zdr=True),
+    )
+    assert [each.model for each in wants.targets] == ["acme/turbo", "acme/mini"]
+    assert wants == Ask(
+        targets=wants.targets,
+        preferences=Preferences(zdr=True),
+        partition="none",
+        text_bytes=600,
+        max_tokens=5,
+        parameters=frozenset({"seed"}),
+        inputs=frozenset({"text", "image"}),
+        outputs=frozenset({"text", "audio"}),
+        strategy="fallback",
+    )
+    assert notes == ()
+
+
+def test_what_has_no_effect_is_noted() -> None:
+    _, notes = asked(
+        "ACME/turbo",
+        not_applied=("plugins.web", "preset"),
+        preferences=Preferences(max_price=MaxPrice(audio=PicoUsd(1))),
+    )
+    assert [(note.change, note.field) for note in notes] == [
+        (Change.RESOLVED, "model"),
+        (Change.NOT_APPLIED, "plugins.web"),
+        (Change.NOT_APPLIED, "preset"),
+        (Change.NOT_APPLIED, "provider.max_price.audio"),
+    ]
+    assert notes[1].detail == NO_EFFECT
+
+
+def test_a_limit_on_other_prices_is_applied_and_not_noted() -> None:
+    _, notes = asked(preferences=Preferences(max_price=MaxPrice(prompt=PicoUsd(1))))
+    assert notes == ()
+
+
+def test_lowest_cost_sorts_by_price() -> None:
+    wants, _ = asked("acme/turbo", "acme/mini:floor", route_by_price=True, partition="none")
+    assert wants.preferences.sort == "price"
+    assert wants.partition == "none"
+
+
+def test_lowest_cost_contradicts_a_variant_that_sorts_otherwise() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked("acme/turbo", "acme/mini:nitro", route_by_price=True)
+    assert caught.value.message == (
+        "route: 'lowest-cost' contradicts the variant of acme/mini:nitro"
+    )
+
+
+@pytest.mark.parametrize("field", ["order", "only", "ignore"])
+@pytest.mark.parametrize(
+    ("names", "slugs"),
+    [
+        (("openai",), ("openai",)),
+        (("OpenAI",), ("openai",)),
+        (("Google AI Studio", "gemini"), ("google-ai-studio",)),
+        (("DeepInfra/Turbo", "openai"), ("deepinfra/turbo", "openai")),
+        (("google/us-east5",), ("google-ai-studio/us-east5",)),
+    ],
+)
+def test_a_provider_is_known_by_any_of_its_names(
+    field: str, names: tuple[str, ...], slugs: tuple[str, ...]
+) -> None:
+    resolved = resolve(Preferences(**{field: names}), CATALOG)  # type: ignore[arg-type]
+    assert getattr(resolved, field) == slugs
+
+
+def test_preferences_without_names_stay_as_they_are() -> None:
+    preferences = Preferences(zdr=True)
+    assert resolve(preferences, CATALOG) is preferences
+
+
+@pytest.mark.parametrize(
+    ("field", "names", "message"),
+    [
+        ("only", ("opnai",), "provider.only: unknown provider 'opnai'. Did you mean openai?"),
+        (
+            "order",
+            ("openai", "deepinfa", "Gogle"),
+            (
+                "provider.order: unknown providers 'deepinfa', 'Gogle'."
+                " Did you mean deepinfra, google-ai-studio?"
+            ),
+        ),
+        (
+            "ignore",
+            ("opnai/eu",),
+            "provider.ignore: unknown provider 'opnai/eu'. Did you mean openai?",
+        ),
+    ],
+)
+def test_unknown_providers_are_named_with_what_may_have_been_meant(
+    field: str, names: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        resolve(Preferences(**{field: names}), CATALOG)  # type: ignore[arg-type]
+    assert caught.value.message == message

@@ -1,0 +1,173 @@
+"""The models that a request names: spelling, variants, aliases, and what nobody knows."""
+
+from collections import Counter
+from contextlib import suppress
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.catalog.ask import Target
+from dragoman.catalog.types import Catalog
+from dragoman.core.errors import AVAILABILITY_DOCS_URL, InvalidRequest
+from dragoman.core.notes import Change
+from dragoman.shaping.targets import Targets, find_targets
+from dragoman.wire.preferences import SortBy
+from tests.shaping.calls import CATALOG
+
+
+def found(*names: str, rng: Random | None = None) -> Targets:
+    return find_targets(names, CATALOG, rng or Random(7))
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "free", "sort"),
+    [
+        ("acme/turbo", "acme/turbo", False, None),
+        ("acme/turbo:free", "acme/turbo", True, None),
+        ("acme/turbo:nitro", "acme/turbo", False, "throughput"),
+        ("acme/turbo:floor", "acme/turbo", False, "price"),
+        ("acme/turbo:exacto", "acme/turbo", False, "exacto"),
+        ("acme/turbo:free:nitro", "acme/turbo", True, "throughput"),
+        ("acme/turbo:NITRO", "acme/turbo", False, "throughput"),
+        ("acme/turbo:free:free", "acme/turbo", True, None),
+        ("ACME/Turbo", "acme/turbo", False, None),
+        ("bolt/max:floor", "Bolt/Max", False, "price"),
+        ("acme/turbo:thinking", "acme/turbo:thinking", False, None),
+        ("acme/turbo:thinking:free", "acme/turbo:thinking", True, None),
+        ("local/llama3:8b", "local/llama3:8b", False, None),
+        ("local/llama3:8B:nitro", "local/llama3:8b", False, "throughput"),
+    ],
+)
+def test_a_name_means_a_model_and_variants(
+    name: str, model: str, *, free: bool, sort: SortBy | None
+) -> None:
+    assert found(name).targets == (Target(asked=name, model=model, free=free, sort=sort),)
+
+
+@pytest.mark.parametrize(
+    ("names", "strategy"),
+    [
+        (("acme/turbo",), "direct"),
+        (("acme/turbo:nitro",), "direct"),
+        (("acme/turbo:free",), "free"),
+        (("fast",), "alias"),
+        (("fast:free",), "alias"),
+        (("acme/turbo", "acme/mini"), "fallback"),
+        (("fast", "openai/gpt-4o"), "fallback"),
+        (("acme/turbo", "acme/turbo:nitro"), "direct"),
+        (("acme/turbo", "acme/turbo:free"), "fallback"),
+    ],
+)
+def test_the_strategy_is_openrouters_word(names: tuple[str, ...], strategy: str) -> None:
+    assert found(*names).strategy == strategy
+
+
+def test_models_stay_in_their_order() -> None:
+    targets = found("acme/mini", "openai/gpt-4o", "acme/turbo").targets
+    assert [each.model for each in targets] == ["acme/mini", "openai/gpt-4o", "acme/turbo"]
+
+
+def test_of_two_names_for_the_same_endpoints_the_first_stays_and_the_other_is_noted() -> None:
+    both = found("acme/turbo:floor", "acme/turbo:nitro")
+    assert [each.asked for each in both.targets] == ["acme/turbo:floor"]
+    assert [(note.change, note.field) for note in both.notes] == [(Change.DROPPED, "models")]
+    assert both.notes[0].detail == (
+        "acme/turbo:nitro means the same endpoints as acme/turbo:floor, which comes first"
+    )
+
+
+def test_an_alias_is_drawn_by_weight() -> None:
+    rng = Random(7)
+    drawn = Counter(found("fast", rng=rng).targets[0].model for _ in range(4_000))
+    assert drawn["acme/turbo"] / drawn["acme/mini"] == pytest.approx(3, rel=0.1)
+
+
+def test_an_alias_takes_variants_from_both_sides_and_is_noted() -> None:
+    aliased = found("Cheap:free")
+    assert aliased.targets == (
+        Target(asked="Cheap:free", model="acme/mini", free=True, sort="price"),
+    )
+    assert [(note.change, note.field, note.detail) for note in aliased.notes] == [
+        (Change.RESOLVED, "model", "Cheap:free stands for acme/mini")
+    ]
+
+
+def test_an_alias_of_models_that_are_gone_says_which() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found("gone")
+    assert caught.value.message == (
+        "gone is not a valid model ID: no such model as gone/model, gone/other"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "details"),
+    [
+        ("acme/turbo", []),
+        ("acme/turbo:nitro", []),
+        ("ACME/turbo:nitro", ["ACME/turbo:nitro is spelled acme/turbo"]),
+        (
+            "acme/turbo:online",
+            ["acme/turbo:online asks for web search, which has no effect in this version"],
+        ),
+    ],
+)
+def test_a_note_is_made_only_of_what_was_changed(name: str, details: list[str]) -> None:
+    assert [note.detail for note in found(name).notes] == details
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "acme/fake-1.0", "a", "../../x", "acme/turbo:weird", "acme/mini:thinking", "acme/turbo:",
+        ":free", "acme/turbo:extended", "acme/turbo:batch", "acme/turbo:free:weird", "x" * 256,
+    ],
+)  # fmt: skip
+def test_a_name_that_is_no_models_is_refused_in_openrouters_words(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found(name)
+    error = caught.value
+    assert error.message.startswith(f"{name} is not a valid model ID. Did you mean ")
+    assert error.message.endswith("?")
+    assert error.availability is not None
+    assert error.availability.code == "model_not_found"
+    assert error.availability.requested_models == (name,)
+    assert error.availability.docs_url == AVAILABILITY_DOCS_URL
+    assert len(error.availability.fallback_models) == 3
+
+
+def test_an_unknown_variant_is_answered_with_the_model_it_was_put_on() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found("openai/gpt-4o:weird")
+    assert caught.value.availability is not None
+    assert caught.value.availability.fallback_models[0] == "openai/gpt-4o"
+
+
+def test_an_unknown_fallback_is_named_among_all_that_were_asked_for() -> None:
+    with pytest.raises(InvalidRequest, match=r"^acme/trubo is not a valid model ID") as caught:
+        found("acme/turbo", "acme/trubo")
+    assert caught.value.availability is not None
+    assert caught.value.availability.requested_models == ("acme/turbo", "acme/trubo")
+    assert caught.value.availability.fallback_models[0] == "acme/turbo"
+
+
+def test_an_empty_catalog_has_nothing_to_suggest() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        find_targets(("acme/turbo",), Catalog(models={}, providers={}), Random(7))
+    assert caught.value.message == "acme/turbo is not a valid model ID"
+
+
+def test_contradictory_variants_are_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found("acme/turbo:nitro:floor")
+    assert caught.value.message == (
+        "acme/turbo:nitro:floor is not a valid model ID: :floor and :nitro contradict each other"
+    )
+
+
+@given(st.text(max_size=40) | st.text(alphabet="acme/turbo:free", max_size=20))
+def test_any_text_is_a_model_or_a_bad_request(name: str) -> None:
+    with suppress(InvalidRequest):
+        assert found(name).targets[0].model in CATALOG.models
