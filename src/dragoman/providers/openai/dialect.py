@@ -1,0 +1,31 @@
+"""The OpenAI dialect as one object, for the registry and whoever sends."""
+
+from dragoman.catalog.types import Endpoint, Provider
+from dragoman.providers.dialect import Fault, Outgoing, StreamDecoder
+from dragoman.providers.openai.answers import OpenAiDecoder, read_answer
+from dragoman.providers.openai.faults import fault
+from dragoman.providers.openai.request import write_request
+from dragoman.wire.chat import ChatCall
+from dragoman.wire.hub import Answer
+
+
+class OpenAiDialect:
+    """Fulfils `Dialect`. Keeps nothing."""
+
+    __slots__ = ()
+
+    def request(self, call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
+        """Translate a request for an endpoint, noting every field that did not survive."""
+        return write_request(call, endpoint, provider)
+
+    def answer(self, body: bytes) -> Answer:
+        """Read a whole answer. Raises ValueError when it is not one."""
+        return read_answer(body)
+
+    def decoder(self) -> StreamDecoder:
+        """Return a fresh reader for one stream."""
+        return OpenAiDecoder()
+
+    def fault(self, status: int, headers: dict[str, str], body: bytes) -> Fault:
+        """Classify an answer that is not a success."""
+        return fault(status, headers, body)

@@ -1,0 +1,88 @@
+"""How a wish to reason is put to a host: as an effort, as OpenRouter's object, or not at all."""
+
+import msgspec
+from msgspec import Raw
+
+from dragoman.catalog.types import Endpoint, Quirks
+from dragoman.core.notes import Change
+from dragoman.providers.openai.draft import Draft
+from dragoman.providers.openai.members import NULL
+from dragoman.wire.chat import ChatCall, Reasoning
+from dragoman.wire.hub import Members
+
+NAMES = frozenset({"reasoning", "reasoning_effort", "include_reasoning"})
+
+SHARE_OF_OUTPUT = {"low": 0.2, "medium": 0.5, "high": 0.8}
+"""Effort -> share of the output that reasoning may take (OpenRouter, reasoning-tokens).
+
+Only the efforts that every host knows take part in choosing one for a number.
+"""
+DEFAULT_EFFORT = "medium"
+
+_UNDERSTOOD = frozenset({"effort", "max_tokens", "enabled", "exclude"})
+
+_encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(Members).decode
+
+
+def ask_for_reasoning(draft: Draft, call: ChatCall, endpoint: Endpoint, quirks: Quirks) -> None:
+    """Put the caller's wish into the draft, in the host's way. `exclude` is the relay's."""
+    wish = call.reasoning
+    if wish is None:
+        return
+    if quirks.reasoning == "none" or not _can_reason(endpoint):
+        if _asks(wish):
+            draft.note(Change.DROPPED, "reasoning", "this endpoint takes no wish to reason")
+    elif quirks.reasoning == "object":
+        for name in sorted(NAMES & call.members.keys()):
+            if call.members[name] != NULL:
+                draft.offer(name, call.members[name])
+    else:
+        _ask_for_effort(draft, call, endpoint, wish)
+
+
+def nearest_effort(max_tokens: int, output: int | None) -> str:
+    """Return the effort whose share of `output` is nearest to `max_tokens`, both in tokens.
+
+    An output of unknown length has no shares: the default effort.
+    """
+    if not output:
+        return DEFAULT_EFFORT
+    share = max_tokens / output
+    return min(SHARE_OF_OUTPUT, key=lambda effort: abs(SHARE_OF_OUTPUT[effort] - share))
+
+
+def _can_reason(endpoint: Endpoint) -> bool:
+    supports = endpoint.supports
+    return not supports or "reasoning" in supports or "reasoning_effort" in supports
+
+
+def _asks(wish: Reasoning) -> bool:
+    """Whether the wish says more than what the caller wants to see."""
+    return bool(wish.effort or wish.max_tokens or wish.summary or wish.enabled is not None)
+
+
+def _ask_for_effort(draft: Draft, call: ChatCall, endpoint: Endpoint, wish: Reasoning) -> None:
+    _note_strangers(draft, call.members.get("reasoning", NULL))
+    effort = wish.effort
+    if effort is None and wish.max_tokens is not None:
+        effort = nearest_effort(wish.max_tokens, call.max_tokens or endpoint.max_output)
+        _note_effort(draft, "reasoning.max_tokens", effort)
+    elif effort is None and wish.enabled is not None:
+        effort = DEFAULT_EFFORT if wish.enabled else "none"
+        _note_effort(draft, "reasoning.enabled", effort)
+    if effort is not None:
+        draft.offer("reasoning_effort", Raw(_encode(effort)))
+
+
+def _note_effort(draft: Draft, field: str, effort: str) -> None:
+    draft.note(Change.RENAMED, field, f"sent as reasoning_effort {effort}")
+
+
+def _note_strangers(draft: Draft, value: Raw) -> None:
+    """Name the members of the object for which an effort has no room."""
+    if value == NULL:
+        return
+    for name, inner in _members(value).items():
+        if name not in _UNDERSTOOD and inner != NULL:
+            draft.note(Change.DROPPED, f"reasoning.{name}", "this provider takes an effort only")

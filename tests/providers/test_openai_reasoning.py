@@ -1,0 +1,102 @@
+"""How a wish to reason is put to hosts that take it in different ways."""
+
+from typing import Any
+
+import pytest
+
+from dragoman.core.notes import Change
+from dragoman.providers.openai.reasoning import nearest_effort
+from dragoman.wire.chat import Reasoning
+from tests.providers.openai_calls import call, endpoint, said, sent, write
+
+
+@pytest.mark.parametrize(
+    ("source", "wish", "expected", "notes"),
+    [
+        ('"reasoning":{"effort":"high"}', Reasoning(effort="high"), "high", []),
+        ('"reasoning_effort":"minimal"', Reasoning(effort="minimal"), "minimal", []),
+        ('"reasoning":{"exclude":true}', Reasoning(exclude=True), None, []),
+        ('"include_reasoning":true', Reasoning(), None, []),
+        (
+            '"reasoning":{"enabled":true}',
+            Reasoning(enabled=True),
+            "medium",
+            [(Change.RENAMED, "reasoning.enabled")],
+        ),
+        (
+            '"reasoning":{"enabled":false}',
+            Reasoning(enabled=False),
+            "none",
+            [(Change.RENAMED, "reasoning.enabled")],
+        ),
+        (
+            '"reasoning":{"max_tokens":2000}',
+            Reasoning(max_tokens=2000),
+            "low",
+            [(Change.RENAMED, "reasoning.max_tokens")],
+        ),
+        (
+            '"reasoning":{"effort":"low","summary":"auto","mode":null}',
+            Reasoning(effort="low", summary="auto"),
+            "low",
+            [(Change.DROPPED, "reasoning.summary")],
+        ),
+    ],
+)
+def test_a_wish_to_reason_becomes_an_effort(
+    source: str, wish: Reasoning, expected: str | None, notes: list[Any]
+) -> None:
+    outgoing = write(call(source, reasoning=wish, max_tokens=10_000), endpoint("reasoning"))
+    assert sent(outgoing).get("reasoning_effort") == expected
+    assert "reasoning" not in sent(outgoing)
+    assert said(outgoing) == notes
+
+
+@pytest.mark.parametrize(
+    ("max_tokens", "output", "expected"),
+    [
+        (1, 10_000, "low"),
+        (3_400, 10_000, "low"),
+        (3_600, 10_000, "medium"),
+        (6_600, 10_000, "high"),
+        (99_999, 10_000, "high"),
+        (99_999, None, "medium"),
+    ],
+)
+def test_the_nearest_effort(max_tokens: int, output: int | None, expected: str) -> None:
+    assert nearest_effort(max_tokens, output) == expected
+
+
+def test_a_budget_is_measured_against_the_models_output_where_none_was_asked() -> None:
+    asked = call('"reasoning":{"max_tokens":800}', reasoning=Reasoning(max_tokens=800))
+    outgoing = write(asked, endpoint(max_output=1000))
+    assert sent(outgoing) == {"reasoning_effort": "high"}
+
+
+def test_hosts_of_the_same_api_get_the_wish_as_it_was_put() -> None:
+    source = (
+        '"reasoning":{"max_tokens":9,"mode":"pro"},"include_reasoning":true,"reasoning_effort":null'
+    )
+    outgoing = write(call(source, reasoning=Reasoning(max_tokens=9)), reasoning="object")
+    assert sent(outgoing) == {
+        "reasoning": {"max_tokens": 9, "mode": "pro"},
+        "include_reasoning": True,
+    }
+    assert outgoing.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("wish", "notes"),
+    [
+        (Reasoning(effort="low"), [(Change.DROPPED, "reasoning")]),
+        (Reasoning(max_tokens=9), [(Change.DROPPED, "reasoning")]),
+        (Reasoning(enabled=False), [(Change.DROPPED, "reasoning")]),
+        (Reasoning(exclude=True), []),
+        (Reasoning(), []),
+    ],
+)
+def test_a_wish_that_cannot_be_put_is_dropped_and_noted(wish: Reasoning, notes: list[Any]) -> None:
+    asked = call('"reasoning":{}', reasoning=wish)
+    for outgoing in (write(asked, reasoning="none"), write(asked, endpoint("seed"))):
+        assert sent(outgoing) == {}
+        assert said(outgoing) == notes
