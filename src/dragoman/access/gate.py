@@ -1,0 +1,143 @@
+"""The gate: admits a request if its key is good, without asking anyone twice.
+
+A key that was admitted stays in a snapshot, by its whole SHA-256, until the
+keeper says that it changed; `watch` asks for changes several times a second. A
+key is refused only when the database positively does not know it: silence is
+503 and never 401, since clients throw keys away that are refused.
+"""
+
+import asyncio
+import logging
+from typing import TypeVar
+
+from dragoman.access.credentials import UNKNOWN, check_form, presented
+from dragoman.access.options import AccessOptions
+from dragoman.access.types import Caller, Changes, Keeper
+from dragoman.core.clock import Clock
+from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
+from dragoman.core.ids import key_hash
+from dragoman.store.custody import Pepper
+
+T = TypeVar("T")
+
+LOOKUP_S = 0.25
+LOOKUPS_AT_ONCE = 8
+LOOKUPS_WAITING = 100
+REFUSED_S = 10.0
+MOST_REFUSED = 10_000
+MOST_ADMITTED = 100_000
+POLL_S = 0.25
+POLL_TIMEOUT_S = 1.0
+STALE_S = 300.0
+END_OF_TIME = 2**63 - 1
+
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Turns the two headers that may carry a key into a caller."""
+
+    def __init__(
+        self, keeper: Keeper, pepper: Pepper, clock: Clock, options: AccessOptions
+    ) -> None:
+        self._keeper = keeper
+        self._pepper = pepper
+        self._clock = clock
+        self._options = options
+        self._admitted: dict[str, Caller] = {}
+        self._refused: dict[str, float] = {}  # until when, by the monotonic clock
+        self._lookups: dict[str, asyncio.Task[Caller | None]] = {}
+        self._places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._epoch = END_OF_TIME
+        self._stale_at = clock.monotonic() + STALE_S
+
+    async def admit(self, authorization: str | None, api_key: str | None) -> Caller:
+        """Say who calls. A key seen before is admitted without suspending.
+
+        Raises Unauthenticated (401), InvalidRequest (400), and Unavailable or
+        Overloaded (503) when the keeper cannot tell.
+        """
+        key = presented(authorization, api_key)
+        hash_ = key_hash(key)
+        caller = self._admitted.get(hash_)
+        now = self._clock.monotonic()
+        if caller is not None and now < self._stale_at:
+            return caller
+        check_form(key, self._options.key_prefix)
+        if self._refused.get(hash_, 0.0) > now:
+            raise Unauthenticated(UNKNOWN)
+        caller = await asyncio.shield(self._lookup(hash_, key))
+        if caller is None:
+            raise Unauthenticated(UNKNOWN)
+        return caller
+
+    async def watch(self) -> None:
+        """Forget keys soon after they change, until cancelled.
+
+        While the keeper is silent what is known stays good, for five minutes.
+        """
+        silent = False
+        while True:
+            try:
+                async with asyncio.timeout(POLL_TIMEOUT_S):
+                    self._apply(await self._keeper.changes(self._epoch))
+            except (TimeoutError, Unavailable) as cause:
+                if not silent:
+                    _log.warning("access.keeper_silent", extra={"cause": repr(cause)})
+                silent = True
+            else:
+                silent = False
+            await asyncio.sleep(POLL_S)
+
+    def _apply(self, changes: Changes) -> None:
+        self._stale_at = self._clock.monotonic() + STALE_S
+        changed = changes.keys
+        if changes.epoch < self._epoch:  # the first answer, or an older database was restored
+            changed = (*self._admitted, *self._refused, *self._lookups)
+        self._epoch = changes.epoch
+        for hash_ in changed:
+            self._admitted.pop(hash_, None)
+            self._refused.pop(hash_, None)
+            self._lookups.pop(hash_, None)  # its answer may be older than the change
+
+    def _lookup(self, hash_: str, key: str) -> asyncio.Task[Caller | None]:
+        """Return the one lookup of this key, starting it if there is none."""
+        if task := self._lookups.get(hash_):
+            return task
+        if len(self._lookups) >= LOOKUPS_AT_ONCE + LOOKUPS_WAITING:
+            raise Overloaded("Too many keys are being looked up.", retry_after_s=1)
+        task = asyncio.create_task(self._ask(hash_, key))
+        self._lookups[hash_] = task
+        task.add_done_callback(lambda done: self._learn(hash_, done))
+        return task
+
+    async def _ask(self, hash_: str, key: str) -> Caller | None:
+        try:
+            async with asyncio.timeout(LOOKUP_S), self._places:
+                row = await self._keeper.key(hash_, self._pepper.sign(key))
+        except TimeoutError as silence:
+            raise Unavailable("The key could not be looked up.", retry_after_s=1) from silence
+        if row is None:
+            return None
+        return Caller(key_hash=row.hash, key_name=row.name, key_label=row.label)
+
+    def _learn(self, hash_: str, lookup: asyncio.Task[Caller | None]) -> None:
+        """Remember what a lookup found, unless the key changed meanwhile."""
+        failed = lookup.cancelled() or lookup.exception() is not None
+        if self._lookups.get(hash_) is not lookup:
+            return
+        del self._lookups[hash_]
+        if failed:
+            return
+        if caller := lookup.result():
+            _remember(self._admitted, hash_, caller, MOST_ADMITTED)
+        else:
+            _remember(self._refused, hash_, self._clock.monotonic() + REFUSED_S, MOST_REFUSED)
+
+
+def _remember(known: dict[str, T], hash_: str, value: T, most: int) -> None:
+    """Add to `known`, dropping what was added first when it is full."""
+    known.pop(hash_, None)
+    if len(known) >= most:
+        del known[next(iter(known))]
+    known[hash_] = value

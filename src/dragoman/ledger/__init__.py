@@ -1,0 +1,1 @@
+"""What a generation costs. Purses, leases and settlement join it here."""

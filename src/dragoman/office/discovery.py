@@ -1,0 +1,74 @@
+"""Asks the hosts of one's own which models they serve, and keeps their last good answers."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from dragoman.catalog.discover import discovered
+from dragoman.catalog.errors import CatalogError
+from dragoman.catalog.hosts import Credential, Hosts
+from dragoman.catalog.options import ProviderOptions
+from dragoman.catalog.types import Model, Provider
+from dragoman.net.types import Limits, NetError, Request, Transport
+
+LIMITS = Limits(head_s=5.0, idle_s=5.0, body_bytes=8 * 1024 * 1024)
+PATH = "/models"
+
+_log = logging.getLogger(__name__)
+
+
+class Discovery:
+    """What the hosts said when last asked. `problems` says who did not answer, and how."""
+
+    def __init__(
+        self, hosts: Hosts, options: Mapping[str, ProviderOptions], transport: Transport
+    ) -> None:
+        self.problems: dict[str, str] = {}
+        self._hosts = hosts
+        self._options = options
+        self._transport = transport
+        self._found: dict[str, tuple[Model, ...]] = {}
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models of all hosts, as far as they are known."""
+        return tuple(model for slug in sorted(self._found) for model in self._found[slug])
+
+    async def ask_all(self) -> bool:
+        """Ask every host once, all at the same time; say whether anything changed."""
+        before = dict(self._found)
+        await asyncio.gather(*map(self._ask, sorted(self._hosts.discover)))
+        return before != self._found
+
+    async def _ask(self, slug: str) -> None:
+        provider = self._hosts.providers[slug]
+        options = self._options.get(slug, ProviderOptions())
+        credential = next((c for c in self._hosts.credentials if c.provider == slug), None)
+        try:
+            body = await fetch_models(self._transport, provider, credential)
+            self._found[slug] = discovered(provider, options, body)
+        except (NetError, CatalogError) as error:
+            self.problems[slug] = str(error)
+            _log.warning("discovery.failed provider=%s problem=%s", slug, error)
+        else:
+            self.problems.pop(slug, None)
+
+
+async def fetch_models(
+    transport: Transport, provider: Provider, credential: Credential | None
+) -> bytes:
+    """Return a host's own list of models. Raises NetError, also for a refusal."""
+    secret = credential.secret.reveal() if credential else ""
+    headers = [*provider.headers.items(), ("Accept", "application/json")]
+    if secret and provider.auth != "none":
+        bearer = provider.auth == "bearer"
+        headers.append(("Authorization", f"Bearer {secret}") if bearer else ("api-key", secret))
+    request = Request(method="GET", url=provider.base_url + PATH, headers=tuple(headers))
+    response = await transport.send(request, LIMITS)
+    try:
+        body = await response.read()
+    finally:
+        response.close()
+    if response.status != 200:
+        raise NetError("protocol", f"{PATH} answered {response.status}")
+    return body

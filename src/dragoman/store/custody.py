@@ -1,0 +1,86 @@
+"""What is kept on disk for its owner alone: the data directory, and the pepper.
+
+The pepper is a secret outside the database. A key's verifier is its HMAC under
+the pepper, so that whoever can write to the database still cannot mint a key.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+from pathlib import Path
+
+PEPPER_BYTES = 32
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+class CustodyError(Exception):
+    """A file that must be secret is not, or is not what it should be. Says what to do."""
+
+
+class Pepper:
+    """Signs text under a secret that cannot be printed."""
+
+    __slots__ = ("_secret",)
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+
+    def sign(self, text: str) -> str:
+        """Return the HMAC-SHA256 of `text` in hex."""
+        return hmac.digest(self._secret, text.encode(), hashlib.sha256).hex()
+
+    def __repr__(self) -> str:
+        return "Pepper(…)"
+
+
+def keep_directory(path: Path) -> Path:
+    """Create the directory for its owner only, unless it exists, and return it."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def keep_pepper(path: Path) -> Pepper:
+    """Read the pepper, first making one if there is none.
+
+    Processes that start together agree on one. Raises CustodyError when others
+    may read the file, or when it does not hold a pepper.
+    """
+    if not path.exists():
+        _create(path, secrets.token_hex(PEPPER_BYTES) + "\n")
+    mode = path.stat().st_mode
+    if mode & OTHERS:
+        raise CustodyError(
+            f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}). Run: chmod 600 {path}"
+        )
+    return Pepper(_read(path))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        secret = bytes.fromhex(path.read_text(encoding="ascii"))
+    except ValueError:
+        secret = b""
+    if len(secret) != PEPPER_BYTES:
+        raise CustodyError(
+            f"{path} does not hold {PEPPER_BYTES} bytes in hex. Restore it from a backup: "
+            "without it no key that was made before can be verified."
+        )
+    return secret
+
+
+def _create(path: Path, text: str) -> None:
+    # The file gets its name only once it is whole: a process that finds it can read it.
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    except FileExistsError:
+        return  # another process was first; its pepper is the pepper
+    finally:
+        draft.unlink()

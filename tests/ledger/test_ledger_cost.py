@@ -1,0 +1,74 @@
+"""What a generation costs: exact, in integers, rounded up once."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.catalog.types import Price
+from dragoman.core.money import PicoUsd, price
+from dragoman.ledger.cost import cost_of
+from dragoman.wire.usage import Usage
+
+MINI = Price(
+    prompt=price("0.00000015"),
+    completion=price("0.0000006"),
+    cache_read=price("0.000000075"),
+)
+
+
+@pytest.mark.parametrize(
+    ("usage", "prices", "nanos"),
+    [
+        (Usage(prompt=1000, completion=500), MINI, 450_000),
+        (Usage(prompt=1000, completion=500, cached=1000), MINI, 375_000),
+        (Usage(prompt=1000, completion=500, cached=5000), MINI, 375_000),
+        (Usage(prompt=1, completion=0), MINI, 150),
+        (Usage(prompt=1), Price(prompt=PicoUsd(1), completion=PicoUsd(0)), 1),
+        (Usage(prompt=1001), Price(prompt=PicoUsd(1), completion=PicoUsd(0)), 2),
+        (Usage(completion=10, reasoning=4), MINI, 6_000),
+        (
+            Usage(completion=10, reasoning=4),
+            Price(prompt=PicoUsd(0), completion=PicoUsd(1000), reasoning=PicoUsd(3000)),
+            18,
+        ),
+        (
+            Usage(prompt=10, cached=4, cache_write=5),
+            Price(
+                prompt=PicoUsd(1000),
+                completion=PicoUsd(0),
+                cache_read=PicoUsd(100),
+                cache_write=PicoUsd(2000),
+            ),
+            12,
+        ),
+        (Usage(), Price(prompt=PicoUsd(1), completion=PicoUsd(1), request=PicoUsd(5000)), 5),
+    ],
+)
+def test_cost_of_usage_at_a_price(usage: Usage, prices: Price, nanos: int) -> None:
+    cost = cost_of(usage, prices)
+    assert cost is not None
+    assert cost.total == nanos
+
+
+def test_an_unknown_price_makes_an_unknown_cost() -> None:
+    assert cost_of(Usage(prompt=5), None) is None
+
+
+@pytest.mark.parametrize("known", [MINI, None])
+def test_what_the_provider_says_it_charged_wins_over_the_price_list(known: Price | None) -> None:
+    cost = cost_of(Usage(prompt=5, cost_usd=0.0133176), known)
+    assert cost is not None
+    assert cost.total == 13_317_600
+
+
+@given(st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7), st.integers(0, 10**7))
+def test_cost_is_never_negative_and_never_below_the_exact_sum(
+    prompt: int, completion: int, cached: int, reasoning: int
+) -> None:
+    usage = Usage(prompt=prompt, completion=completion, cached=cached, reasoning=reasoning)
+    cost = cost_of(usage, MINI)
+    assert cost is not None
+    read = min(cached, prompt)
+    exact = (prompt - read) * 150_000 + read * 75_000 + completion * 600_000
+    assert 0 <= cost.total * 1000 - exact < 1000
+    assert cost.total <= cost.prompt + cost.completion <= cost.total + 1

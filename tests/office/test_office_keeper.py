@@ -1,0 +1,138 @@
+"""The gate before a real database: other processes, forgers, and a database that is gone."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, update
+
+from dragoman.access.gate import Gate
+from dragoman.access.options import AccessOptions
+from dragoman.access.tables import api_key
+from dragoman.core import ids
+from dragoman.core.clock import Clock
+from dragoman.core.errors import Unauthenticated, Unavailable
+from dragoman.office import keys
+from dragoman.office.keeper import LocalKeeper
+from dragoman.store.custody import Pepper
+from dragoman.store.sql import Database
+
+PREFIX = "sk-dm-v1-"
+
+REVOKE = """
+import sys
+from pathlib import Path
+from dragoman.office import keys
+from dragoman.store.sql import Database
+
+db = Database(Path(sys.argv[1]), synchronous="FULL")
+db.run_now(getattr(keys, sys.argv[2])(sys.argv[3], 1.0))
+db.close()
+"""
+
+
+@pytest.fixture
+def keeper(ledger: Database) -> LocalKeeper:
+    return LocalKeeper(ledger)
+
+
+@pytest.fixture
+async def gate(keeper: LocalKeeper, pepper: Pepper) -> AsyncIterator[Gate]:
+    gate = Gate(keeper, pepper, Clock(), AccessOptions())
+    watching = asyncio.create_task(gate.watch())
+    yield gate
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+
+
+def make(ledger: Database, pepper: Pepper) -> str:
+    text, _ = ledger.run_now(keys.create("laptop", prefix=PREFIX, pepper=pepper, now=0.0))
+    return text
+
+
+async def refused(gate: Gate, text: str) -> None:
+    """Return once the key is refused."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await gate.admit(f"Bearer {text}", None)
+            except Unauthenticated:
+                return
+            await asyncio.sleep(0.01)
+
+
+async def test_a_key_from_the_database_is_admitted(
+    ledger: Database, pepper: Pepper, gate: Gate
+) -> None:
+    text = make(ledger, pepper)
+    assert (await gate.admit(f"Bearer {text}", None)).key_hash == ids.key_hash(text)
+
+
+@pytest.mark.parametrize("change", ["disable", "revoke"])
+async def test_what_another_process_does_to_a_key_acts_on_a_warm_gate(
+    ledger: Database, path: Path, pepper: Pepper, gate: Gate, change: str
+) -> None:
+    text = make(ledger, pepper)
+    await gate.admit(f"Bearer {text}", None)
+    await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", REVOKE, str(path), change, "laptop"], check=True
+    )
+    await refused(gate, text)
+
+
+async def test_a_key_enabled_again_is_admitted_again(
+    ledger: Database, pepper: Pepper, gate: Gate
+) -> None:
+    text = make(ledger, pepper)
+    await ledger.run(keys.disable("laptop", 1.0))
+    await refused(gate, text)
+    await ledger.run(keys.enable("laptop", 2.0))
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                await gate.admit(f"Bearer {text}", None)
+            except Unauthenticated:
+                await asyncio.sleep(0.01)
+            else:
+                break
+
+
+@pytest.mark.parametrize("verifier", ["", "0" * 64, "ü"])
+async def test_who_can_write_to_the_database_still_cannot_mint_a_key(
+    ledger: Database, gate: Gate, verifier: str
+) -> None:
+    text = ids.new_key(PREFIX)
+    row = {
+        "hash": ids.key_hash(text),
+        "verifier": verifier,
+        "name": "forged",
+        "label": "forged",
+        "created_at": 0.0,
+        "disabled": False,
+        "changed_epoch": 1,
+    }
+    await ledger.run(lambda connection: connection.execute(insert(api_key).values(row)))
+    with pytest.raises(Unauthenticated):
+        await gate.admit(f"Bearer {text}", None)
+
+
+async def test_a_verifier_of_another_key_does_not_fit(
+    ledger: Database, pepper: Pepper, keeper: LocalKeeper
+) -> None:
+    text, other = make(ledger, pepper), make(ledger, pepper)
+    swap = update(api_key).where(api_key.c.hash == ids.key_hash(text))
+    await ledger.run(lambda c: c.execute(swap.values(verifier=pepper.sign(other))))
+    assert await keeper.key(ids.key_hash(text), pepper.sign(text)) is None
+
+
+async def test_a_database_that_cannot_tell_is_503_and_not_401(
+    tmp_path: Path, pepper: Pepper
+) -> None:
+    missing = Database(tmp_path / "nowhere" / "ledger.db", synchronous="FULL")
+    gate = Gate(LocalKeeper(missing), pepper, Clock(), AccessOptions())
+    with pytest.raises(Unavailable):
+        await gate.admit(f"Bearer {ids.new_key(PREFIX)}", None)
+    missing.close()

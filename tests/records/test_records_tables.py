@@ -1,0 +1,31 @@
+"""Migrations, tables and the value `Generation` agree."""
+
+from pathlib import Path
+
+import pytest
+
+from dragoman.records.migrations import MIGRATIONS
+from dragoman.records.rows import NESTED
+from dragoman.records.tables import generation, metadata
+from dragoman.records.types import Generation
+from dragoman.store.sql import Database
+from tests.store.shapes import described
+
+
+def test_every_field_of_a_generation_has_a_column() -> None:
+    assert [column.name for column in generation.columns] == list(Generation.__struct_fields__), (
+        "a new field needs a column and a migration"
+    )
+    assert set(Generation.__struct_fields__) >= set(NESTED)
+
+
+@pytest.mark.parametrize("table", [table.name for table in metadata.sorted_tables])
+def test_migrations_lead_to_the_tables_of_today(db: Database, tmp_path: Path, table: str) -> None:
+    fresh = Database(tmp_path / "fresh.db", synchronous="NORMAL")
+    fresh.run_now(metadata.create_all)
+    assert db.run_now(described)[table] == fresh.run_now(described)[table]
+    fresh.close()
+
+
+def test_the_steps_are_numbered_without_gaps() -> None:
+    assert [step.number for step in MIGRATIONS] == list(range(1, len(MIGRATIONS) + 1))
