@@ -1,0 +1,135 @@
+"""From an origin to an open connection: addresses, TCP, TLS, each with its own limit.
+
+Each step is told apart in the NetError it raises, since a name that does not
+resolve, a port that refuses and a certificate that does not fit call for
+different remedies. Which addresses are allowed is the resolver's decision.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import ExitStack
+
+import certifi
+
+from dragoman.net.connection import Connection
+from dragoman.net.pool import Lane
+from dragoman.net.types import Limits, NetError, Phase
+from dragoman.net.url import Origin
+
+Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
+"""From (host, port) to IP addresses, best first. Raises OSError."""
+
+# Errors that say nothing about the peer: we are out of something ourselves.
+_OWN_SHORTAGE = frozenset({
+    errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL,
+})  # fmt: skip
+
+# Answers may take minutes; without probes a NAT forgets a silent connection.
+_PROBE_S = 60
+_PROBES = 5
+
+
+async def system_resolver(host: str, port: int) -> Sequence[str]:
+    """Ask the operating system, in its order of preference (RFC 6724)."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+def secure_context(ca_file: str | None = None) -> ssl.SSLContext:
+    """Return a verifying context: the system's roots, certifi's, and those of `ca_file`."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())
+    if ca_file is not None:
+        context.load_verify_locations(ca_file)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+class Dialer:
+    """Opens connections."""
+
+    __slots__ = ("_context", "_make_context", "_resolve")
+
+    def __init__(self, make_context: Callable[[], ssl.SSLContext], resolve: Resolver) -> None:
+        self._make_context = make_context
+        self._context: ssl.SSLContext | None = None
+        self._resolve = resolve
+
+    async def dial(self, origin: Origin, limits: Limits, lane: Lane[Connection]) -> Connection:
+        """Return a connection to `origin`, which tells `lane` when it is lost. Raises NetError."""
+        addresses = await self._addresses(origin, limits)
+        transport, connection = await _connect(addresses, origin.port, limits, lane)
+        with ExitStack() as unless_open:
+            unless_open.callback(transport.abort)
+            _keep_known(transport)
+            if origin.scheme == "https":
+                secured = await self._secure(transport, connection, origin.host, limits.tls_s)
+                connection.secured(secured)
+            unless_open.pop_all()
+        return connection
+
+    async def _addresses(self, origin: Origin, limits: Limits) -> Sequence[str]:
+        try:
+            async with asyncio.timeout(limits.dns_s):
+                addresses = await self._resolve(origin.host, origin.port)
+        except TimeoutError:
+            raise NetError("dns", f"{origin.host} not resolved in {limits.dns_s:g} s") from None
+        except (OSError, UnicodeError) as error:
+            raise NetError("dns", f"{origin.host}: {error}") from error
+        if not addresses:
+            raise NetError("dns", f"{origin.host} has no address")
+        return addresses
+
+    async def _secure(
+        self, transport: asyncio.Transport, connection: Connection, host: str, tls_s: float
+    ) -> asyncio.Transport:
+        loop = asyncio.get_running_loop()
+        context = await self._verifying()
+        try:
+            async with asyncio.timeout(tls_s):
+                secured = await loop.start_tls(transport, connection, context, server_hostname=host)
+        except TimeoutError:
+            raise NetError("tls", f"no handshake within {tls_s:g} s") from None
+        except OSError as error:
+            raise NetError("tls", str(error)) from error
+        if secured is None:
+            raise NetError("tls", "the peer closed the connection")
+        return secured
+
+    async def _verifying(self) -> ssl.SSLContext:
+        """Return the context, made on first use: reading the roots takes a tenth of a second."""
+        if self._context is None:
+            self._context = await asyncio.to_thread(self._make_context)
+        return self._context
+
+
+async def _connect(
+    addresses: Sequence[str], port: int, limits: Limits, lane: Lane[Connection]
+) -> tuple[asyncio.Transport, Connection]:
+    """Try the addresses in turn, each for its share of the time that is left."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + limits.connect_s
+    failure = NetError("connect", "no address")
+    for tried, address in enumerate(addresses):
+        share_s = (deadline - loop.time()) / (len(addresses) - tried)
+        try:
+            async with asyncio.timeout(share_s):
+                return await loop.create_connection(lambda: Connection(lane), address, port)
+        except TimeoutError:
+            failure = NetError("connect", f"{address} port {port} did not answer in time")
+        except OSError as error:
+            phase: Phase = "pool" if error.errno in _OWN_SHORTAGE else "refused"
+            failure = NetError(phase, f"{address} port {port}: {error.strerror or error}")
+    raise failure
+
+
+def _keep_known(transport: asyncio.Transport) -> None:
+    peer = transport.get_extra_info("socket")
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _PROBE_S)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _PROBE_S)
+    peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, _PROBES)

@@ -1,0 +1,283 @@
+"""One answer: bytes from a connection in, status, headers and body chunks out.
+
+The HTTP/1.1 state of one request lives here, around a parser made for it, so that
+nothing of one answer can leak into the next. Knows no sockets: whatever carries it
+is a `Carrier`. Deadlines are plain numbers that a sweep compares, never timers.
+"""
+
+import asyncio
+from typing import Protocol, Self
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from dragoman.net.types import Limits, NetError, Phase
+
+# Unread bytes beyond which the peer is made to wait. A reader takes all there is,
+# so the low mark at which the peer may go on is an empty buffer.
+HIGH_WATER = 256 * 1024
+
+# What a field adds to the head besides its name and value: colon, space, CR, LF.
+_FIELD_OVERHEAD = 4
+
+
+class Carrier(Protocol):
+    """The connection under an exchange."""
+
+    @property
+    def reused(self) -> bool:
+        """Whether it has carried an exchange before this one."""
+
+    def pause(self) -> None:
+        """Stop reading from the peer."""
+
+    def resume(self) -> None:
+        """Go on reading from the peer."""
+
+    def cut(self) -> None:
+        """Break the connection off now."""
+
+    def finish(self) -> None:
+        """Part from the exchange, to be kept for another one unless cut."""
+
+
+class Exchange:
+    """Fulfils `dragoman.net.types.Response`, and is the iterator over its own body.
+
+    One task reads at a time. A reader that is cancelled while it waits closes the
+    exchange. `head_deadline` is monotonic time, as is the `now` of `sweep`.
+    """
+
+    __slots__ = (
+        "_buffered", "_bytes_seen", "_carrier", "_closed", "_complete", "_error", "_expects_body",
+        "_fields_size", "_framing_size", "_head_deadline", "_head_done", "_limits", "_parser",
+        "_parts", "_paused", "_quiet_at", "_quiet_since", "_reusable", "_until_eof", "_waiter",
+        "headers", "status",
+    )  # fmt: skip
+
+    def __init__(self, carrier: Carrier, method: str, limits: Limits, head_deadline: float) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._carrier = carrier
+        self._limits = limits
+        self._parser = HttpResponseParser(self)
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: NetError | None = None
+        self._closed = False
+
+        self._expects_body = method != "HEAD"
+        self._head_deadline = head_deadline
+        self._head_done = False
+        self._fields_size = 0
+        self._framing_size = 0
+        self._until_eof = False
+        self._complete = False
+        self._reusable = False
+
+        self._parts: list[bytes] = []
+        self._buffered = 0
+        self._paused = False
+
+        self._bytes_seen = 0
+        self._quiet_at = 0
+        self._quiet_since = 0.0
+
+    async def head(self) -> None:
+        """Return when status and headers are in. Raises NetError, closed then."""
+        while not self._head_done:
+            if self._error is not None:
+                self.close()
+                raise self._error
+            await self._news()
+
+    def chunks(self) -> Self:
+        """Return the body's iterator: each step gives all that came since the last one."""
+        return self
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts:
+            if self._complete:
+                raise StopAsyncIteration
+            if self._error is not None:
+                raise self._error
+            await self._news()
+        return self._take()
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises NetError("too_large") beyond `Limits.body_bytes`."""
+        chunks: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if size > self._limits.body_bytes:
+                self._reusable = False
+                raise NetError("too_large", f"a body over {self._limits.body_bytes} bytes")
+            chunks.append(chunk)
+        return b"".join(chunks)
+
+    def close(self) -> None:
+        """Give the connection back if the answer came to its end, else cut it. Twice is fine."""
+        if self._closed:
+            return
+        self._closed = True
+        if not self._complete:
+            self._fail(NetError("eof", "the answer was closed before its end"))
+        if not self._reusable:
+            self._carrier.cut()
+        if self._paused:
+            self._carrier.resume()
+        # The parser holds our bound methods: without this, every exchange would be a
+        # cycle left to the garbage collector.
+        del self._parser
+        self._carrier.finish()
+
+    def feed(self, data: bytes) -> None:
+        """Take what the peer sent, at any cut."""
+        if self._error is not None:
+            return
+        self._bytes_seen += len(data)
+        before = self._buffered
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(NetError("protocol", str(error)))
+        if self._buffered == before:
+            self._count_framing(len(data))
+        else:
+            self._framing_size = 0
+            if self._buffered > HIGH_WATER and not self._paused:
+                self._paused = True
+                self._carrier.pause()
+        self._wake()
+
+    def lost(self, phase: Phase, detail: str) -> None:
+        """Take note that the connection is gone; `eof` ends a body that has no other end."""
+        if phase == "eof" and self._until_eof and self._error is None:
+            self._complete = True
+            self._wake()
+            return
+        unanswered = self._carrier.reused and not self._bytes_seen
+        self._fail(NetError(phase, detail, reused=unanswered))
+
+    def sweep(self, now: float) -> None:
+        """Fail the exchange if its head or the next bytes of its body are overdue.
+
+        Silence counts only while somebody waits for bytes: a reader that is slow
+        itself, and thereby makes the peer wait, is no fault of the peer.
+        """
+        if not self._head_done:
+            if now >= self._head_deadline:
+                self._fail(NetError("head", f"no answer within {self._limits.head_s:g} s"))
+        elif self._waiter is None or self._bytes_seen != self._quiet_at:
+            self._quiet_at = self._bytes_seen
+            self._quiet_since = now
+        elif now - self._quiet_since >= self._limits.idle_s:
+            self._fail(NetError("idle", f"no bytes for {self._limits.idle_s:g} s"))
+
+    def on_message_begin(self) -> None:
+        """Called by the parser: a second answer is one that nobody asked for."""
+        if self._complete:
+            self._reusable = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser for a field of the head, or of the trailers, which are dropped."""
+        if self._head_done:
+            return
+        self._fields_size += len(name) + len(value) + _FIELD_OVERHEAD
+        if self._fields_size > self._limits.head_bytes:
+            self._fail(NetError("too_large", f"a head over {self._limits.head_bytes} bytes"))
+            return
+        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser at the end of a head, interim answers included."""
+        if self._head_done:
+            return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != 101:
+            self.headers.clear()
+            return
+        if refusal := self._refusal(status):
+            self._fail(NetError("protocol", refusal))
+        if self._error is not None:
+            return
+        self.status = status
+        self._head_done = True
+        if not self._expects_body:
+            self.on_message_complete()
+        self._until_eof = not ({"content-length", "transfer-encoding"} & self.headers.keys())
+
+    def on_body(self, data: bytes) -> None:
+        """Called by the parser for each piece of the body."""
+        if self._complete:
+            self._reusable = False
+            return
+        self._parts.append(data)
+        self._buffered += len(data)
+
+    def on_message_complete(self) -> None:
+        """Called by the parser at the end of an answer, interim ones included."""
+        if self._head_done and not self._complete:
+            self._complete = True
+            self._reusable = self._parser.should_keep_alive()
+
+    def _refusal(self, status: int) -> str:
+        version = self._parser.get_http_version()
+        if version not in {"1.1", "1.0"}:
+            return f"HTTP/{version} on an HTTP/1.1 connection"
+        if status < 200:
+            return f"status {status}, which was not asked for"
+        coding = self.headers.get("content-encoding", "identity").lower()
+        if coding not in {"identity", ""}:
+            return f"the content is encoded as {coding!r} although identity was asked for"
+        coding = self.headers.get("transfer-encoding", "chunked").lower()
+        if coding != "chunked":
+            return f"the transfer is encoded as {coding!r}"
+        return ""
+
+    def _count_framing(self, size: int) -> None:
+        # The parser gathers a field without telling us until it ends, so heads and
+        # trailers are bounded by what came in since the last byte of a body.
+        self._framing_size += size
+        if self._framing_size > self._limits.head_bytes and not self._complete:
+            self._fail(
+                NetError("too_large", f"head or trailers over {self._limits.head_bytes} bytes")
+            )
+
+    def _take(self) -> bytes:
+        parts = self._parts
+        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._buffered = 0
+        if self._paused:
+            self._paused = False
+            self._carrier.resume()
+        return chunk
+
+    async def _news(self) -> None:
+        assert self._waiter is None, "an answer is read by one task at a time"
+        waiter = self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await waiter
+        except asyncio.CancelledError:
+            self.close()
+            raise
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is None:
+            return
+        self._waiter = None
+        if not waiter.done():
+            waiter.set_result(None)
+
+    def _fail(self, error: NetError) -> None:
+        if self._complete:
+            self._reusable = False
+            return
+        if self._error is None:
+            self._error = error
+            self._carrier.cut()
+            self._wake()

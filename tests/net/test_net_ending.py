@@ -1,0 +1,157 @@
+"""How an answer ends without a socket: lost, overdue, closed, cancelled."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from dragoman.net.types import Limits, NetError
+from tests.net.carrier import FakeCarrier, exchange, failure, fed, finished
+from tests.net.upstream import answer, chunked
+
+
+@pytest.mark.parametrize("phase", ["eof", "reset", "send", "tls"])
+@pytest.mark.parametrize(
+    ("reused", "seen", "again"),
+    [(True, b"", True), (True, b"H", False), (False, b"", False)],
+)
+def test_only_a_kept_connection_that_dies_without_a_byte_is_safe_to_repeat(
+    phase: str, seen: bytes, *, reused: bool, again: bool
+) -> None:
+    one = exchange(FakeCarrier(reused=reused))
+    if seen:
+        one.feed(seen)
+    one.lost(phase, "gone")  # type: ignore[arg-type]
+    error = failure(one)
+    assert (error.phase, error.reused) == (phase, again)
+
+
+def test_a_kept_connection_that_is_silent_is_not_safe_to_repeat() -> None:
+    one = exchange(FakeCarrier(reused=True))
+    one.sweep(100.0)
+    error = failure(one)
+    assert (error.phase, error.reused) == ("head", False)
+
+
+@pytest.mark.parametrize("data", [answer(b"abc")[:-1], chunked(b"abc")[:-5], chunked(b"abc")[:-2]])
+def test_an_end_before_the_end_is_an_error_after_what_had_arrived(data: bytes) -> None:
+    one = fed(data)
+    one.lost("eof", "gone")
+    finished(one.head())
+    finished(one.__anext__())
+    with pytest.raises(NetError) as raised:
+        finished(one.__anext__())
+    assert raised.value.phase == "eof"
+
+
+def test_a_reset_is_no_end_of_a_body() -> None:
+    one = fed(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    one.lost("reset", "gone")
+    with pytest.raises(NetError) as raised:
+        finished(one.read())
+    assert raised.value.phase == "reset"
+
+
+def test_losing_the_connection_after_the_end_loses_nothing() -> None:
+    one = fed(answer(b"abc"))
+    one.lost("reset", "gone")
+    assert finished(one.read()) == b"abc"
+
+
+def test_a_head_has_until_its_deadline() -> None:
+    one = fed(b"HTTP/1.1 200 OK\r\n")
+    one.sweep(99.9)
+    one.sweep(100.0)
+    one.feed(b"\r\n")
+    assert failure(one).phase == "head"
+
+
+async def test_silence_is_measured_from_the_last_byte_while_somebody_waits() -> None:
+    one = fed(answer(b"abc")[:-3], limits=Limits(idle_s=10.0))
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    one.sweep(1000.0)
+    one.sweep(1009.9)
+    one.feed(b"a")
+    await asyncio.sleep(0)
+    one.sweep(1010.0)
+    one.sweep(1019.9)
+    assert not reading.done()
+    one.sweep(1020.0)
+    with pytest.raises(NetError) as raised:
+        await reading
+    assert raised.value.phase == "idle"
+
+
+def test_a_reader_who_does_not_wait_is_not_kept_waiting() -> None:
+    one = fed(answer(b"abc")[:-1], limits=Limits(idle_s=10.0))
+    one.sweep(1000.0)
+    one.sweep(2000.0)
+    one.feed(b"c")
+    assert finished(one.read()) == b"abc"
+
+
+async def test_a_body_given_up_stays_given_up_whatever_comes_after() -> None:
+    one = fed(b"HTTP/1.1 200 OK\r\n\r\n", limits=Limits(idle_s=10.0))
+    reading = asyncio.create_task(one.__anext__())
+    await asyncio.sleep(0)
+    one.sweep(1000.0)
+    one.sweep(1010.0)
+    one.feed(b"late")
+    one.lost("eof", "gone")
+    for step in (reading, one.__anext__()):
+        with pytest.raises(NetError, match="idle"):
+            await step
+
+
+@pytest.mark.parametrize("data", [b"", answer(b"abc")[:-3]])
+async def test_closing_wakes_who_waits_and_is_nothing_to_repeat(data: bytes) -> None:
+    one = exchange(FakeCarrier(reused=True))
+    one.feed(data)
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    one.close()
+    with pytest.raises(NetError, match="closed before its end") as raised:
+        await reading
+    assert not raised.value.reused
+
+
+async def test_a_cancelled_reader_closes() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    one.feed(answer(b"abc")[:-3])
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    one.close()
+    assert carrier.done == ["cut", "cut", "finish"]
+
+
+async def test_a_reader_cancelled_as_bytes_arrive_closes() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    one.feed(answer(b"abc")[:-3])
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    reading.cancel()
+    one.feed(b"a")
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    assert carrier.done[-1] == "finish"
+
+
+def test_a_closed_exchange_is_freed_without_the_garbage_collector() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    one.feed(answer(b"abc"))
+    one.close()
+    under_it = weakref.ref(carrier)
+    gc.disable()
+    try:
+        del one, carrier
+        assert under_it() is None
+    finally:
+        gc.enable()

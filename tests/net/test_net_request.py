@@ -1,0 +1,89 @@
+"""The head of a request: its exact bytes, and what never becomes one."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.net.request import encode_head
+from dragoman.net.types import Request
+from dragoman.net.url import locate
+
+URL = "https://api.example.com:8443/v1/chat?x=1"
+
+
+def head(**changes: object) -> bytes:
+    request = Request(**({"method": "POST", "url": URL} | changes))  # type: ignore[arg-type]
+    return encode_head(request, locate(URL))
+
+
+def test_host_and_length_are_added_and_headers_go_out_as_they_stand() -> None:
+    assert head(body=b"{}", headers=(("Authorization", "Bearer x"), ("x-a", ""))) == (
+        b"POST /v1/chat?x=1 HTTP/1.1\r\n"
+        b"Host: api.example.com:8443\r\n"
+        b"Accept-Encoding: identity\r\n"
+        b"Connection: keep-alive\r\n"
+        b"Content-Length: 2\r\n"
+        b"Authorization: Bearer x\r\n"
+        b"x-a: \r\n"
+        b"\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "announced"),
+    [
+        ("GET", b"", False),
+        ("HEAD", b"", False),
+        ("DELETE", b"", False),
+        ("DELETE", b"x", True),
+        ("POST", b"", True),
+        ("PUT", b"", True),
+        ("PATCH", b"", True),
+    ],
+)
+def test_an_empty_body_is_announced_where_a_body_is_usual(
+    method: str, body: bytes, *, announced: bool
+) -> None:
+    assert (b"Content-Length" in head(method=method, body=body)) is announced
+
+
+@pytest.mark.parametrize("method", ["", "GE T", "GET\r\n", "GÉT", "GET1"])
+def test_a_method_is_made_of_letters(method: str) -> None:
+    with pytest.raises(ValueError, match="method"):
+        head(method=method)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Accept-Encoding", "Upgrade", ""],
+)
+def test_headers_that_frame_the_request_are_the_clients_own(name: str) -> None:
+    with pytest.raises(ValueError, match="written by the client"):
+        head(headers=((name, "x"),))
+
+
+@pytest.mark.parametrize("bad", ["a\r\nb: c", "a\rb", "a\nb", "a\0b", "\n", "a\r\n"])
+@pytest.mark.parametrize("place", ["name", "value"])
+def test_a_line_break_or_nul_is_refused_and_not_repeated(bad: str, place: str) -> None:
+    field = (f"x-{bad}", "y") if place == "name" else ("x", f"secret{bad}")
+    with pytest.raises(ValueError, match="CR, LF or NUL") as refusal:
+        head(headers=(field,))
+    assert "secret" not in str(refusal.value)
+
+
+def test_latin_1_goes_out_and_what_lies_beyond_is_refused() -> None:
+    assert b"x: \xe9\r\n" in head(headers=(("x", "é"),))
+    with pytest.raises(ValueError, match="Latin-1"):
+        head(headers=(("x", "…"),))
+
+
+@given(st.text(), st.text())
+def test_whatever_a_header_holds_it_stays_one_line(name: str, value: str) -> None:
+    try:
+        written = head(headers=((name, value),))
+    except ValueError:
+        return
+    assert written.count(b"\r\n") == head().count(b"\r\n") + 1
+    assert written.endswith(b"\r\n\r\n")
+    assert b"\r" not in written.replace(b"\r\n", b"")
+    assert b"\n" not in written.replace(b"\r\n", b"")

@@ -1,0 +1,172 @@
+"""Which calls share a connection, how long it is kept, and who waits for one."""
+
+import asyncio
+import ssl
+
+import pytest
+
+from dragoman.net.client import HttpClient
+from dragoman.net.pool import Counts
+from dragoman.net.types import Limits, NetError
+from tests.net.calls import echo, fetch, post, stall, until
+from tests.net.conftest import Serve
+from tests.net.upstream import Peer, answer
+
+LONG_AFTER = 1e12
+
+
+async def test_calls_one_after_another_share_a_connection(serve: Serve, client: HttpClient) -> None:
+    upstream = await serve(echo)
+    for number in range(5):
+        assert await fetch(client, upstream, b"%d" % number) == b"%d" % number
+    assert upstream.accepted == 1
+    assert client.counts == Counts(kept=1, open=1)
+
+
+async def test_calls_at_once_have_a_connection_each_and_origins_do_not_share(
+    serve: Serve, client: HttpClient
+) -> None:
+    one, other = await serve(echo), await serve(echo)
+    await asyncio.gather(*(fetch(client, at) for at in (one, one, other)))
+    assert (one.accepted, other.accepted) == (2, 1)
+    assert client.counts == Counts(kept=3, open=3)
+
+
+async def test_tls_connections_are_shared_too(
+    serve: Serve, client: HttpClient, tls: ssl.SSLContext
+) -> None:
+    upstream = await serve(echo, tls)
+    for size in (1, 500_000, 1):
+        assert await fetch(client, upstream, bytes(size)) == bytes(size)
+    assert upstream.accepted == 1
+
+
+async def test_a_connection_the_upstream_closed_meanwhile_is_not_used(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    async def once(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer(b"ok"))
+
+    upstream = await serve(once, channel)
+    assert await fetch(client, upstream) == b"ok"
+    await until(lambda: client.counts == Counts())
+    assert await fetch(client, upstream) == b"ok"
+    assert upstream.accepted == 2
+
+
+async def test_a_connection_that_says_more_than_it_was_asked_is_not_used(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    speak = asyncio.Event()
+
+    async def talkative(peer: Peer) -> None:
+        await peer.request()
+        await peer.send(answer(b"ok"))
+        await speak.wait()
+        await peer.send(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        await peer.gone()
+
+    upstream = await serve(talkative, channel)
+    await fetch(client, upstream)
+    speak.set()
+    await upstream.all_gone.wait()
+    await until(lambda: client.counts == Counts())
+
+
+@pytest.mark.parametrize(("answered", "again"), [(0, False), (1, True)])
+async def test_a_kept_connection_that_dies_at_the_next_request_is_safe_to_repeat(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None, answered: int, *, again: bool
+) -> None:
+    async def mortal(peer: Peer) -> None:
+        for _ in range(answered):
+            await peer.request()
+            await peer.send(answer(b"ok"))
+        await peer.request()
+
+    upstream = await serve(mortal, channel)
+    for _ in range(answered):
+        await fetch(client, upstream)
+    with pytest.raises(NetError) as raised:
+        await fetch(client, upstream)
+    assert (raised.value.phase, raised.value.reused) == ("eof", again)
+
+
+async def test_a_connection_kept_too_long_is_closed(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    upstream = await serve(echo, channel)
+    await fetch(client, upstream)
+    client.sweep(1000.0)
+    client.sweep(1054.9)
+    assert client.counts.kept == 1
+    client.sweep(1055.0)
+    await upstream.all_gone.wait()
+    client.sweep(1056.0)
+    assert client.counts == Counts()
+    assert not client._lanes, "an origin nobody talks to is remembered"
+
+
+async def test_use_starts_the_time_a_connection_is_kept_anew(
+    serve: Serve, client: HttpClient
+) -> None:
+    upstream = await serve(echo)
+    await fetch(client, upstream)
+    client.sweep(1000.0)
+    await fetch(client, upstream)
+    client.sweep(1055.0)
+    await fetch(client, upstream)
+    assert upstream.accepted == 1
+
+
+async def test_beyond_the_limit_a_call_waits_for_its_turn(serve: Serve, client: HttpClient) -> None:
+    upstream = await serve(echo)
+    held = [await client.send(post(upstream), Limits()) for _ in range(2)]
+    waiting = asyncio.create_task(fetch(client, upstream, b"third"))
+    await until(lambda: client.counts.waiting == 1)
+    assert client.counts == Counts(busy=2, open=2, waiting=1)
+    held[0].close()
+    assert await waiting == b"third"
+    held[1].close()
+    assert upstream.accepted == 2
+
+
+async def test_a_call_whose_turn_does_not_come_fails(serve: Serve, client: HttpClient) -> None:
+    upstream = await serve(echo)
+    held = [await client.send(post(upstream), Limits()) for _ in range(2)]
+    waiting = asyncio.create_task(fetch(client, upstream))
+    await until(lambda: client.counts.waiting == 1)
+    client.sweep(LONG_AFTER)
+    with pytest.raises(NetError) as raised:
+        await waiting
+    assert raised.value.phase == "pool"
+    for response in held:
+        response.close()
+
+
+async def test_cancelling_a_call_that_waits_for_its_turn_leaves_the_others_alone(
+    serve: Serve, client: HttpClient
+) -> None:
+    upstream = await serve(echo)
+    held = [await client.send(post(upstream), Limits()) for _ in range(2)]
+    waiting = asyncio.create_task(fetch(client, upstream))
+    await until(lambda: client.counts.waiting == 1)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    for response in held:
+        assert await response.read() == b"hello"
+        response.close()
+    assert client.counts == Counts(kept=2, open=2)
+
+
+async def test_an_answer_closed_unread_costs_the_connection_but_not_the_turn(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    upstream = await serve(stall, channel)
+    for _ in range(5):
+        response = await client.send(post(upstream), Limits())
+        response.close()
+        response.close()
+    await upstream.all_gone.wait()
+    assert client.counts.busy == 0
