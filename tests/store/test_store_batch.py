@@ -196,3 +196,31 @@ async def test_closing_does_not_wait_for_a_write_that_hangs() -> None:
     async with asyncio.timeout(10):
         await batch.close()
     assert batch.dropped == 1
+
+
+async def test_a_burst_during_a_write_does_not_keep_the_task_spinning_afterwards(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shelf = Shelf()
+    shelf.open.clear()
+    batch = Batch(shelf.write, QUICK)
+    flushes = 0
+    flush = batch.flush
+
+    async def counted() -> None:
+        nonlocal flushes
+        flushes += 1
+        await flush()
+
+    monkeypatch.setattr(batch, "flush", counted)
+    task = asyncio.create_task(batch.run())
+    for n in range(6):
+        batch.put(n)
+        await asyncio.sleep(0)
+    shelf.open.set()
+    await until(shelf, 6)
+    before = flushes
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert flushes - before <= 2
+    task.cancel()

@@ -62,12 +62,13 @@ class Dialer:
     async def dial(self, origin: Origin, limits: Limits, lane: Lane[Connection]) -> Connection:
         """Return a connection to `origin`, which tells `lane` when it is lost. Raises NetError."""
         addresses = await self._addresses(origin, limits)
+        context = await self._verifying() if origin.scheme == "https" else None
         transport, connection = await _connect(addresses, origin.port, limits, lane)
         with ExitStack() as unless_open:
             unless_open.callback(transport.abort)
             _keep_known(transport)
-            if origin.scheme == "https":
-                secured = await self._secure(transport, connection, origin.host, limits.tls_s)
+            if context is not None:
+                secured = await _secure(transport, connection, context, origin.host, limits.tls_s)
                 connection.secured(secured)
             unless_open.pop_all()
         return connection
@@ -83,22 +84,6 @@ class Dialer:
         if not addresses:
             raise NetError("dns", f"{origin.host} has no address")
         return addresses
-
-    async def _secure(
-        self, transport: asyncio.Transport, connection: Connection, host: str, tls_s: float
-    ) -> asyncio.Transport:
-        loop = asyncio.get_running_loop()
-        context = await self._verifying()
-        try:
-            async with asyncio.timeout(tls_s):
-                secured = await loop.start_tls(transport, connection, context, server_hostname=host)
-        except TimeoutError:
-            raise NetError("tls", f"no handshake within {tls_s:g} s") from None
-        except OSError as error:
-            raise NetError("tls", str(error)) from error
-        if secured is None:
-            raise NetError("tls", "the peer closed the connection")
-        return secured
 
     async def _verifying(self) -> ssl.SSLContext:
         """Return the context, made on first use: reading the roots takes a tenth of a second."""
@@ -125,6 +110,26 @@ async def _connect(
             phase: Phase = "pool" if error.errno in _OWN_SHORTAGE else "refused"
             failure = NetError(phase, f"{address} port {port}: {error.strerror or error}")
     raise failure
+
+
+async def _secure(
+    transport: asyncio.Transport,
+    connection: Connection,
+    context: ssl.SSLContext,
+    host: str,
+    tls_s: float,
+) -> asyncio.Transport:
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(tls_s):
+            secured = await loop.start_tls(transport, connection, context, server_hostname=host)
+    except TimeoutError:
+        raise NetError("tls", f"no handshake within {tls_s:g} s") from None
+    except OSError as error:
+        raise NetError("tls", str(error)) from error
+    if secured is None:
+        raise NetError("tls", "the peer closed the connection")
+    return secured
 
 
 def _keep_known(transport: asyncio.Transport) -> None:

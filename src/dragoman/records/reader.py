@@ -16,8 +16,7 @@ from dragoman.store.sql import Database
 class Wanted(Struct, frozen=True, kw_only=True):
     """Which generations to read; None lets all through. `since` is Unix time, inclusive.
 
-    `model` is the one that was asked for, or the one that answered. `failed` are
-    those with a status of 400 or above, clients that left among them.
+    `model` is the one that was asked for, or the one that answered.
     """
 
     model: str | None = None
@@ -25,7 +24,6 @@ class Wanted(Struct, frozen=True, kw_only=True):
     status: int | None = None
     key_hash: str | None = None
     since: float | None = None
-    failed: bool = False
 
 
 class KeyUsage(Struct, frozen=True, kw_only=True):
@@ -94,8 +92,6 @@ def _matching(wanted: Wanted) -> Select[tuple[object, ...]]:
         query = query.where(table.key_hash == wanted.key_hash)
     if wanted.since is not None:
         query = query.where(table.created_at >= wanted.since)
-    if wanted.failed:
-        query = query.where(table.status >= 400)
     return query
 
 

@@ -104,23 +104,23 @@ class Batch(Generic[T]):
         if seconds > self._options.interval_s:  # backing off: a full queue is no reason to hurry
             await asyncio.sleep(seconds)
             return
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._enough.wait()
-        except TimeoutError:
-            return
+        self._enough.clear()
 
     async def _attempt(self) -> bool:
         """Flush, and say whether nothing is left to try again."""
-        (trouble,) = await asyncio.gather(self.flush(), return_exceptions=True)
-        if trouble is None:
-            return True
-        if not isinstance(trouble, Unavailable):
-            _log.error("store.batch.refused", exc_info=trouble)
-        return False
+        try:
+            await self.flush()
+        except Unavailable:
+            return False
+        except Exception:  # noqa: BLE001 - one refused batch must not end the writing of others
+            _log.exception("store.batch.refused")
+            return False
+        return True
 
     async def _drain(self) -> None:
-        self._enough.clear()
         while self._waiting:
             batch = list(islice(self._waiting, self._options.size))
             await self._deliver(batch)
