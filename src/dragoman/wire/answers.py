@@ -210,9 +210,8 @@ def _piece(piece: Piece) -> bytes:
 def _delta(delta: Members) -> bytes:
     """Return a delta with the role and a content: null beside tool calls, else at least empty."""
     content = delta.get("content")
-    if content is None:
-        content = _NULL if "tool_calls" in delta else b'""'
-    text = bytes(content)
+    nothing = _NULL if "tool_calls" in delta else b'""'
+    text = nothing if content is None else bytes(content)
     if delta.keys() <= _PLAIN:
         return b'{"role":"assistant","content":%b}' % text
     rest = encode({name: value for name, value in delta.items() if name not in _PLAIN})

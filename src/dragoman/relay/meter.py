@@ -1,0 +1,97 @@
+"""Measures an answer as it passes: what it said, how it ended, what it took. No I/O."""
+
+from dragoman.core.clock import Clock
+from dragoman.wire.chat import ChatCall
+from dragoman.wire.hub import Answer, Chunk, Members, Piece
+from dragoman.wire.usage import Usage
+
+BYTES_PER_TOKEN = 4
+"""English text under the tokenizers in use; only for answers without usage."""
+
+
+class Meter:
+    """Sees every chunk of one stream. `ends` maps a choice's index to how it ended."""
+
+    __slots__ = (
+        "_clock",
+        "ends",
+        "first_content",
+        "last_content",
+        "produced_bytes",
+        "reported",
+        "service_tier",
+        "upstream_id",
+    )
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.ends: dict[int, Piece] = {}
+        self.first_content: float | None = None
+        self.last_content: float | None = None
+        self.produced_bytes = 0
+        self.reported: Usage | None = None
+        self.service_tier: str | None = None
+        self.upstream_id: str | None = None
+
+    def see(self, chunk: Chunk) -> tuple[Piece, ...]:
+        """Take in a chunk; return what of it is passed on.
+
+        A piece without content is not, and neither is content of a choice that
+        has already ended.
+        """
+        if chunk.usage is not None:
+            self.reported = chunk.usage
+        if chunk.upstream_id is not None:
+            self.upstream_id = chunk.upstream_id
+        if chunk.service_tier is not None:
+            self.service_tier = chunk.service_tier
+        pieces = chunk.pieces
+        if len(pieces) == 1:
+            return pieces if self._passes(pieces[0]) else ()
+        return tuple(piece for piece in pieces if self._passes(piece))
+
+    def whole(self, answer: Answer) -> None:
+        """Take in a whole answer."""
+        self.reported = answer.usage
+        self.upstream_id = answer.upstream_id
+        self.service_tier = answer.service_tier
+        self.first_content = self.last_content = self._clock.monotonic()
+        for choice in answer.choices:
+            self.produced_bytes += _size(choice.message)
+            if choice.finish_reason is not None:
+                self.ends[choice.index] = Piece(
+                    index=choice.index,
+                    delta={},
+                    finish_reason=choice.finish_reason,
+                    native_finish_reason=choice.native_finish_reason,
+                )
+
+    def usage(self, call: ChatCall) -> Usage:
+        """Return what the provider counted, or an estimate from the bytes that passed."""
+        said = self.reported
+        if said is not None and said.source == "upstream":
+            return said
+        return Usage(
+            prompt=(said and said.prompt) or call.text_bytes // BYTES_PER_TOKEN,
+            completion=(said and said.completion) or -(-self.produced_bytes // BYTES_PER_TOKEN),
+            source="estimated",
+        )
+
+    def _passes(self, piece: Piece) -> bool:
+        if piece.index in self.ends:
+            return False
+        if piece.has_content:
+            now = self._clock.monotonic()
+            if self.first_content is None:
+                self.first_content = now
+            self.last_content = now
+            self.produced_bytes += _size(piece.delta)
+        elif piece.finish_reason is None:
+            return False
+        if piece.finish_reason is not None:
+            self.ends[piece.index] = piece
+        return True
+
+
+def _size(members: Members) -> int:
+    return sum(len(bytes(value)) - 2 for name, value in members.items() if name != "role")

@@ -1,0 +1,79 @@
+"""Which of a provider's credentials to use next, and which to leave alone for a while.
+
+A credential that a provider refuses (401, 402, 403, a spent quota) is parked:
+five minutes, then ten, up to an hour. One that is rate limited at an endpoint
+cools down there. A resting credential is used again before nothing is used at all.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from dragoman.catalog.hosts import Credential
+
+PARK_S, PARK_MOST_S = 300.0, 3600.0
+
+
+class Resting(Struct, frozen=True, kw_only=True):
+    """A parked credential: whose, where it came from, for how many more seconds."""
+
+    provider: str
+    source: str
+    for_s: float
+
+
+class Wallet:
+    """All credentials, by provider, with what was learnt of them."""
+
+    def __init__(self, credentials: Iterable[Credential]) -> None:
+        self._by_provider: dict[str, list[Credential]] = {}
+        for credential in credentials:
+            self._by_provider.setdefault(credential.provider, []).append(credential)
+        self._parked_until: dict[str, float] = {}
+        self._refusals: dict[str, int] = {}
+        self._cool_until: dict[tuple[str, str], float] = {}
+
+    def usable(self, provider: str, endpoint: str, now: float) -> list[Credential]:
+        """Return the provider's credentials for an endpoint, those at rest last.
+
+        Empty for a provider that needs none.
+        """
+        mine = self._by_provider.get(provider, [])
+        if len(mine) < 2 or not (self._parked_until or self._cool_until):
+            return mine
+        return sorted(mine, key=lambda c: max(0.0, self._rests_until(c, endpoint) - now))
+
+    def refused(self, credential: Credential, now: float) -> float:
+        """Park a credential that its provider refuses; return for how many seconds."""
+        count = self._refusals[credential.id] = self._refusals.get(credential.id, 0) + 1
+        wait_s = min(PARK_MOST_S, PARK_S * count)
+        self._parked_until[credential.id] = now + wait_s
+        return wait_s
+
+    def limited(self, credential: Credential, endpoint: str, now: float, wait_s: float) -> None:
+        """Let a credential cool down at one endpoint."""
+        self._cool_until[credential.id, endpoint] = now + wait_s
+
+    def worked(self, credential: Credential) -> None:
+        """Forget what was held against a credential that works."""
+        if self._refusals:
+            self._refusals.pop(credential.id, None)
+            self._parked_until.pop(credential.id, None)
+
+    def all_resting(self, provider: str, endpoint: str, now: float) -> bool:
+        """Whether every credential of the provider rests, as far as this endpoint goes."""
+        mine = self._by_provider.get(provider, [])
+        return all(self._rests_until(c, endpoint) > now for c in mine)
+
+    def parked(self, now: float) -> tuple[Resting, ...]:
+        """Return the parked credentials, for people."""
+        return tuple(
+            Resting(provider=provider, source=c.source, for_s=self._parked_until[c.id] - now)
+            for provider, mine in self._by_provider.items()
+            for c in mine
+            if self._parked_until.get(c.id, 0.0) > now
+        )
+
+    def _rests_until(self, credential: Credential, endpoint: str) -> float:
+        parked = self._parked_until.get(credential.id, 0.0)
+        return max(parked, self._cool_until.get((credential.id, endpoint), 0.0))

@@ -1,0 +1,222 @@
+"""From what went wrong below to a `Fault`, and from all faults of a request to one answer.
+
+Sources: OpenRouter, errors-and-debugging, for types, statuses and `availability`.
+"""
+
+import math
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from dragoman.core.errors import (
+    AVAILABILITY_DOCS_URL,
+    Availability,
+    CapacityExhausted,
+    GatewayError,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RefusedUpstream,
+)
+from dragoman.net.types import NetError
+from dragoman.providers.dialect import Fault, Kind
+from dragoman.routing.types import Step
+
+OVERLOADED = frozenset({503, 529})
+ATTEMPTS_THAT_EXHAUST = 3
+LONGEST_RETRY_AFTER_S = 3600
+
+
+class AttemptFailed(Exception):
+    """An attempt that brought no answer, or broke while it did."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
+class Try(Struct, frozen=True, kw_only=True):
+    """One attempt and its end. `fault` is None for the one that answered."""
+
+    step: Step
+    latency_s: float
+    status: int | None
+    fault: Fault | None = None
+
+
+def of_net(error: NetError) -> Fault:
+    """Classify a call that broke below HTTP."""
+    if error.timed_out:
+        return Fault(kind=Kind.TIMEOUT, error_type="timeout", message=str(error), code=error.phase)
+    return Fault(
+        kind=Kind.TRANSIENT,
+        error_type="provider_unavailable",
+        message=str(error),
+        code=error.phase,
+    )
+
+
+def late(what: str, after_s: float) -> Fault:
+    """Return the fault of an upstream that was too slow."""
+    return Fault(
+        kind=Kind.TIMEOUT, error_type="timeout", message=f"{what} within {after_s:g} s", code="late"
+    )
+
+
+def nonsense(detail: str, status: int = 200) -> Fault:
+    """Return the fault of an upstream whose success cannot be read."""
+    return Fault(
+        kind=Kind.TRANSIENT,
+        error_type="provider_unavailable",
+        message=detail,
+        status=status,
+        code="unreadable",
+    )
+
+
+def in_band(fault: Fault, step: Step) -> GatewayError:
+    """Return what a client is told inside a stream that breaks after its first content."""
+    metadata: dict[str, object] = {"provider_name": step.endpoint.provider_name}
+    if fault.code:
+        metadata["provider_code"] = fault.code
+    if fault.kind is Kind.CALLER:
+        return RefusedUpstream(
+            fault.message,
+            status=_callers_status(fault),
+            error_type=fault.error_type,
+            metadata=metadata,
+        )
+    kinds: dict[Kind, type[GatewayError]] = {
+        Kind.RATE: CapacityExhausted,
+        Kind.TIMEOUT: ProviderTimeout,
+    }
+    kind = ProviderOverloaded if fault.status in OVERLOADED else ProviderUnavailable
+    return kinds.get(fault.kind, kind)(fault.message, metadata=metadata)
+
+
+def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
+    """Return what the caller is told after every attempt failed. `tries` is not empty.
+
+    A provider's word that the request itself is at fault is passed on. Otherwise
+    the answer is about all providers that were tried: 429 if all are rate
+    limited, 504 or 502 if there was one, 503 if there were several.
+    """
+    last = tries[-1]
+    if last.fault is None:
+        raise ValueError("the last attempt did not fail")
+    if last.fault.kind is Kind.CALLER:
+        return _refused(last.fault, tries)
+    faults = [t.fault for t in tries if t.fault and t.fault.kind is not Kind.CALLER]
+    if all(f.kind is Kind.RATE for f in faults):
+        return _exhausted(tries, faults, requested)
+    if len({t.step.endpoint.id for t in tries}) == 1:
+        return _single(last, last.fault, tries, requested)
+    return _several(tries, faults, requested)
+
+
+def _refused(fault: Fault, tries: Sequence[Try]) -> RefusedUpstream:
+    return RefusedUpstream(
+        fault.message,
+        status=_callers_status(fault),
+        error_type=fault.error_type,
+        metadata=_metadata(fault, tries),
+        should_retry=False,
+    )
+
+
+def _callers_status(fault: Fault) -> int:
+    """Return the provider's status if it is one that tells a caller of a mistake."""
+    status = fault.status or 400
+    return status if 400 <= status <= 422 and status not in {401, 402, 403, 407} else 400
+
+
+def _exhausted(
+    tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, ...]
+) -> CapacityExhausted:
+    wait_s = _hint(faults) or 1
+    names = " or ".join(requested)
+    return CapacityExhausted(
+        f"All providers for {names} are at capacity. Retry after {wait_s} seconds.",
+        metadata=_metadata(faults[-1], tries) | {"limit_source": "upstream_provider_shared_pool"},
+        availability=_availability("capacity_exhausted", tries, requested, wait_s),
+        retry_after_s=wait_s,
+    )
+
+
+def _single(
+    last: Try, fault: Fault, tries: Sequence[Try], requested: tuple[str, ...]
+) -> GatewayError:
+    metadata = _metadata(fault, tries)
+    name = last.step.endpoint.provider_name
+    hint = _hint([fault])
+    if fault.kind is Kind.TIMEOUT:
+        return ProviderTimeout(
+            f"{name} did not answer in time: {fault.message}", metadata=metadata, should_retry=False
+        )
+    if fault.kind is Kind.CREDENTIAL:
+        text = f"{name} refused this gateway's credential. Run `dragoman doctor` on the gateway."
+        return ProviderUnavailable(text, metadata=metadata, should_retry=False)
+    if fault.status in OVERLOADED:
+        return ProviderOverloaded(
+            "Provider returned error",
+            metadata=metadata,
+            availability=_availability("temporarily_unavailable", tries, requested, hint),
+            retry_after_s=hint or 2,
+            should_retry=None if hint else False,
+        )
+    return ProviderUnavailable(
+        "Provider returned error", metadata=metadata, retry_after_s=hint, should_retry=False
+    )
+
+
+def _several(
+    tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, ...]
+) -> ProviderOverloaded:
+    hint = _hint(faults)
+    names = " or ".join(requested)
+    return ProviderOverloaded(
+        f"All providers for {names} are temporarily unavailable.",
+        metadata=_metadata(faults[-1], tries),
+        availability=_availability("temporarily_unavailable", tries, requested, hint),
+        retry_after_s=hint or 2,
+        should_retry=None if hint else False,
+    )
+
+
+def _availability(
+    code: str, tries: Sequence[Try], requested: tuple[str, ...], retry_after_s: int | None
+) -> Availability:
+    return Availability(
+        code=code,
+        retryable=True,
+        requested_models=requested,
+        docs_url=AVAILABILITY_DOCS_URL,
+        retry_after=retry_after_s,
+        affected_providers=tuple(dict.fromkeys(t.step.endpoint.provider for t in tries)),
+    )
+
+
+def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
+    """Return both vocabularies that clients read: the documented one and the live one."""
+    last = tries[-1]
+    metadata: dict[str, object] = {"provider_name": last.step.endpoint.provider_name}
+    if fault.code:
+        metadata["provider_code"] = fault.code
+    if fault.kind is not Kind.CREDENTIAL:
+        metadata["raw"] = fault.raw or fault.message
+    metadata["previous_errors"] = [
+        {
+            "provider": t.step.endpoint.provider_name,
+            "code": t.fault.code or t.fault.error_type,
+            "status": t.fault.status,
+        }
+        for t in tries
+        if t.fault
+    ]
+    return metadata
+
+
+def _hint(faults: Sequence[Fault]) -> int | None:
+    """Return the shortest wait that any provider asked for, in whole seconds."""
+    waits = [f.retry_after_s for f in faults if f.retry_after_s is not None]
+    return min(LONGEST_RETRY_AFTER_S, math.ceil(min(waits))) if waits else None

@@ -1,0 +1,136 @@
+"""What this process has lately seen of each endpoint: latency, throughput, outages, rate limits.
+
+Requests report what happened; plans read frozen `Seen` values. Percentiles are
+made anew at most once a second (`refresh`), outages and cooling at once. Latency
+and throughput are over the last five minutes, outages over the last 30 seconds
+(OpenRouter, guides/routing/provider-selection). Every state expires by the clock
+that the caller passes in.
+"""
+
+from collections import deque
+
+from msgspec import Struct
+
+from dragoman.routing.types import Percentiles, Seen
+
+WINDOW_S = 300.0
+OUTAGE_WINDOW_S = 30.0
+SAMPLES = 500
+SAMPLES_NEEDED = 3
+OUTAGE_FAULTS = 3
+OUTAGE_SHARE = 0.5
+COOL_FIRST_S, COOL_MOST_S, COOL_MOST_ASKED_S = 1.0, 30.0, 60.0
+
+
+class _Sample(Struct, frozen=True, gc=False):
+    at: float
+    latency_s: float
+    throughput: float | None
+
+
+class _Endpoint:
+    """The raw observations of one endpoint."""
+
+    __slots__ = ("cool_until", "cooled", "outcomes", "samples")
+
+    def __init__(self) -> None:
+        self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
+        self.outcomes: deque[tuple[float, bool]] = deque(maxlen=SAMPLES)
+        self.cool_until = 0.0
+        self.cooled = 0
+
+    def in_outage(self, now: float) -> bool:
+        """Whether at least three attempts, and half of all, failed within the window."""
+        while self.outcomes and self.outcomes[0][0] < now - OUTAGE_WINDOW_S:
+            self.outcomes.popleft()
+        faults = sum(1 for _, ok in self.outcomes if not ok)
+        return faults >= OUTAGE_FAULTS and faults >= OUTAGE_SHARE * len(self.outcomes)
+
+    def seen(self, now: float) -> Seen:
+        """Return the observations as one frozen value."""
+        while self.samples and self.samples[0].at < now - WINDOW_S:
+            self.samples.popleft()
+        return Seen(
+            outage=self.in_outage(now),
+            cooling=self.cool_until > now,
+            latency_s=_rising(sorted(s.latency_s for s in self.samples)),
+            throughput=_reached([s.throughput for s in self.samples if s.throughput]),
+        )
+
+
+class HealthBoard:
+    """Observations of all endpoints. `seen` is the mapping that plans read."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Seen] = {}
+        self._endpoints: dict[str, _Endpoint] = {}
+        self._stale: set[str] = set()
+
+    def succeeded(
+        self, endpoint: str, now: float, latency_s: float, throughput: float | None
+    ) -> None:
+        """Take in an answer: seconds to its first content, completion tokens a second."""
+        state = self._state(endpoint)
+        state.samples.append(_Sample(now, latency_s, throughput))
+        state.outcomes.append((now, True))
+        state.cooled = 0
+        self._stale.add(endpoint)
+
+    def failed(self, endpoint: str, now: float) -> None:
+        """Take in a fault of the endpoint: it broke, hung or answered nonsense."""
+        state = self._state(endpoint)
+        state.outcomes.append((now, False))
+        self._publish(endpoint, state, now)
+
+    def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
+        """Return how long a rate limit is to be respected.
+
+        `Retry-After` is kept between 1 and 60 s; without one it is 1, 2, 4 … 30 s,
+        starting anew after a success.
+        """
+        if retry_after_s is not None:
+            return min(COOL_MOST_ASKED_S, max(COOL_FIRST_S, retry_after_s))
+        state = self._state(endpoint)
+        wait_s = min(COOL_MOST_S, COOL_FIRST_S * (1 << state.cooled))
+        state.cooled = min(state.cooled + 1, 8)
+        return wait_s
+
+    def cool(self, endpoint: str, now: float, wait_s: float) -> None:
+        """Send an endpoint to the end of plans for a while: nobody may call it just now."""
+        state = self._state(endpoint)
+        state.cool_until = max(state.cool_until, now + wait_s)
+        self._publish(endpoint, state, now)
+
+    def refresh(self, now: float) -> None:
+        """Make the published values true again; called once a second."""
+        troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
+        for endpoint in {*self._stale, *troubled}:
+            self._publish(endpoint, self._endpoints[endpoint], now)
+        self._stale.clear()
+
+    def _state(self, endpoint: str) -> _Endpoint:
+        state = self._endpoints.get(endpoint)
+        if state is None:
+            state = self._endpoints[endpoint] = _Endpoint()
+        return state
+
+    def _publish(self, endpoint: str, state: _Endpoint, now: float) -> None:
+        self.seen[endpoint] = state.seen(now)
+
+
+def _rising(values: list[float]) -> Percentiles | None:
+    """Return plain percentiles of sorted values, None when there are too few."""
+    if len(values) < SAMPLES_NEEDED:
+        return None
+    return Percentiles(
+        p50=_at(values, 0.50), p75=_at(values, 0.75), p90=_at(values, 0.90), p99=_at(values, 0.99)
+    )
+
+
+def _reached(values: list[float]) -> Percentiles | None:
+    """Return what 50, 75, 90 and 99 % of requests at least reached, None when there are too few."""
+    return _rising(sorted(values, reverse=True))
+
+
+def _at(values: list[float], share: float) -> float:
+    return values[min(len(values) - 1, int(share * len(values)))]

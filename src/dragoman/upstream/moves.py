@@ -1,0 +1,80 @@
+"""Who is tried next: the one retry rule of the gateway. Pure.
+
+A plan's steps are tried in order, none twice, up to a number per model and in
+all. A request that a provider calls faulty goes on to other *models* only, except
+that one called too long may go to any endpoint that reads more. A refused or
+rate-limited credential gives way to the next credential of the same provider.
+Only when the plan has a single step, a transient fault is met by trying it again,
+twice, after a random pause (reliability: full jitter). A rate limit never is: its
+hint is passed on, so that the client waits and not the gateway.
+"""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from msgspec import Struct
+
+from dragoman.providers.dialect import Fault, Kind
+from dragoman.routing.types import Step
+from dragoman.upstream.faults import Try
+from dragoman.upstream.options import UpstreamOptions
+
+PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
+TRIES_OF_AN_ONLY_STEP = 3
+
+
+class Move(Struct, frozen=True):
+    """The step to try now, after a pause."""
+
+    step: Step
+    pause_s: float = 0.0
+
+
+def next_move(
+    steps: Sequence[Step],
+    tries: Sequence[Try],
+    options: UpstreamOptions,
+    spare_credential: Callable[[Step], bool],
+    rng: Random,
+) -> Move | None:
+    """Return what to try next, None when nothing is left to try."""
+    if not tries:
+        return Move(steps[0])
+    last = tries[-1]
+    if len(tries) >= options.attempts or last.fault is None:
+        return None
+    if last.fault.kind in {Kind.CREDENTIAL, Kind.RATE} and spare_credential(last.step):
+        return Move(last.step)
+    for step in steps:
+        if _may_be_tried(step, tries, options):
+            return Move(step)
+    if _may_be_tried_again(steps, tries, last.fault):
+        return Move(steps[0], _pause_s(len(tries), rng))
+    return None
+
+
+def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) -> bool:
+    of_model = 0
+    for past in tries:
+        if past.step.endpoint.id == step.endpoint.id:
+            return False
+        of_model += past.step.target.model == step.target.model
+        if past.fault and past.fault.kind is Kind.CALLER and not _escapes(step, past, past.fault):
+            return False
+    return of_model < options.attempts_per_model
+
+
+def _escapes(step: Step, past: Try, fault: Fault) -> bool:
+    """Whether a request that was refused as faulty may fare better at `step`."""
+    if fault.error_type == "context_length_exceeded":
+        had, has = past.step.endpoint.context, step.endpoint.context
+        return step.target.model != past.step.target.model or (has or 0) > (had or 0)
+    return step.target.model != past.step.target.model
+
+
+def _may_be_tried_again(steps: Sequence[Step], tries: Sequence[Try], fault: Fault) -> bool:
+    return len(steps) == 1 and fault.kind is Kind.TRANSIENT and len(tries) < TRIES_OF_AN_ONLY_STEP
+
+
+def _pause_s(tries: int, rng: Random) -> float:
+    return rng.uniform(0, min(PAUSE_MOST_S, PAUSE_BASE_S * 2 ** (tries - 1)))

@@ -1,0 +1,46 @@
+"""How patient the gateway is with upstreams. The section `upstream` of dragoman.yaml."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from dragoman.net.types import Limits
+
+Seconds = Annotated[float, Meta(gt=0, le=3600)]
+
+
+class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Timeouts in seconds, and how often to try. Defaults from measured outages.
+
+    A streamed answer must begin within `first_content_s`; one that arrives whole
+    within `answer_s`, since its first byte comes after its last token. Endpoints
+    that think before they speak get the two `reasoning` values instead.
+    """
+
+    dns_s: Seconds = 2.0
+    connect_s: Seconds = 3.0
+    tls_s: Seconds = 3.0
+    pool_s: Seconds = 0.5
+    first_content_s: Seconds = 30.0
+    first_content_reasoning_s: Seconds = 120.0
+    answer_s: Seconds = 120.0
+    answer_reasoning_s: Seconds = 600.0
+    idle_s: Seconds = 60.0
+    content_gap_s: Seconds = 300.0
+    request_s: Seconds = 600.0
+    attempts_per_model: Annotated[int, Meta(ge=1, le=10)] = 3
+    attempts: Annotated[int, Meta(ge=1, le=30)] = 6
+    connections_per_host: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    ca_file: str | None = None
+    """A PEM file of additional certificate authorities."""
+
+    def limits(self, head_s: float) -> Limits:
+        """Return the transport's limits for an attempt that may take `head_s` to its head."""
+        return Limits(
+            dns_s=self.dns_s,
+            connect_s=self.connect_s,
+            tls_s=self.tls_s,
+            head_s=head_s,
+            idle_s=self.idle_s,
+            pool_s=self.pool_s,
+        )

@@ -1,0 +1,153 @@
+"""The way out: one HTTP answer per request, whole or as a stream that shows it lives.
+
+`Pulse` is the one timer of all streams: once a second it sends a comment into those
+that were silent too long, which also commits the 200 of a stream whose first content
+does not come (OpenRouter, api_reference/streaming: `: OPENROUTER PROCESSING`).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from dragoman.core.clock import Clock
+from dragoman.web.options import ServerOptions
+from dragoman.wire.sse import PROCESSING
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+Receive = Callable[[], Awaitable[Message]]
+Headers = list[tuple[bytes, bytes]]
+
+CORS: Headers = [
+    (b"access-control-allow-origin", b"*"),
+    (
+        b"access-control-expose-headers",
+        b"X-Generation-Id,X-Provider-Name,X-OpenRouter-Cost,Retry-After,request-id,x-request-id",
+    ),
+]
+JSON: Headers = [
+    (b"content-type", b"application/json"),
+    (b"cache-control", b"private, no-store"),
+    (b"vary", b"Authorization"),
+]
+EVENTS: Headers = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
+    """Send a whole answer. `headers` come on top of the length and CORS."""
+    await send(
+        {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [*CORS, (b"content-length", b"%d" % len(body)), *headers],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})
+
+
+class Stream:
+    """One answer on its way out as events. Nothing is committed before the first write."""
+
+    __slots__ = ("_comment", "_headers", "_send", "_writing", "began", "quiet_since")
+
+    def __init__(self, send: Send, headers: Headers, now: float) -> None:
+        self.began = False
+        self.quiet_since = now
+        self._send = send
+        self._headers = headers
+        self._writing = False
+        self._comment: asyncio.Task[None] | None = None
+
+    async def write(self, data: bytes, now: float) -> None:
+        """Send events, after the head if they are the first."""
+        if self._comment is not None:
+            await self._comment
+        self._writing = True
+        try:
+            if not self.began:
+                await self._begin()
+            await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._writing = False
+            self.quiet_since = now
+
+    async def committed(self) -> bool:
+        """Say whether the 200 is out, once a comment that may carry it is."""
+        if self._comment is not None:
+            await self._comment
+        return self.began
+
+    async def end(self) -> None:
+        """End the answer."""
+        if self._comment is not None:
+            await self._comment
+        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def is_quiet(self, now: float, for_s: float) -> bool:
+        """Whether nothing was sent for so long, and nothing is being sent."""
+        return not self._writing and self._comment is None and now - self.quiet_since >= for_s
+
+    def comment(self, now: float) -> "asyncio.Task[None]":
+        """Start sending a comment; whoever writes next waits for it."""
+        self.quiet_since = now
+        task = self._comment = asyncio.get_running_loop().create_task(self._send_comment())
+        return task
+
+    async def _send_comment(self) -> None:
+        try:
+            if not self.began:
+                await self._begin()
+            await self._send({"type": "http.response.body", "body": PROCESSING, "more_body": True})
+        finally:
+            self._comment = None
+
+    async def _begin(self) -> None:
+        self.began = True
+        await self._send(
+            {
+                "type": "http.response.start",
+                "status": 200,
+                "headers": [*CORS, *EVENTS, *self._headers],
+            }
+        )
+
+
+class Pulse:
+    """Keeps all open streams alive."""
+
+    def __init__(self, clock: Clock, options: ServerOptions) -> None:
+        self._clock = clock
+        self._options = options
+        self._streams: set[Stream] = set()
+        self._comments: set[asyncio.Task[None]] = set()
+
+    def open(self, send: Send, headers: Headers) -> Stream:
+        """Return a stream that is looked after until `close`."""
+        stream = Stream(send, headers, self._clock.monotonic())
+        self._streams.add(stream)
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """Stop looking after a stream."""
+        self._streams.discard(stream)
+
+    def beat(self) -> None:
+        """Send a comment into every stream that has been silent too long."""
+        now = self._clock.monotonic()
+        for stream in self._streams:
+            patience_s = self._options.keepalive_s if stream.began else self._options.header_hold_s
+            if stream.is_quiet(now, patience_s):
+                task = stream.comment(now)
+                self._comments.add(task)
+                task.add_done_callback(self._comments.discard)
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        period_s = min(1.0, self._options.header_hold_s / 2, self._options.keepalive_s / 2)
+        while True:
+            await asyncio.sleep(period_s)
+            self.beat()

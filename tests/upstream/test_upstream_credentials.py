@@ -1,0 +1,60 @@
+"""Which credential is used next."""
+
+from dragoman.catalog.hosts import Credential
+from dragoman.core.secret import Secret
+from dragoman.upstream.credentials import Wallet
+
+E = "acme|acme/turbo"
+
+
+def credential(name: str) -> Credential:
+    return Credential(id=name, provider="acme", secret=Secret(name * 20), source=name)
+
+
+ONE, TWO = credential("one"), credential("two")
+
+
+def order(wallet: Wallet, now: float, endpoint: str = E) -> list[str]:
+    return [each.id for each in wallet.usable("acme", endpoint, now)]
+
+
+def test_a_provider_without_credentials_has_none() -> None:
+    assert Wallet([ONE]).usable("other", E, 0) == []
+
+
+def test_a_refused_credential_goes_behind_the_others_until_it_may_come_back() -> None:
+    wallet = Wallet([ONE, TWO])
+    assert wallet.refused(ONE, 0) == 300
+    assert order(wallet, 299) == ["two", "one"]
+    assert order(wallet, 300) == ["one", "two"]
+
+
+def test_each_refusal_in_a_row_parks_longer_up_to_an_hour() -> None:
+    wallet = Wallet([ONE, TWO])
+    assert [wallet.refused(ONE, 0) for _ in range(14)][-3:] == [3600, 3600, 3600]
+    wallet.worked(ONE)
+    assert wallet.refused(ONE, 0) == 300
+
+
+def test_a_rate_limit_concerns_one_endpoint_only() -> None:
+    wallet = Wallet([ONE, TWO])
+    wallet.limited(ONE, E, 0, 10)
+    assert order(wallet, 5) == ["two", "one"]
+    assert order(wallet, 5, "acme|acme/other") == ["one", "two"]
+
+
+def test_when_all_rest_the_one_that_is_back_first_is_used() -> None:
+    wallet = Wallet([ONE, TWO])
+    wallet.refused(ONE, 0)
+    wallet.limited(TWO, E, 0, 10)
+    assert order(wallet, 5) == ["two", "one"]
+    assert wallet.all_resting("acme", E, 5)
+    assert not wallet.all_resting("acme", E, 11)
+
+
+def test_people_are_shown_where_a_parked_credential_came_from_and_not_its_text() -> None:
+    wallet = Wallet([ONE, TWO])
+    wallet.refused(TWO, 0)
+    (resting,) = wallet.parked(100)
+    assert (resting.source, resting.for_s) == ("two", 200)
+    assert "twotwo" not in repr(resting)

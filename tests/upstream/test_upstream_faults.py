@@ -1,0 +1,152 @@
+"""What the caller is told after every attempt failed."""
+
+import pytest
+
+from dragoman.core.errors import (
+    CapacityExhausted,
+    ProviderOverloaded,
+    ProviderTimeout,
+    ProviderUnavailable,
+    RefusedUpstream,
+)
+from dragoman.net.types import NetError, Phase
+from dragoman.providers.dialect import Fault, Kind
+from dragoman.upstream.faults import in_band, of_net, sum_up
+from tests.upstream.scenery import fault, step, tried
+
+A, B = step("a"), step("b")
+ASKED = ("acme/turbo",)
+
+
+@pytest.mark.parametrize(
+    ("why", "error", "code", "error_type"),
+    [
+        (fault(Kind.TRANSIENT, 500), ProviderUnavailable, 502, "provider_unavailable"),
+        (fault(Kind.TRANSIENT, None), ProviderUnavailable, 502, "provider_unavailable"),
+        (fault(Kind.TRANSIENT, 503), ProviderOverloaded, 503, "provider_overloaded"),
+        (fault(Kind.TRANSIENT, 529), ProviderOverloaded, 503, "provider_overloaded"),
+        (fault(Kind.TIMEOUT, None), ProviderTimeout, 504, "timeout"),
+        (fault(Kind.CREDENTIAL, 401), ProviderUnavailable, 502, "provider_unavailable"),
+        (fault(Kind.RATE, 429), CapacityExhausted, 429, "rate_limit_exceeded"),
+        (
+            fault(Kind.CALLER, 400, "content_policy_violation"),
+            RefusedUpstream,
+            400,
+            "content_policy_violation",
+        ),
+        (fault(Kind.CALLER, 422, "unprocessable"), RefusedUpstream, 422, "unprocessable"),
+    ],
+)
+def test_one_endpoint_failed(why: Fault, error: type, code: int, error_type: str) -> None:
+    told = sum_up([tried(A, why)], ASKED)
+    assert type(told) is error
+    assert (told.code, told.type) == (code, error_type)
+
+
+def test_a_provider_that_refuses_our_credential_never_looks_like_a_bad_key() -> None:
+    told = sum_up([tried(A, fault(Kind.CREDENTIAL, 401))], ASKED)
+    assert told.code == 502
+    assert "raw" not in told.metadata
+    assert "doctor" in told.message
+
+
+def test_all_rate_limited_is_429_with_the_shortest_hint() -> None:
+    tries = [
+        tried(A, fault(Kind.RATE, 429, retry_after_s=40)),
+        tried(B, fault(Kind.RATE, 429, retry_after_s=7.2)),
+    ]
+    told = sum_up(tries, ASKED)
+    assert told.code == 429
+    assert told.retry_after_s == 8
+    assert told.availability is not None
+    assert told.availability.code == "capacity_exhausted"
+    assert told.availability.retry_after == 8
+    assert told.availability.affected_providers == ("a", "b")
+    assert told.should_retry is None
+
+
+def test_a_rate_limit_without_a_hint_still_says_when_to_come_back() -> None:
+    assert sum_up([tried(A, fault(Kind.RATE, 429))], ASKED).retry_after_s == 1
+
+
+def test_several_in_trouble_are_503_and_sdks_are_told_not_to_retry_what_we_retried() -> None:
+    told = sum_up([tried(A, fault()), tried(B, fault(Kind.TIMEOUT, None))], ASKED)
+    assert told.code == 503
+    assert told.should_retry is False
+    assert told.retry_after_s is not None
+    assert told.availability is not None
+    assert told.availability.code == "temporarily_unavailable"
+
+
+def test_a_hint_from_a_provider_in_trouble_is_passed_on() -> None:
+    tries = [tried(A, fault(status=503, retry_after_s=5)), tried(B, fault())]
+    told = sum_up(tries, ASKED)
+    assert told.retry_after_s == 5
+    assert told.should_retry is None
+
+
+def test_the_same_endpoint_tried_three_times_counts_as_one() -> None:
+    assert sum_up([tried(A, fault())] * 3, ASKED).code == 502
+
+
+def test_the_last_model_to_refuse_the_request_has_the_last_word() -> None:
+    tries = [tried(A, fault()), tried(B, fault(Kind.CALLER, 400, "invalid_request"))]
+    told = sum_up(tries, ASKED)
+    assert told.code == 400
+    assert told.metadata["previous_errors"] == [
+        {"provider": "A", "code": "provider_unavailable", "status": 500},
+        {"provider": "B", "code": "invalid_request", "status": 400},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("phase", "kind"),
+    [
+        ("dns", Kind.TRANSIENT),
+        ("refused", Kind.TRANSIENT),
+        ("tls", Kind.TRANSIENT),
+        ("reset", Kind.TRANSIENT),
+        ("eof", Kind.TRANSIENT),
+        ("protocol", Kind.TRANSIENT),
+        ("too_large", Kind.TRANSIENT),
+        ("connect", Kind.TIMEOUT),
+        ("head", Kind.TIMEOUT),
+        ("idle", Kind.TIMEOUT),
+        ("pool", Kind.TIMEOUT),
+    ],
+)
+def test_what_breaks_below_http_is_the_endpoints_fault(phase: Phase, kind: Kind) -> None:
+    assert of_net(NetError(phase, "x")).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("why", "code"),
+    [
+        (fault(Kind.RATE, 429), 429),
+        (fault(Kind.TIMEOUT, None), 504),
+        (fault(Kind.TRANSIENT, 200), 502),
+        (fault(Kind.TRANSIENT, 529), 503),
+        (fault(Kind.CREDENTIAL, 401), 502),
+        (fault(Kind.CALLER, 400, "context_length_exceeded"), 400),
+    ],
+)
+def test_inside_a_stream_a_fault_keeps_its_meaning(why: Fault, code: int) -> None:
+    assert in_band(why, A).code == code
+
+
+@pytest.mark.parametrize("status", [None, 200, 401, 402, 407, 429, 500])
+def test_a_mistake_of_the_caller_never_looks_like_anything_else(status: int | None) -> None:
+    why = fault(Kind.CALLER, status, "context_length_exceeded")
+    assert in_band(why, A).code == 400
+    assert sum_up([tried(A, why)], ASKED).code == 400
+
+
+def test_the_providers_own_code_is_told() -> None:
+    why = Fault(kind=Kind.TRANSIENT, error_type="server", message="x", code="engine_on_fire")
+    assert in_band(why, A).metadata["provider_code"] == "engine_on_fire"
+    assert sum_up([tried(A, why)], ASKED).metadata["provider_code"] == "engine_on_fire"
+
+
+def test_a_success_is_not_summed_up() -> None:
+    with pytest.raises(ValueError, match="did not fail"):
+        sum_up([tried(A)], ASKED)

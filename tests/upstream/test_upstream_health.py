@@ -1,0 +1,86 @@
+"""What a process remembers of an endpoint, and for how long."""
+
+import pytest
+
+from dragoman.upstream.health import HealthBoard
+
+E = "acme|acme/turbo"
+
+
+def seen(board: HealthBoard, now: float) -> tuple[bool, bool]:
+    board.refresh(now)
+    return board.seen[E].outage, board.seen[E].cooling
+
+
+def test_three_faults_that_are_half_of_all_are_an_outage_for_thirty_seconds() -> None:
+    board = HealthBoard()
+    for second in range(3):
+        board.succeeded(E, second, 0.1, 50)
+        board.failed(E, second)
+    assert seen(board, 3) == (True, False)
+    assert seen(board, 29) == (True, False)
+    assert seen(board, 33) == (False, False)
+
+
+def test_two_faults_are_no_outage_and_three_among_many_neither() -> None:
+    board = HealthBoard()
+    board.failed(E, 0)
+    board.failed(E, 0)
+    assert seen(board, 0) == (False, False)
+    for _ in range(4):
+        board.succeeded(E, 0, 0.1, None)
+    board.failed(E, 0)
+    assert seen(board, 0) == (False, False)
+
+
+def test_cooling_ends_by_itself() -> None:
+    board = HealthBoard()
+    board.cool(E, 100, 7)
+    assert seen(board, 106.9) == (False, True)
+    assert seen(board, 107.1) == (False, False)
+
+
+def test_a_shorter_cooling_does_not_cut_a_longer_one() -> None:
+    board = HealthBoard()
+    board.cool(E, 0, 60)
+    board.cool(E, 1, 1)
+    assert seen(board, 30) == (False, True)
+
+
+@pytest.mark.parametrize(("hint", "wait"), [(0.2, 1), (7, 7), (1e9, 60)])
+def test_a_hint_is_respected_within_reason(hint: float, wait: float) -> None:
+    assert HealthBoard().backoff_s(E, hint) == wait
+
+
+def test_without_a_hint_the_wait_doubles_to_thirty_seconds_and_a_success_resets_it() -> None:
+    board = HealthBoard()
+    assert [board.backoff_s(E, None) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
+    board.succeeded(E, 0, 0.1, None)
+    assert board.backoff_s(E, None) == 1
+
+
+def test_percentiles_need_three_samples_and_forget_after_five_minutes() -> None:
+    board = HealthBoard()
+    board.succeeded(E, 0, 0.1, 10)
+    board.succeeded(E, 0, 0.2, 20)
+    board.refresh(0)
+    assert board.seen[E].latency_s is None
+    board.succeeded(E, 200, 0.3, 30)
+    board.refresh(200)
+    latency = board.seen[E].latency_s
+    assert latency is not None
+    assert (latency.p50, latency.p99) == (0.2, 0.3)
+    board.succeeded(E, 301, 0.3, 30)
+    board.refresh(301)
+    assert board.seen[E].latency_s is None
+
+
+def test_p90_of_throughput_is_what_ninety_percent_at_least_reached() -> None:
+    board = HealthBoard()
+    for speed in range(1, 101):
+        board.succeeded(E, 0, 0.1, float(speed))
+    board.refresh(0)
+    throughput = board.seen[E].throughput
+    assert throughput is not None
+    assert throughput.p50 == 50
+    assert throughput.p90 == 10

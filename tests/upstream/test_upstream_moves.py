@@ -1,0 +1,104 @@
+"""Who is tried next."""
+
+from random import Random
+
+import pytest
+
+from dragoman.providers.dialect import Kind
+from dragoman.routing.types import Step
+from dragoman.upstream.faults import Try
+from dragoman.upstream.moves import Move, next_move
+from dragoman.upstream.options import UpstreamOptions
+from tests.upstream.scenery import fault, step, tried
+
+A, B, C, D = step("a"), step("b"), step("c"), step("d")
+OTHER = step("a", "acme/other")
+LONG = step("b", context=100_000)
+
+
+def move(
+    steps: list[Step],
+    tries: list[Try],
+    *,
+    spare: bool = False,
+    options: UpstreamOptions | None = None,
+) -> Move | None:
+    chosen = options or UpstreamOptions()
+    return next_move(steps, tries, chosen, lambda _: spare, Random(1))
+
+
+def after(*failures: Try, steps: list[Step]) -> Step | None:
+    chosen = move(steps, list(failures))
+    return chosen.step if chosen else None
+
+
+def test_the_first_step_of_the_plan_comes_first() -> None:
+    assert move([A, B], []) == Move(A)
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.TIMEOUT, Kind.RATE, Kind.CREDENTIAL])
+def test_whatever_the_provider_did_the_next_one_is_tried_at_once(kind: Kind) -> None:
+    assert move([A, B], [tried(A, fault(kind))]) == Move(B)
+
+
+def test_a_request_that_is_at_fault_goes_on_to_other_models_only() -> None:
+    bad = fault(Kind.CALLER, 400, "invalid_request")
+    assert after(tried(A, bad), steps=[A, B]) is None
+    assert after(tried(A, bad), steps=[A, B, OTHER]) is OTHER
+
+
+def test_a_conversation_called_too_long_goes_to_an_endpoint_that_reads_more() -> None:
+    long = fault(Kind.CALLER, 400, "context_length_exceeded")
+    assert after(tried(A, long), steps=[A, C, LONG]) is LONG
+    assert after(tried(A, long), steps=[A, C]) is None
+
+
+def test_an_endpoint_is_not_tried_twice_while_others_are_left() -> None:
+    assert after(tried(A, fault()), tried(B, fault()), steps=[A, B, C]) is C
+
+
+def test_a_model_gets_three_attempts_and_the_next_model_its_own() -> None:
+    three = [tried(one, fault()) for one in (A, B, C)]
+    assert after(*three, steps=[A, B, C, D]) is None
+    assert after(*three, steps=[A, B, C, D, OTHER]) is OTHER
+
+
+def test_a_request_gets_six_attempts_in_all() -> None:
+    models = [step("a", f"acme/m{n}") for n in range(8)]
+    six = [tried(one, fault()) for one in models[:6]]
+    assert after(*six[:5], steps=models) is models[5]
+    assert after(*six, steps=models) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.RATE, Kind.CREDENTIAL])
+def test_a_refused_credential_gives_way_to_the_next_of_the_same_provider(kind: Kind) -> None:
+    assert move([A, B], [tried(A, fault(kind))], spare=True) == Move(A)
+
+
+def test_a_spare_credential_does_not_help_a_provider_that_is_down() -> None:
+    assert move([A, B], [tried(A, fault())], spare=True) == Move(B)
+
+
+def test_an_only_endpoint_is_tried_three_times_with_pauses_that_grow() -> None:
+    first = move([A], [tried(A, fault())])
+    second = move([A], [tried(A, fault())] * 2)
+    assert first is not None
+    assert second is not None
+    assert first.step is second.step is A
+    assert 0 <= first.pause_s <= 0.5
+    assert 0 <= second.pause_s <= 1.0
+    assert move([A], [tried(A, fault())] * 3) is None
+
+
+@pytest.mark.parametrize("kind", [Kind.RATE, Kind.TIMEOUT, Kind.CREDENTIAL, Kind.CALLER])
+def test_an_only_endpoint_is_not_tried_again_when_that_would_not_help(kind: Kind) -> None:
+    assert move([A], [tried(A, fault(kind))]) is None
+
+
+def test_of_two_endpoints_neither_is_tried_twice() -> None:
+    assert after(tried(A, fault()), tried(B, fault()), steps=[A, B]) is None
+
+
+def test_attempts_are_a_setting() -> None:
+    options = UpstreamOptions(attempts=1)
+    assert move([A, B], [tried(A, fault())], options=options) is None

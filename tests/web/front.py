@@ -1,0 +1,60 @@
+"""The real edge before hosts in memory, with one good key."""
+
+from typing import Any
+
+from dragoman.access.gate import Gate
+from dragoman.access.options import AccessOptions
+from dragoman.core.clock import Clock
+from dragoman.web.edge import Edge
+from dragoman.web.inference import Inference, Scope
+from dragoman.web.options import ServerOptions
+from dragoman.web.outlet import Pulse, Receive, Send, reply
+from tests.access.fakes import PEPPER, FakeKeeper
+from tests.relay.scene import Scene
+from tests.web.asgi import Client
+
+HI = [{"role": "user", "content": "hi"}]
+CHAT = {"model": "acme/turbo", "messages": HI, "provider": {"order": ["a", "b"]}}
+
+
+class Front:
+    """An edge, and what is behind it. The control plane answers with the path it was asked for."""
+
+    def __init__(self, scene: Scene, options: ServerOptions | None = None) -> None:
+        self.scene = scene
+        self.keeper = FakeKeeper()
+        self.key = self.keeper.mint()
+        clock = Clock(monotonic=scene.clock)
+        chosen = options or ServerOptions()
+        self.pulse = Pulse(clock, chosen)
+        inference = Inference(
+            desk=scene.desk,
+            gate=Gate(self.keeper, PEPPER, clock, AccessOptions()),
+            pulse=self.pulse,
+            options=chosen,
+        )
+        routes = {"/v1/chat/completions": {"POST": inference.chat}}
+        self.edge = Edge(routes, control, lifespan)
+
+    def client(self, headers: dict[str, str] | None = None, **body: Any) -> Client:
+        """Return a client with a good key that asks for a chat."""
+        return Client(CHAT | body, {"Authorization": f"Bearer {self.key}", **(headers or {})})
+
+    async def chat(self, headers: dict[str, str] | None = None, **body: Any) -> Client:
+        """Serve a chat, from its request to its last byte."""
+        return await self.client(headers, **body).of(self.edge)
+
+
+async def control(scope: Scope, _: Receive, send: Send) -> None:
+    """Stand in for the control plane: any path but `/broken` is echoed."""
+    if scope["path"] == "/broken":
+        raise ZeroDivisionError("the secret of this house")
+    if scope["path"] == "/broken-late":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ZeroDivisionError("the secret of this house")
+    await reply(send, 200, scope["path"].encode(), [])
+
+
+async def lifespan(_: Scope, __: Receive, send: Send) -> None:
+    """Stand in for the start and stop of a node."""
+    await send({"type": "lifespan.startup.complete"})

@@ -1,0 +1,129 @@
+"""The outermost layer: routes, preflight, and what leaves when something breaks."""
+
+import logging
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.core.errors import Overloaded
+from dragoman.web.edge import Edge, canonical
+from dragoman.web.inference import Scope
+from dragoman.web.outlet import Receive, Send
+from tests.relay.scene import Scene
+from tests.upstream.hosts import whole
+from tests.web.asgi import Client
+from tests.web.front import Front, control, lifespan
+
+PATH = "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("path", "known_as"),
+    [
+        ("/api/v1/models", "/v1/models"),
+        ("/v1/models", "/v1/models"),
+        ("/v1/models/", "/v1/models"),
+        ("/api/v1/models//", "/v1/models"),
+        ("/api", "/api"),
+        ("/api/", "/"),
+        ("/", "/"),
+        ("", "/"),
+        ("/apiary/v1", "/apiary/v1"),
+        ("/api/api/v1", "/api/v1"),
+    ],
+)
+def test_a_path_has_one_name(path: str, known_as: str) -> None:
+    assert canonical(path) == known_as
+
+
+@given(st.text(alphabet="/apiv1x", max_size=20))
+def test_a_name_is_a_path_without_a_slash_at_its_end(path: str) -> None:
+    name = canonical("/" + path)
+    assert name == "/" or not name.endswith("/")
+    assert name.startswith("/")
+
+
+@pytest.mark.parametrize("path", [PATH, f"/api{PATH}", f"{PATH}/", f"/api{PATH}/"])
+async def test_a_chat_is_served_under_every_base(path: str) -> None:
+    front = Front(Scene(a=whole()))
+    client = front.client()
+    client.scope["path"] = path
+    assert (await client.of(front.edge)).status == 200
+
+
+async def test_other_paths_belong_to_the_control_plane_which_knows_one_name_of_each() -> None:
+    front = Front(Scene(a=whole()))
+    client = Client(method="GET", path="/api/v1/models/")
+    before = dict(client.scope)
+    await client.of(front.edge)
+    assert client.body == b"/v1/models"
+    assert client.scope == before
+
+
+@pytest.mark.parametrize("path", [PATH, "/v1/models", "/nowhere"])
+async def test_browsers_may_ask_before_they_call(path: str) -> None:
+    client = await Client(method="OPTIONS", path=path).of(Front(Scene(a=whole())).edge)
+    assert (client.status, client.body, client.ended) == (204, b"", True)
+    assert client.headers["access-control-allow-origin"] == "*"
+    assert "POST" in client.headers["access-control-allow-methods"]
+    allowed = client.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"authorization", "http-referer", "x-title", "x-stainless-lang"} <= set(allowed)
+    assert client.headers["access-control-max-age"] == "86400"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
+async def test_a_wrong_method_is_told_the_right_one(method: str) -> None:
+    client = await Client(method=method, path=PATH).of(Front(Scene(a=whole())).edge)
+    assert (client.status, client.headers["allow"]) == (405, "POST, OPTIONS")
+    error = client.json()["error"]
+    assert (error["code"], error["metadata"]["error_type"]) == (405, "invalid_request")
+    assert method in error["message"]
+
+
+async def test_what_nobody_expected_is_masked_outside_and_told_in_the_log(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        client = await Client(method="GET", path="/broken").of(Front(Scene(a=whole())).edge)
+    assert client.status == 500
+    assert client.json() == {
+        "error": {
+            "code": 500,
+            "message": "Internal Server Error",
+            "metadata": {"error_type": "server"},
+        }
+    }
+    assert "the secret of this house" in caplog.text
+
+
+async def test_an_answer_that_has_begun_is_not_begun_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.ERROR):
+        client = await Client(method="GET", path="/broken-late").of(Front(Scene(a=whole())).edge)
+    assert (client.status, client.ended) == (200, False)
+    assert "request.failed" in caplog.text
+
+
+async def test_an_error_of_ours_is_rendered_wherever_it_comes_from() -> None:
+    async def busy(_: Scope, __: Receive, ___: Send) -> None:
+        raise Overloaded("Too much.", retry_after_s=3)
+
+    client = await Client(path="/v1/x").of(Edge({"/v1/x": {"POST": busy}}, control, lifespan))
+    assert (client.status, client.headers["retry-after"]) == (503, "3")
+    assert client.json()["error"]["metadata"]["error_type"] == "gateway_overloaded"
+
+
+async def test_start_and_stop_go_where_they_belong() -> None:
+    client = Client()
+    client.scope["type"] = "lifespan"
+    await client.of(Front(Scene(a=whole())).edge)
+    assert client.sent == [{"type": "lifespan.startup.complete"}]
+
+
+async def test_web_sockets_are_declined() -> None:
+    client = Client()
+    client.scope["type"] = "websocket"
+    await client.of(Front(Scene(a=whole())).edge)
+    assert client.sent == [{"type": "websocket.close", "code": 1003}]

@@ -1,0 +1,188 @@
+"""The way out: a stream that shows it lives, and commits to nothing too early."""
+
+import asyncio
+
+import pytest
+
+from dragoman.core.clock import Clock
+from dragoman.web.options import ServerOptions
+from dragoman.web.outlet import Message, Pulse, Stream, reply
+from dragoman.wire.sse import PROCESSING
+from tests.access.fakes import HandClock
+from tests.web.asgi import Client
+
+OPTIONS = ServerOptions(header_hold_s=10, keepalive_s=15)
+
+
+class Slow(Client):
+    """A client whose every message takes until `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def send(self, message: Message) -> None:
+        await self.go.wait()
+        await super().send(message)
+
+
+class Scene:
+    """A pulse, one stream, and a clock worked by hand."""
+
+    def __init__(self, client: Client | None = None) -> None:
+        self.clock = HandClock()
+        self.client = client or Client()
+        self.pulse = Pulse(Clock(monotonic=self.clock), OPTIONS)
+        self.stream = self.pulse.open(self.client.send, [(b"x-generation-id", b"gen-1")])
+
+    async def write(self, data: bytes) -> None:
+        await self.stream.write(data, self.clock.now)
+
+    async def after(self, seconds: float) -> list[bytes]:
+        """Let time pass and the pulse beat; return the bodies that were sent since the start."""
+        self.clock.now += seconds
+        self.pulse.beat()
+        await settle()
+        return [m["body"] for m in self.client.sent if m["type"] == "http.response.body"]
+
+
+async def settle() -> None:
+    """Let what is ready run."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def test_a_whole_answer_has_its_length_and_may_be_read_from_anywhere() -> None:
+    client = Client()
+    await reply(client.send, 418, b"teapot", [(b"x-more", b"1")])
+    assert (client.status, client.body, client.ended) == (418, b"teapot", True)
+    assert client.headers["content-length"] == "6"
+    assert client.headers["x-more"] == "1"
+    assert client.headers["access-control-allow-origin"] == "*"
+
+
+async def test_nothing_leaves_before_the_first_write() -> None:
+    scene = Scene()
+    assert not scene.stream.began
+    assert scene.client.sent == []
+    await scene.write(b"one")
+    assert scene.client.status == 200
+    assert scene.client.headers["content-type"] == "text/event-stream"
+    assert scene.client.headers["x-accel-buffering"] == "no"
+    assert scene.client.headers["x-generation-id"] == "gen-1"
+    await scene.write(b"two")
+    await scene.stream.end()
+    assert (scene.client.body, scene.client.ended) == (b"onetwo", True)
+
+
+async def test_the_hold_commits_the_200_with_a_comment() -> None:
+    scene = Scene()
+    assert await scene.after(9.9) == []
+    assert await scene.after(0.2) == [PROCESSING]
+    assert scene.client.status == 200
+    assert scene.stream.began
+    assert await scene.after(14.9) == [PROCESSING]
+    assert await scene.after(0.2) == [PROCESSING] * 2
+
+
+async def test_after_content_the_pause_before_a_comment_is_the_longer_one() -> None:
+    scene = Scene()
+    await scene.after(5)
+    await scene.write(b"one")
+    assert await scene.after(14.9) == [b"one"]
+    assert await scene.after(0.2) == [b"one", PROCESSING]
+
+
+async def test_a_stream_that_talks_needs_no_comments() -> None:
+    scene = Scene()
+    for _ in range(10):
+        await scene.write(b"x")
+        bodies = await scene.after(9)
+    assert bodies == [b"x"] * 10
+
+
+async def test_a_stream_that_was_closed_is_left_alone() -> None:
+    scene = Scene()
+    scene.pulse.close(scene.stream)
+    scene.pulse.close(scene.stream)
+    assert await scene.after(100) == []
+
+
+async def test_a_write_waits_for_a_comment_that_is_on_its_way() -> None:
+    client = Slow()
+    scene = Scene(client)
+    await scene.after(11)
+    writing = asyncio.create_task(scene.write(b"one"))
+    await settle()
+    assert client.sent == []
+    client.go.set()
+    await writing
+    await scene.stream.end()
+    assert client.status == 200
+    assert client.body == PROCESSING + b"one"
+
+
+async def test_the_end_waits_for_a_comment_that_is_on_its_way() -> None:
+    client = Slow()
+    scene = Scene(client)
+    await scene.after(11)
+    ending = asyncio.create_task(scene.stream.end())
+    await settle()
+    client.go.set()
+    await ending
+    assert (client.body, client.ended) == (PROCESSING, True)
+
+
+async def test_a_comment_never_lands_inside_a_write() -> None:
+    client = Slow()
+    scene = Scene(client)
+    writing = asyncio.create_task(scene.write(b"one"))
+    await settle()
+    assert await scene.after(100) == []
+    client.go.set()
+    await writing
+    assert client.body == b"one"
+
+
+async def test_one_comment_at_a_time() -> None:
+    client = Slow()
+    scene = Scene(client)
+    await scene.after(11)
+    await scene.after(100)
+    client.go.set()
+    await settle()
+    assert client.body == PROCESSING
+
+
+async def test_a_stream_is_committed_once_its_comment_is_out() -> None:
+    scene = Scene()
+    assert not await scene.stream.committed()
+    scene.clock.now += 11
+    scene.pulse.beat()
+    assert not scene.stream.began
+    assert await scene.stream.committed()
+    assert scene.client.body == PROCESSING
+
+
+async def test_a_write_that_fails_leaves_the_stream_free_to_end() -> None:
+    async def broken(_: Message) -> None:
+        raise ConnectionError
+
+    stream = Stream(broken, [], 0.0)
+    with pytest.raises(ConnectionError):
+        await stream.write(b"x", 0.0)
+    assert stream.is_quiet(100.0, 10.0)
+
+
+async def test_the_pulse_beats_by_itself() -> None:
+    client = Client()
+    pulse = Pulse(Clock(), ServerOptions(header_hold_s=0.01, keepalive_s=0.01))
+    pulse.open(client.send, [])
+    beating = asyncio.create_task(pulse.run())
+    arrived = asyncio.Event()
+    client.on_send = lambda message: arrived.set() if message.get("body") else None
+    await asyncio.wait_for(arrived.wait(), 5)
+    beating.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await beating
+    assert client.body.startswith(PROCESSING)
