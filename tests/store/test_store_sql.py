@@ -4,6 +4,7 @@ import asyncio
 import os
 import sqlite3
 import stat
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,3 +231,19 @@ async def test_two_that_open_a_new_file_at_once_both_succeed(path: Path) -> None
     )
     for db in databases:
         db.close()
+
+
+async def test_another_process_that_comes_and_goes_is_seen_and_sees(
+    db: Database, path: Path
+) -> None:
+    await db.run(execute("INSERT INTO number VALUES (1)"))
+    assert await db.read(numbers) == [1]
+    other = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('INSERT INTO number VALUES (2)'); c.commit(); c.close()"  # noqa: E501
+    for _ in range(2):
+        other_process = await asyncio.create_subprocess_exec(sys.executable, "-c", other, path)
+        assert await other_process.wait() == 0
+        assert 2 in await db.read(numbers)
+        await db.run(execute("DELETE FROM number WHERE n = 2"))
+    with sqlite3.connect(path) as fresh:
+        assert fresh.execute("SELECT n FROM number").fetchall() == [(1,)]
+    fresh.close()

@@ -16,6 +16,7 @@ import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -122,7 +123,10 @@ class _File(Struct, frozen=True):
 
 def _open(file: _File, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     # Created here, since SQLite would let others read it. Its -wal and -shm inherit the mode.
-    os.close(os.open(file.path, os.O_CREAT | os.O_RDWR, 0o600))
+    # A file that exists is not opened: closing any descriptor of it would drop the locks that
+    # SQLite holds on it in this process (POSIX), and another process would delete its WAL.
+    with suppress(FileExistsError):
+        os.close(os.open(file.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     connection = sqlite3.connect(
         file.path,
         timeout=file.busy_timeout_s,

@@ -1,0 +1,71 @@
+"""The catalog as a command sees it, put together without a running server.
+
+Hosts of one's own that list their models themselves are asked, for two seconds
+at most. A server's own catalog is kept by `dragoman.app`.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from dragoman.catalog import shipped
+from dragoman.catalog.assemble import assemble
+from dragoman.catalog.hosts import Hosts, hosts
+from dragoman.catalog.types import Catalog, Model
+from dragoman.cli.gateway import connected
+from dragoman.config import Settings
+from dragoman.office.discovery import Discovery
+
+PATIENCE_S = 2.0
+
+
+class Shelf(Struct, frozen=True, kw_only=True):
+    """What can be called, by whom it is served, and which hosts did not say what they serve."""
+
+    hosts: Hosts
+    catalog: Catalog
+    silent: Mapping[str, str]
+    """Slug -> why the host's list of models could not be read."""
+
+
+def look(chosen: Settings) -> Shelf:
+    """Return the catalog that a server with these settings would have. Raises CatalogError."""
+    shelf = shipped_only(chosen)
+    if not shelf.hosts.discover:
+        return shelf
+    found, silent = asyncio.run(_discovered(chosen, shelf.hosts))
+    return _shelf(chosen, found, silent)
+
+
+def shipped_only(chosen: Settings) -> Shelf:
+    """Return the catalog without what hosts would say of themselves. Raises CatalogError."""
+    return _shelf(chosen, (), {})
+
+
+def _shelf(chosen: Settings, found: Sequence[Model], silent: Mapping[str, str]) -> Shelf:
+    options, rows = chosen.options, shipped.load()
+    known = hosts(rows.providers, options.providers, chosen.environ)
+    catalog = assemble(
+        rows,
+        known,
+        options.providers,
+        options.aliases,
+        discovered=found,
+        demo=options.demo,
+    )
+    return Shelf(hosts=known, catalog=catalog, silent=silent)
+
+
+async def _discovered(chosen: Settings, known: Hosts) -> tuple[Sequence[Model], Mapping[str, str]]:
+    """Ask the hosts; return what they serve, and why some did not say."""
+    async with connected(chosen.options.upstream.ca_file) as client:
+        discovery = Discovery(known, chosen.options.providers, client)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await discovery.ask_all()
+        except TimeoutError:
+            heard = {each.provider for model in discovery.models for each in model.endpoints}
+            late = dict.fromkeys(known.discover - heard, f"no answer within {PATIENCE_S:g} s")
+            return discovery.models, late | discovery.problems
+        return discovery.models, discovery.problems

@@ -1,0 +1,145 @@
+"""What `dragoman doctor` can tell without calling anyone: programs, settings, disk, limits.
+
+A check is a value; how checks are shown, and those that use the network, are told
+in `dragoman.cli.doctor` and `dragoman.cli.reach`.
+"""
+
+import platform
+import resource
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+from dragoman import __version__
+from dragoman.catalog.assemble import dangling
+from dragoman.cli.catalog import Shelf
+from dragoman.cli.context import opened
+from dragoman.config import Settings
+from dragoman.office import keys
+from dragoman.office.premises import PEPPER
+
+MIB = 1024 * 1024
+LITTLE_DISK = 1024 * MIB
+NO_DISK = 100 * MIB
+FEW_FILES = 4096
+RELEASED = 1_790_000_000
+"""Unix time before which this release cannot run: a clock that says so is wrong."""
+
+State = Literal["ok", "note", "broken"]
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One finding: what was looked at, how it is, and what to do unless it is fine."""
+
+    name: str
+    state: State
+    detail: str
+    fix: str = ""
+
+
+def programs() -> Check:
+    """Name the versions of what runs."""
+    parts = ", ".join(f"{name} {version(name)}" for name in ("uvloop", "httptools", "uvicorn"))
+    detail = f"Dragoman {__version__}, Python {platform.python_version()}, {parts}"
+    return Check(name="versions", state="ok", detail=detail)
+
+
+def clock(now: float) -> Check:
+    """Tell whether Unix time `now` can be."""
+    shown = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    if now < RELEASED:
+        fix = "Set it, for example with: timedatectl set-ntp true"
+        return Check(name="clock", state="broken", detail=f"{shown} is in the past", fix=fix)
+    return Check(name="clock", state="ok", detail=shown)
+
+
+def open_files() -> Check:
+    """Tell whether enough connections can be open at once."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    detail = f"at most {soft} at once"
+    if soft != resource.RLIM_INFINITY and soft < FEW_FILES:
+        return Check(name="open files", state="note", detail=detail, fix="Run: ulimit -n 65536")
+    return Check(name="open files", state="ok", detail=detail)
+
+
+def free_disk(data: Path) -> Check:
+    """Tell how much the disk of the data directory can still take."""
+    there = next(path for path in (data, *data.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    fix = f"Make room on the disk of {there}, or choose another with --data."
+    state: State = "ok" if free >= LITTLE_DISK else "note" if free >= NO_DISK else "broken"
+    detail = f"{free / MIB:,.0f} MiB free"
+    return Check(name="disk", state=state, detail=detail, fix="" if state == "ok" else fix)
+
+
+def settings_file(chosen: Settings) -> Check:
+    """Tell which file the settings came from. They have been read already."""
+    detail = f"{chosen.file} is valid" if chosen.file else "no file; everything has a default"
+    return Check(name="configuration", state="ok", detail=detail)
+
+
+def aliases(shelf: Shelf) -> Iterator[Check]:
+    """Yield a note for each alias that leads nowhere yet."""
+    for name, target in dangling(shelf.catalog):
+        yield Check(
+            name=f"alias {name}",
+            state="note",
+            detail=f"{target} is no model that is known",
+            fix="Correct the alias, or configure a host that serves the model.",
+        )
+
+
+def data_directory(data: Path) -> Iterator[Check]:
+    """Yield how the data directory is kept, and whether both databases open.
+
+    Raises what `opened` does.
+    """
+    if not data.exists():
+        yield Check(name="data", state="ok", detail=f"{data} is made by the first start")
+        return
+    mode = stat.S_IMODE(data.stat().st_mode)
+    others = mode & (stat.S_IRWXG | stat.S_IRWXO)
+    yield Check(
+        name="data",
+        state="note" if others else "ok",
+        detail=f"{data} (mode {mode:04o})",
+        fix=f"Keep others out: chmod 700 {data}" if others else "",
+    )
+    if not (data / PEPPER).exists():
+        yield Check(name="databases", state="ok", detail="made by the first start")
+        return
+    with opened(data) as premises:
+        made = premises.ledger.run_now(keys.every)
+        usable = sum(not key.disabled and key.revoked_at is None for key in made)
+    yield Check(
+        name="databases",
+        state="ok" if usable else "note",
+        detail=f"up to date, {usable} usable of {len(made)} keys",
+        fix="" if usable else "Make a key: dragoman keys create NAME",
+    )
+
+
+def environment(shelf: Shelf) -> Iterator[Check]:
+    """Yield the credentials that were found, and the variables that were left alone."""
+    for credential in shelf.hosts.credentials:
+        provider = shelf.hosts.providers[credential.provider]
+        if provider.dialect != "demo":
+            secret = credential.secret.hint() if credential.secret.reveal() else "none"
+            yield Check(
+                name=f"credential {provider.slug}",
+                state="ok",
+                detail=f"{credential.source}, {secret}",
+            )
+    for found in shelf.hosts.found:
+        yield Check(
+            name=found.variable,
+            state="note",
+            detail=f"is set and could open {found.service}; it is left alone",
+            fix="If it is meant for that, give it as api_key of the provider in dragoman.yaml.",
+        )

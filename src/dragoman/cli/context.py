@@ -1,0 +1,93 @@
+"""What most commands need: the options --data and --config, the settings, the data directory."""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dragoman.cli.exits import USAGE, Failure
+from dragoman.config import Settings, config_file, data_directory, load
+from dragoman.office.premises import PEPPER, Premises, open_premises
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data",
+        metavar="DIR",
+        envvar="DRAGOMAN_DATA",
+        show_default=False,
+        help="Where state is kept; by default ~/.local/share/dragoman.",
+    ),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        envvar="DRAGOMAN_CONFIG",
+        show_default=False,
+        help="The settings; by default dragoman.yaml here, or in the data directory.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def settings(data: Path | None, config: Path | None) -> Settings:
+    """Return the settings as these options, the environment and the file say.
+
+    Raises ConfigError.
+    """
+    environ = dict(os.environ)
+    where = data_directory(data, environ)
+    file = config_file(config, where, environ)
+    return Settings(options=load(file, environ), file=file, data=where, environ=environ)
+
+
+def directory(data: Path | None) -> Path:
+    """Return where state is kept, whether or not the settings can be read."""
+    return data_directory(data, os.environ)
+
+
+def data_words(chosen: Settings) -> str:
+    """Return ` --data DIR` for a command to be pasted, nothing where it finds the data itself."""
+    if data_directory(None, chosen.environ) == chosen.data:
+        return ""
+    return f" --data {shlex.quote(str(chosen.data))}"
+
+
+@contextmanager
+def opened_existing(data: Path) -> Iterator[Premises]:
+    """Do what `opened` does, but make nothing: Failure where no Dragoman has been yet."""
+    if not (data / PEPPER).exists():
+        raise Failure(
+            f"{data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
+            "dragoman keys create NAME, or name another directory with --data.",
+            USAGE,
+        )
+    with opened(data) as premises:
+        yield premises
+
+
+@contextmanager
+def opened(data: Path) -> Iterator[Premises]:
+    """Open the data directory, and close it at the end.
+
+    Raises what `open_premises` does, and Failure where no directory can be made or read.
+    """
+    try:
+        premises = open_premises(data)
+    except OSError as error:
+        where = error.filename or data
+        raise Failure(
+            f"The data directory {data} cannot be used: {where}: {error.strerror}. "
+            "Choose another with --data.",
+            USAGE,
+        ) from error
+    try:
+        yield premises
+    finally:
+        premises.close()

@@ -1,0 +1,22 @@
+"""How a command ends: the exit codes that scripts rely on, and a failure in one sentence.
+
+Light on purpose, since every command imports it. Which exception of which room
+becomes which sentence is told in `dragoman.cli.failures`.
+"""
+
+from typing import Final
+
+OK: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted."
+
+
+class Failure(Exception):
+    """Ends the command with `code`, after one sentence on stderr that names the fix."""
+
+    def __init__(self, sentence: str, code: int = FAILED) -> None:
+        super().__init__(sentence)
+        self.code = code

@@ -1,0 +1,47 @@
+"""What a failed command says: one sentence that names the fix, and an exit code.
+
+A failure that is not listed here is a defect, and keeps its traceback.
+"""
+
+import typer
+
+from dragoman.catalog.errors import CatalogError
+from dragoman.cli.exits import FAILED, USAGE, Failure
+from dragoman.config import ConfigError
+from dragoman.core.errors import GatewayError, InvalidRequest, Unavailable
+from dragoman.store.custody import CustodyError
+from dragoman.store.migrations import NewerDatabase
+
+KNOWN = (Failure, ConfigError, CatalogError, CustodyError, NewerDatabase, GatewayError)
+"""What a command may fail with. Anything else is a defect."""
+
+
+def report(error: Exception) -> int | None:
+    """Say on stderr what went wrong and return the exit code; None for a defect."""
+    known = explain(error)
+    if known is None:
+        return None
+    sentence, code = known
+    typer.echo(f"dragoman: {sentence}", err=True)
+    return code
+
+
+def explain(error: Exception) -> tuple[str, int] | None:
+    """Return the sentence and the exit code for a known failure, else None."""
+    match error:
+        case Failure():
+            return str(error), error.code
+        case Unavailable():
+            return f"{error.message} {_cause(error)}", FAILED
+        case ConfigError() | CatalogError() | CustodyError() | InvalidRequest():
+            return str(error), USAGE
+        case NewerDatabase() | GatewayError():
+            return str(error), FAILED
+    return None
+
+
+def _cause(error: Unavailable) -> str:
+    """Return what the driver said, and what can be done about it."""
+    cause = error.__cause__
+    said = str(getattr(cause, "orig", cause) or "It is closed")
+    return f"{said}. Check that the disk has room and that the data directory is yours to write."

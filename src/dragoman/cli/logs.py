@@ -1,0 +1,195 @@
+"""`dragoman logs`: the latest generations, or one in detail with each attempt and its failure."""
+
+import asyncio
+import re
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from dragoman.cli.console import err, out, print_json, print_table, printable
+from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
+from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
+from dragoman.core.money import usd
+from dragoman.office import keys
+from dragoman.office.generations import describe
+from dragoman.office.premises import Premises
+from dragoman.records.reader import Reader, Wanted
+from dragoman.records.types import Generation
+
+AGE = re.compile(r"(\d+)([smhd])")
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+MOST = 10_000
+
+app = typer.Typer()
+
+
+@app.command(epilog=EPILOG)
+def logs(
+    which: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[[show] ID]", help="One generation, in detail."),
+    ] = None,
+    *,
+    number: Annotated[
+        int, typer.Option("-n", "--number", min=1, max=MOST, help="How many, newest first.")
+    ] = 20,
+    model: Annotated[
+        str | None, typer.Option(help="Only those that asked for, or got, this model.")
+    ] = None,
+    provider: Annotated[str | None, typer.Option(help="Only this provider's, by its slug.")] = None,
+    failed: Annotated[
+        bool, typer.Option("--failed", help=f"Only those that failed, among the latest {MOST:,}.")
+    ] = False,
+    key: Annotated[
+        str | None, typer.Option(help="Only this key's: its name, label or hash.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="AGE", help="Only those younger: 90s, 15m, 1h, 7d.")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the latest generations, or one in detail."""
+    id_ = _id(which or [])
+    with opened_existing(settings(data, config).data) as premises:
+        reader = Reader(premises.records)
+        if id_ is not None:
+            one = asyncio.run(reader.one(id_, key_hash=None))
+            _show_one(id_, one, as_json)
+            return
+        wanted = Wanted(
+            model=model,
+            provider=provider,
+            key_hash=_key_hash(premises, key),
+            since=None if since is None else time.time() - seconds(since),
+        )
+        found = asyncio.run(reader.latest(wanted, MOST if failed else number))
+    if failed:
+        found = tuple(each for each in found if each.status >= 400)[:number]
+    if as_json:
+        print_json([describe(each) for each in found])
+    else:
+        _show(found)
+
+
+def seconds(age: str) -> int:
+    """Return an age such as `90s`, `15m`, `1h` or `7d` in seconds. Raises Failure."""
+    match = AGE.fullmatch(age)
+    if match is None:
+        raise Failure(f"--since {age}: give an age such as 90s, 15m, 1h or 7d", USAGE)
+    return int(match[1]) * UNITS_S[match[2]]
+
+
+def _id(words: list[str]) -> str | None:
+    if words[:1] == ["show"]:
+        words = words[1:]
+        if not words:
+            raise Failure("logs show: give the id of a generation", USAGE)
+    if len(words) > 1:
+        raise Failure(f"logs: one id at a time, got {' '.join(words)}", USAGE)
+    return words[0] if words else None
+
+
+def _key_hash(premises: Premises, wanted: str | None) -> str | None:
+    return None if wanted is None else premises.ledger.run_now(keys.find(wanted)).hash
+
+
+def _show(found: Iterable[Generation]) -> None:
+    rows = [
+        (
+            _when(each.created_at),
+            each.model or each.requested,
+            each.provider_name or "-",
+            _status(each),
+            f"{each.usage.prompt}+{each.usage.completion}",
+            _cost(each),
+            _duration(each.latency_ms),
+            str(len(each.attempts)),
+            each.id,
+        )
+        for each in found
+    ]
+    if not rows:
+        err().print("No generations like that.")
+        return
+    heads = (
+        "time", "model", "provider", "status", ">tokens", ">cost", ">first", ">attempts", "id",
+    )  # fmt: skip
+    print_table(heads, [tuple(map(printable, row)) for row in rows])
+
+
+def _show_one(id_: str, one: Generation | None, as_json: bool) -> None:
+    if one is None:
+        raise Failure(f"There is no generation {id_}. The latest: dragoman logs", FAILED)
+    if as_json:
+        print_json(describe(one))
+        return
+    console = out()
+    for name, value in _facts(one):
+        console.print(f"{name:<12}{printable(value)}")
+    if one.attempts:
+        console.print("\nAttempts:")
+        print_table(
+            ("endpoint", ">status", ">took", "why it failed"),
+            [
+                (
+                    attempt.endpoint,
+                    str(attempt.status or "-"),
+                    _duration(attempt.latency_ms),
+                    printable(": ".join(filter(None, (attempt.code, attempt.error)))),
+                )
+                for attempt in one.attempts
+            ],
+        )
+    for note in one.notes:
+        console.print(printable(f"Note: {note.field} {note.change}: {note.detail}"))
+
+
+def _facts(one: Generation) -> list[tuple[str, str]]:
+    usage = one.usage
+    tokens = (
+        f"{usage.prompt} in ({usage.cached} cached), "
+        f"{usage.completion} out ({usage.reasoning} reasoning), {usage.source}"
+    )
+    facts = [
+        ("id", one.id),
+        ("time", _when(one.created_at)),
+        ("asked for", one.requested),
+        ("model", one.model or "-"),
+        ("provider", one.provider_name or "-"),
+        ("status", _status(one)),
+        ("finished", " / ".join(filter(None, (one.finish_reason, one.native_finish_reason)))),
+        ("strategy", one.strategy),
+        ("streamed", "yes" if one.streamed else "no"),
+        ("tokens", tokens),
+        ("cost", _cost(one)),
+        ("first after", _duration(one.latency_ms)),
+        ("then", _duration(one.generation_ms)),
+        ("key", one.key_hash[:12]),
+        ("upstream id", one.upstream_id or ""),
+        ("user", one.user or ""),
+        ("app", " ".join(filter(None, (one.title, one.referer)))),
+    ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _status(one: Generation) -> str:
+    if one.cancelled:
+        return "client left"
+    return f"{one.status} {one.error_type or ''}".strip()
+
+
+def _cost(one: Generation) -> str:
+    return f"${usd(one.cost_nanos):.6f}" if one.price_known else "?"
+
+
+def _duration(milliseconds: int | None) -> str:
+    return "-" if milliseconds is None else f"{milliseconds / 1000:.2f} s"
+
+
+def _when(created_at: float) -> str:
+    return datetime.fromtimestamp(created_at).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,118 @@
+"""The `dragoman` command: the table of its commands, and how one of them is run.
+
+`--help` is printed from the table, and only the command that runs is imported:
+`dragoman keys list` should not wait for a web framework. Each command's module
+offers `app`; what it raises is turned into a sentence by `dragoman.cli.failures`,
+which is imported when there is something to say.
+"""
+
+import logging
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+from types import MappingProxyType, TracebackType
+from typing import Annotated, Any, Final
+
+import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # re-exported
+from typer.core import TyperGroup
+
+from dragoman import __version__
+from dragoman.cli.exits import EPILOG
+
+COMMANDS: Final = MappingProxyType(
+    {
+        "serve": "Start the gateway.",
+        "init": "Write a commented dragoman.yaml, or print its JSON Schema.",
+        "doctor": "Check the installation, and name a fix for what is wrong.",
+        "keys": "Create, list, disable and revoke keys.",
+        "models": "List the models that can be called.",
+        "chat": "Talk to a model in the terminal.",
+        "route": "Explain where a request would go, and why.",
+        "logs": "Show what was asked, who answered and what it cost.",
+        "completion": "Print the completion script of a shell.",
+    }
+)
+"""Every command, and what it is for. Its module has its name."""
+
+
+class Commands(TyperGroup):
+    """The group of all commands, each imported when it is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Import the command that `args` begins with, then resolve as usual."""
+        name = args[0]
+        if name in COMMANDS:
+            module = import_module(f"dragoman.cli.{name}")
+            command = typer.main.get_command(module.app)
+            command.name = name
+            self.commands[name] = command
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command. A known failure becomes one sentence and an exit code."""
+        with _Sentences():
+            return super().invoke(ctx)
+
+
+class _Sentences:
+    """Turns a known failure within it into a sentence on stderr; a defect passes through."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, typer.Exit):
+            return
+        code = import_module("dragoman.cli.failures").report(error)
+        if code is not None:
+            raise typer.Exit(code) from error
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dragoman {__version__}")
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """A self-hosted gateway with OpenRouter's API: one endpoint and one key for every model."""
+
+
+def _stub() -> None:
+    """Stand in the listing for a command that has not been imported."""
+
+
+def command_line() -> typer.Typer:
+    """Return the application of the command line."""
+    app = typer.Typer(
+        cls=Commands,
+        callback=_options,
+        epilog=EPILOG,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name, purpose in COMMANDS.items():
+        app.command(name, help=purpose)(_stub)
+    return app
+
+
+def main() -> None:
+    """Run the command that the arguments of this process name."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
+    logging.getLogger("dragoman").addHandler(logging.NullHandler())
+    completion_init()
+    command_line()(prog_name="dragoman")

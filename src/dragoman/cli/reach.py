@@ -1,0 +1,124 @@
+"""The checks of `dragoman doctor` that use the network: providers, and the gateway itself.
+
+Each provider is asked for its list of models, with its credential: that shows name
+resolution, TLS and the credential in one call, and costs nothing.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+import msgspec
+from msgspec import Struct
+
+from dragoman.catalog.discover import discovered
+from dragoman.catalog.errors import CatalogError
+from dragoman.catalog.hosts import Credential
+from dragoman.catalog.options import ProviderOptions
+from dragoman.cli.catalog import Shelf
+from dragoman.cli.checks import Check
+from dragoman.cli.gateway import connected, get
+from dragoman.config import Settings
+from dragoman.net.types import Limits, NetError, Transport
+from dragoman.office.discovery import fetch_models
+
+PATIENCE_S = 5.0
+GATEWAY_LIMITS = Limits(head_s=2.0, idle_s=2.0)
+FIXES = {
+    "dns": "Check the name in base_url, and the resolver of this machine.",
+    "refused": "Start the host, or correct the port in base_url.",
+    "tls": "Check the certificate; a private authority goes into upstream.ca_file.",
+    "protocol": "Check the credential ({}) and base_url.",
+}
+SLOW = "Check the network, a firewall, and that base_url is right."
+
+
+class Ready(Struct, frozen=True):
+    """The body of `/readyz`."""
+
+    status: str = ""
+    problems: tuple[str, ...] = ()
+
+
+async def providers(chosen: Settings, shelf: Shelf, told: Callable[[Check], None]) -> list[Check]:
+    """Ask every configured provider at once; `told` hears of each as it answers."""
+
+    async def one(credential: Credential, transport: Transport) -> Check:
+        check = await _provider(chosen, shelf, credential, transport)
+        told(check)
+        return check
+
+    async with connected(chosen.options.upstream.ca_file) as client:
+        return list(await asyncio.gather(*(one(each, client) for each in asked(shelf))))
+
+
+def asked(shelf: Shelf) -> list[Credential]:
+    """Return the credentials to try: all of those that lead to a real provider."""
+    return [each for each in shelf.hosts.credentials if each.provider in shelf.hosts.configured]
+
+
+async def _provider(
+    chosen: Settings, shelf: Shelf, credential: Credential, transport: Transport
+) -> Check:
+    provider = shelf.hosts.providers[credential.provider]
+    options = chosen.options.providers.get(provider.slug, ProviderOptions())
+    name = f"provider {credential.id}"
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            body = await fetch_models(transport, provider, credential)
+        listed = len(discovered(provider, options, body))
+    except TimeoutError:
+        detail = f"{provider.base_url} did not answer within {PATIENCE_S:g} s"
+        return Check(name=name, state="broken", detail=detail, fix=SLOW)
+    except NetError as error:
+        detail = f"{provider.base_url}: {error}"
+        fix = FIXES.get(error.phase, SLOW).format(credential.source)
+        return Check(name=name, state="broken", detail=detail, fix=fix)
+    except CatalogError as error:
+        fix = f"Write its models down under providers.{provider.slug}.models."
+        return Check(name=name, state="note", detail=str(error), fix=fix)
+    return Check(name=name, state="ok", detail=f"{provider.base_url} lists {listed} models")
+
+
+async def gateway(chosen: Settings) -> Check:
+    """Tell whether a gateway runs at the configured address, and else whether one could."""
+    server = chosen.options.server
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    url = f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
+    try:
+        status, _ = await get(f"{url}/healthz", GATEWAY_LIMITS)
+        _, body = await get(f"{url}/readyz", GATEWAY_LIMITS)
+        ready = msgspec.json.decode(body, type=Ready)
+    except NetError as error:
+        if error.phase == "refused":
+            return _bindable(server.host, server.port)
+        return _stranger(url, str(error))
+    except msgspec.DecodeError:
+        return _stranger(url, "no gateway's answer")
+    if status != 200:
+        return _stranger(url, f"/healthz answered {status}")
+    if ready.problems:
+        detail = f"{url} runs, but is not ready: {' '.join(ready.problems)}"
+        return Check(name="gateway", state="note", detail=detail)
+    return Check(name="gateway", state="ok", detail=f"{url} runs and is ready")
+
+
+def _stranger(url: str, what: str) -> Check:
+    return Check(
+        name="gateway",
+        state="broken",
+        detail=f"another program listens at {url} ({what})",
+        fix="Stop it, or choose another port with --port or server.port.",
+    )
+
+
+def _bindable(host: str, port: int) -> Check:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        detail = f"{host}:{port} cannot be listened on: {error.strerror}"
+        fix = "Choose another with --host, --port or the section server."
+        return Check(name="gateway", state="broken", detail=detail, fix=fix)
+    detail = f"none runs; {host}:{port} is free. Start one: dragoman serve"
+    return Check(name="gateway", state="ok", detail=detail)

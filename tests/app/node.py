@@ -1,0 +1,99 @@
+"""A whole node in this process: real databases, the demo hosts, and no socket."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, event
+
+from dragoman.app import Background, build
+from dragoman.config import Options, Settings
+from dragoman.core.clock import Clock
+from dragoman.office import keys
+from dragoman.office.premises import Premises
+from dragoman.web.outlet import Message
+from tests.web.asgi import Client
+
+HI = [{"role": "user", "content": "a b"}]
+PATIENCE_S = 20
+
+
+class Node:
+    """The application and its first key. Nothing runs in the background unless `running`."""
+
+    def __init__(self, premises: Premises, options: Options | None = None) -> None:
+        settings = Settings(options=options or Options(), file=None, data=Path(), environ={})
+        make = keys.create("test", prefix="sk-dm-v1-", pepper=premises.pepper, now=0.0)
+        self.key, _ = premises.ledger.run_now(make)
+        self.edge = build(settings, premises, Clock())
+
+    @property
+    def background(self) -> Background:
+        background = getattr(self.edge._lifespan, "__self__", None)
+        assert isinstance(background, Background)
+        return background
+
+    async def chat(self, **body: Any) -> Client:
+        """Serve a chat with the fastest demo model."""
+        asked = {"model": "demo/parrot", "messages": HI, "provider": {"only": ["demo-swift"]}}
+        headers = {"Authorization": f"Bearer {self.key}"}
+        return await Client(asked | body, headers).of(self.edge)
+
+    async def get(self, path: str, **query: str) -> Client:
+        client = Client(headers={"x-api-key": self.key}, method="GET", path=path)
+        pairs = [f"{name}={value}" for name, value in query.items()]
+        client.scope["query_string"] = "&".join(pairs).encode()
+        return await client.of(self.edge)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start the node as a server does, and stop it."""
+        told: asyncio.Queue[Message] = asyncio.Queue()
+        said: asyncio.Queue[str] = asyncio.Queue()
+
+        async def send(message: Message) -> None:
+            said.put_nowait(message["type"])
+
+        living = asyncio.create_task(self.edge({"type": "lifespan"}, told.get, send))
+        told.put_nowait({"type": "lifespan.startup"})
+        async with asyncio.timeout(PATIENCE_S):
+            assert await said.get() == "lifespan.startup.complete"
+        yield
+        told.put_nowait({"type": "lifespan.shutdown"})
+        async with asyncio.timeout(PATIENCE_S):
+            assert await said.get() == "lifespan.shutdown.complete"
+            await living
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Collect every SQL statement that any database executes."""
+    seen: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        seen.append(arguments[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def tasks() -> Iterator[list[str]]:
+    """Collect the names of the coroutines that become tasks."""
+    seen: list[str] = []
+    loop = asyncio.get_running_loop()
+
+    def make(loop: asyncio.AbstractEventLoop, work: Any, **options: Any) -> asyncio.Task[Any]:
+        seen.append(work.__qualname__)
+        return asyncio.Task(work, loop=loop, **options)
+
+    loop.set_task_factory(make)
+    try:
+        yield seen
+    finally:
+        loop.set_task_factory(None)

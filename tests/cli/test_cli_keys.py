@@ -1,0 +1,122 @@
+"""`dragoman keys`: what is printed for people and for programs, and how it fails."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from dragoman.core.ids import is_key, key_hash
+from dragoman.core.money import NanoUsd
+from dragoman.office.premises import open_premises
+from dragoman.records.recorder import store
+from dragoman.records.types import Generation
+from tests.cli.command import run
+
+
+def test_a_new_key_is_one_json_object() -> None:
+    ran = run("keys", "create", "laptop", "--json")
+    assert ran.code == 0
+    made = ran.json
+    assert is_key(made["key"], "sk-dm-v1-")
+    assert made["hash"] == key_hash(made["key"])
+    assert made["name"] == "laptop"
+    assert made["label"].startswith("sk-dm-v1-")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", made["created_at"])
+
+
+def test_people_get_the_key_alone_on_stdout_and_a_remark_beside_it() -> None:
+    ran = run("keys", "create", "laptop")
+    assert is_key(ran.out.strip(), "sk-dm-v1-")
+    assert "shown this once" in ran.err
+
+
+def test_a_key_begins_as_the_settings_say(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text("access: {key_prefix: acme-}")
+    assert run("keys", "create", "laptop", "--json").json["key"].startswith("acme-")
+
+
+def test_the_data_directory_may_be_named(tmp_path: Path) -> None:
+    run("keys", "create", "there", "--data", str(tmp_path / "other"))
+    listed = run("keys", "list", "--json", "--data", str(tmp_path / "other")).json
+    assert [key["name"] for key in listed] == ["there"]
+    assert run("keys", "list").code == 2
+
+
+def test_a_limit_is_refused_and_names_its_feature(data: Path) -> None:
+    ran = run("keys", "create", "laptop", "--limit", "5", "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "ledger" in ran.err
+    assert not data.exists()
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 101, "tab\there"])
+def test_a_name_that_cannot_be_is_wrong_usage(name: str) -> None:
+    ran = run("keys", "create", name)
+    assert ran.code == 2
+    assert "printable characters" in ran.err
+
+
+def test_the_list_shows_state_and_leaves_out_revoked_keys() -> None:
+    for name in ("good", "off", "gone"):
+        run("keys", "create", name)
+    run("keys", "disable", "off")
+    run("keys", "revoke", "gone")
+    states = {key["name"]: key["state"] for key in run("keys", "list", "--json").json}
+    assert states == {"good": "active", "off": "disabled"}
+    states = {key["name"]: key["state"] for key in run("keys", "list", "--all", "--json").json}
+    assert states == {"good": "active", "off": "disabled", "gone": "revoked"}
+    assert "good" in run("keys", "list").out
+
+
+def test_the_list_says_what_a_key_has_spent(data: Path) -> None:
+    made = run("keys", "create", "busy", "--json").json
+    premises = open_premises(data)
+    spent = Generation(
+        id="gen-1",
+        created_at=time.time(),
+        key_hash=made["hash"],
+        requested="demo/parrot",
+        model="demo/parrot",
+        provider="demo-swift",
+        provider_name="Demo Swift",
+        endpoint="demo-swift|demo/parrot",
+        cost_nanos=NanoUsd(1_500_000_000),
+    )
+    premises.records.run_now(lambda connection: store(connection, [spent]))
+    premises.close()
+    assert run("keys", "list", "--json").json[0]["spent_usd"] == 1.5
+    assert "$1.500000" in run("keys", "list").out
+
+
+def test_an_empty_list_tells_how_to_make_a_key() -> None:
+    run("keys", "create", "gone")
+    run("keys", "revoke", "gone")
+    ran = run("keys", "list")
+    assert (ran.code, ran.out) == (0, "")
+    assert "dragoman keys create" in ran.err
+
+
+def test_a_key_is_found_by_name_hash_label_and_text() -> None:
+    made = run("keys", "create", "laptop", "--json").json
+    for wanted in ("laptop", made["hash"][:8], made["label"], made["key"]):
+        assert run("keys", "disable", wanted, "--json").json["state"] == "disabled"
+        assert run("keys", "enable", wanted, "--json").json["state"] == "active"
+    assert run("keys", "revoke", "laptop").out.endswith("is revoked.\n")
+
+
+def test_an_unknown_key_is_a_failure_and_an_ambiguous_one_wrong_usage() -> None:
+    run("keys", "create", "twin")
+    run("keys", "create", "twin")
+    assert run("keys", "disable", "nobody").code == 1
+    ran = run("keys", "disable", "twin")
+    assert ran.code == 2
+    assert "2 keys" in ran.err
+
+
+@pytest.mark.parametrize("command", [("list",), ("disable", "x"), ("enable", "x"), ("revoke", "x")])
+def test_nothing_is_made_where_there_is_no_gateway(command: tuple[str, ...], data: Path) -> None:
+    ran = run("keys", *command, "--json")
+    assert (ran.code, ran.out) == (2, "")
+    assert "dragoman keys create NAME" in ran.err
+    assert not data.exists()

@@ -1,0 +1,272 @@
+"""`dragoman serve` as a newcomer, a script and an operator with a mistake meet it."""
+
+import json
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from dragoman import __version__
+from dragoman.cli import context
+from dragoman.cli.serve import is_loopback
+from dragoman.cli.welcome import greet, reachable
+from dragoman.office.premises import open_premises
+from dragoman.web.server import Server
+from tests.cli.command import Running, execute, run, start
+
+CHAT = {"model": "demo/parrot", "messages": [{"role": "user", "content": "Hello!"}]}
+
+
+def status_with(key: str, running: Running) -> int:
+    """Return how the gateway answers `GET /key` with this key."""
+    request = urllib.request.Request(
+        f"{running.base}/key", headers={"Authorization": f"Bearer {key}"}
+    )
+    try:
+        with urllib.request.urlopen(request) as response:
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def answered(url: str, headers: dict[str, str], body: str) -> Any:
+    request = urllib.request.Request(url, body.encode(), headers)
+    with urllib.request.urlopen(request) as response:
+        return json.load(response)
+
+
+def test_the_first_start_says_where_it_is_what_it_found_and_how_to_use_it(
+    gateway: Running,
+) -> None:
+    assert f"Dragoman {__version__}" in gateway.printed
+    assert re.search(r"http://127\.0\.0\.1:\d+", gateway.printed)
+    assert str(gateway.data) in gateway.printed
+    assert "Demo Swift" in gateway.printed
+    assert "2 models" in gateway.printed
+    assert "shown this once" in gateway.printed
+    assert f"dragoman chat demo/parrot --url {gateway.base}" in gateway.printed
+
+
+def test_the_printed_curl_is_answered(gateway: Running) -> None:
+    line = next(line for line in gateway.printed.splitlines() if line.startswith("  curl "))
+    words = shlex.split(line)
+    headers = dict(
+        w.split(": ", 1) for w, before in zip(words[1:], words, strict=False) if before == "-H"
+    )
+    body = answered(words[1], headers, words[words.index("-d") + 1])
+    assert body["choices"][0]["message"]["content"]
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_printed_curl_works_when_pasted(gateway: Running) -> None:
+    line = next(line for line in gateway.printed.splitlines() if line.startswith("  curl "))
+    done = subprocess.run(["sh", "-c", line], capture_output=True, check=True)
+    assert json.loads(done.stdout)["choices"][0]["message"]["role"] == "assistant"
+
+
+def test_the_first_key_is_called_default_and_works(gateway: Running) -> None:
+    keys = run("keys", "list", "--json", "--data", str(gateway.data)).json
+    assert "default" in {key["name"] for key in keys}
+    assert status_with(gateway.key, gateway) == 200
+
+
+def test_a_key_made_and_switched_off_beside_the_server_acts_within_a_second(
+    gateway: Running,
+) -> None:
+    there = ("--data", str(gateway.data), "--json")
+    key = run("keys", "create", "brief", *there).json["key"]
+    assert status_with(key, gateway) == 200
+    for command, expected in (("disable", 401), ("enable", 200), ("revoke", 401)):
+        run("keys", command, "brief", *there)
+        until = time.monotonic() + 1.0
+        while status_with(key, gateway) != expected:
+            assert time.monotonic() < until, f"{command} did not act within a second"
+            time.sleep(0.02)
+
+
+def test_a_later_start_tells_how_to_make_a_key_and_shows_none(data: Path) -> None:
+    run("keys", "create", "mine")
+    running = start(data)
+    assert running.stop(signal.SIGINT) == 0
+    assert f"dragoman keys create NAME --data {data}\n" in running.printed
+    assert "sk-dm" not in running.printed
+
+
+def test_providers_of_the_settings_are_named_and_the_demo_gives_way(
+    data: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "own.yaml"
+    model = "{context: 1000, price: {prompt: 0.000002, completion: 0.000004}}"
+    file.write_text(
+        "providers: {acme: {base_url: 'http://127.0.0.1:9/v1', models: "
+        f"{{acme/dear: {model.replace('2', '9')}, acme/cheap: {model}}}}}}}"
+    )
+    running = start(data, "--config", str(file))
+    running.stop()
+    assert "Providers: acme (2 models)" in running.printed
+    assert '"model": "acme/cheap"' in running.printed
+
+
+def test_several_workers_are_refused_and_name_their_feature() -> None:
+    ran = run("serve", "--workers", "2")
+    assert ran.code == 2
+    assert "keeper and workers" in ran.err
+
+
+def test_an_address_in_use_is_a_failure_that_names_the_fix() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = run("serve", "--port", str(port))
+    assert ran.code == 1
+    assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in ran.err
+    assert "--port" in ran.err
+
+
+def test_no_key_is_made_when_the_address_cannot_be_had(data: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        run("serve", "--port", str(taken.getsockname()[1]))
+    assert run("keys", "list", "--json", "--data", str(data)).json == []
+
+
+def test_a_host_that_does_not_exist_is_a_failure() -> None:
+    run("keys", "create", "mine")
+    ran = run("serve", "--host", "nowhere.invalid", "--port", "4000")
+    assert ran.code == 1
+    assert "nowhere.invalid:4000 cannot be listened on" in ran.err
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_nobody_but_this_machine_reaches_a_gateway_without_a_key(host: str) -> None:
+    ran = run("serve", "--host", host, "--port", "0")
+    assert ran.code == 2
+    assert "dragoman keys create NAME" in ran.err
+
+
+def test_with_a_key_every_address_may_be_listened_on(data: Path) -> None:
+    run("keys", "create", "mine")
+    running = start(data, "--host", "0.0.0.0")
+    assert running.stop() == 0
+
+
+def test_a_data_directory_that_is_a_file_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    ran = run("serve", "--port", "0")
+    assert ran.code == 2
+    assert "--data" in ran.err
+
+
+def test_bad_settings_are_wrong_usage_and_the_key_is_named(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text("server: {prot: 1}")
+    ran = execute("serve", "--port", "0", "--config", str(tmp_path / "dragoman.yaml"))
+    assert ran.code == 2
+    assert "prot" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_settings_that_make_no_catalog_are_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text("providers: {acme: {base_url: nonsense}}")
+    ran = run("serve", "--port", "0")
+    assert ran.code == 2
+    assert "providers.acme.base_url" in ran.err
+
+
+def test_a_settings_file_that_is_not_there_is_wrong_usage() -> None:
+    ran = run("serve", "--config", "nowhere.yaml")
+    assert ran.code == 2
+    assert "dragoman init" in ran.err
+
+
+def test_a_newer_database_is_left_alone(data: Path) -> None:
+    premises = open_premises(data)
+    premises.ledger.run_now(lambda c: c.execute(text("UPDATE migration SET number = 99")))
+    premises.close()
+    ran = run("serve", "--port", "0")
+    assert ran.code == 1
+    assert "later release" in ran.err
+
+
+def test_an_exposed_pepper_is_refused_with_the_command_that_mends_it(data: Path) -> None:
+    open_premises(data).close()
+    (data / "pepper").chmod(0o644)
+    ran = run("serve", "--port", "0")
+    assert ran.code == 2
+    assert f"chmod 600 {data / 'pepper'}" in ran.err
+
+
+def test_a_damaged_database_is_a_failure_in_the_drivers_words(data: Path) -> None:
+    open_premises(data).close()
+    for file in data.glob("ledger.db*"):
+        file.write_bytes(b"this is no database" * 100)
+    ran = run("serve", "--port", "0")
+    assert ran.code == 1
+    assert "not a database" in ran.err
+
+
+def test_a_server_that_does_not_come_up_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Server, "run", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    ran = run("serve", "--port", "0")
+    assert ran.code == 1
+    assert "did not start" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("demo: off", ["No provider is configured", "dragoman init"]),
+        (
+            "providers: {mine: {base_url: 'http://127.0.0.1:9'}}",
+            ["Providers: mine (0 models, and what mine may list)"],
+        ),
+    ],
+)
+def test_without_a_model_to_try_no_curl_is_printed(
+    settings: str, words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "dragoman.yaml").write_text(settings)
+    chosen = context.settings(None, None)
+    with context.opened(chosen.data) as premises:
+        greet(chosen, premises, "http://127.0.0.1:4000")
+    printed = capsys.readouterr().out
+    assert "curl" not in printed
+    assert "sk-dm-v1-" in printed
+    for each in words:
+        assert each in printed
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://0.0.0.0:4000", "http://127.0.0.1:4000"),
+        ("http://[::]:4000", "http://[::1]:4000"),
+        ("http://10.0.0.1:4000", "http://10.0.0.1:4000"),
+    ],
+)
+def test_the_address_in_the_curl_is_one_that_can_be_called(url: str, shown: str) -> None:
+    assert reachable(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("127.evil.example", False),
+        ("example.com", False),
+    ],
+)
+def test_which_addresses_are_this_machines_alone(host: str, own: bool) -> None:  # noqa: FBT001
+    assert is_loopback(host) is own

@@ -1,0 +1,266 @@
+"""The settings: where they come from, what fills them in, and what is said of a wrong one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from dragoman.config import (
+    ConfigError,
+    Options,
+    config_file,
+    data_directory,
+    json_schema,
+    load,
+)
+
+EXAMPLE = """
+# dragoman.yaml: hosts of one's own
+providers:
+  acme:
+    dialect: openai
+    base_url: http://127.0.0.1:9100/v1
+    api_key: ${ACME_API_KEY:-none}
+    models:
+      acme/turbo: {upstream: gpt-4o, context: 128000, max_output: 16384, price: {prompt: 0.0000025, completion: 0.00001}}
+  acme-2:                       # a second host of the same model: a second endpoint
+    dialect: openai
+    base_url: http://127.0.0.1:9101/v1
+    models:
+      acme/turbo: {upstream: gpt-4o, context: 128000, price: {prompt: 0.000005, completion: 0.00002}}
+"""  # noqa: E501 - as it was published
+NOWHERE: dict[str, str] = {}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "dragoman.yaml"
+
+
+def read(file: Path, text: str, **environ: str) -> Options:
+    file.write_text(text)
+    return load(file, environ)
+
+
+def complaint(file: Path, text: str, **environ: str) -> str:
+    """Return what is said of a file, after its name."""
+    with pytest.raises(ConfigError) as refused:
+        read(file, text, **environ)
+    said = str(refused.value)
+    assert said.startswith(f"{file}: ")
+    return said.removeprefix(f"{file}: ")
+
+
+def test_nothing_is_a_good_configuration(file: Path) -> None:
+    assert load(None, NOWHERE) == Options()
+    assert read(file, "") == Options()
+    assert read(file, "# all comments\n") == Options()
+
+
+def test_the_published_example_is_read(file: Path) -> None:
+    options = read(file, EXAMPLE, ACME_API_KEY="sk-1")
+    acme, second = options.providers["acme"], options.providers["acme-2"]
+    assert (acme.api_key, acme.base_url) == ("sk-1", "http://127.0.0.1:9100/v1")
+    assert acme.models["acme/turbo"].max_output == 16384
+    assert second.models["acme/turbo"].price is not None
+    assert read(file, EXAMPLE).providers["acme"].api_key == "none"
+
+
+def test_the_schema_accepts_the_published_example_and_nothing_misspelt() -> None:
+    schema = json.loads(json.dumps(json_schema()))
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.check_schema(schema)
+    validator.validate(yaml.safe_load(EXAMPLE))
+    validator.validate({})
+    for wrong in ({"serve": {}}, {"server": {"port": "x"}}, {"providers": {"a": {"url": "x"}}}):
+        assert not validator.is_valid(wrong)
+
+
+@pytest.mark.parametrize("section", ["server", "upstream", "access", "providers", "aliases"])
+def test_a_section_whose_lines_are_all_comments_is_as_good_as_absent(
+    file: Path, section: str
+) -> None:
+    assert read(file, f"{section}:\n#  key: value\n") == Options()
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("on", "on"), ("off", "off"), ("'on'", "on"), ("auto", "auto")]
+)
+def test_on_and_off_are_words_although_yaml_reads_them_otherwise(
+    file: Path, written: str, meant: str
+) -> None:
+    assert read(file, f"demo: {written}").demo == meant
+    assert load(None, {"DRAGOMAN__DEMO": written}).demo == meant
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "value"),
+    [
+        ("${KEY}", {"KEY": "a"}, "a"),
+        ("${KEY:-b}", {"KEY": "a"}, "a"),
+        ("${KEY:-b}", {}, "b"),
+        ("${KEY:-b}", {"KEY": ""}, "b"),
+        ("${KEY:-}", {}, ""),
+        ("${KEY:-http://h:1/v1}", {}, "http://h:1/v1"),
+        ("x-${KEY}-${TWO:-2}", {"KEY": "1"}, "x-1-2"),
+        ("$$KEY and $${KEY}", {}, "$KEY and ${KEY}"),
+        ("$KEY {KEY} $", {"KEY": "a"}, "$KEY {KEY} $"),
+        ("${KEY}", {"KEY": "${TWO}"}, "${TWO}"),
+        ("${1KEY}", {}, "${1KEY}"),
+    ],
+)
+def test_variables_are_filled_in_once(
+    file: Path, text: str, environ: dict[str, str], value: str
+) -> None:
+    options = read(file, f"providers: {{a: {{base_url: http://x, api_key: '{text}'}}}}", **environ)
+    assert options.providers["a"].api_key == value
+
+
+def test_variables_are_filled_in_within_lists_too(file: Path) -> None:
+    text = "providers: {a: {base_url: http://x, api_keys: ['${ONE}', '${TWO:-2}']}}"
+    assert read(file, text, ONE="1").providers["a"].api_keys == ("1", "2")
+
+
+@pytest.mark.parametrize("environ", [{}, {"KEY": ""}])
+def test_a_variable_that_is_not_set_is_named_with_its_place(
+    file: Path, environ: dict[str, str]
+) -> None:
+    said = complaint(file, "providers: {a: {headers: {x: '${KEY}'}}}", **environ)
+    assert said.startswith("providers.a.headers.x: the environment variable KEY is not set")
+    assert "${KEY:-…}" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("server: {port: abc}", "server.port: Expected `int`, got `str`"),
+        ("server: {port: 70000}", "server.port: Expected `int` <= 65535"),
+        ("server: {prot: 1}", "server: Object contains unknown field `prot`"),
+        ("servers: {}", "Object contains unknown field `servers`"),
+        ("upstream: {idle_s: 0}", "upstream.idle_s: Expected `float` > 0.0"),
+        ("access: {key_prefix: 'a b'}", "access: key_prefix 'a b': give 1 to 32"),
+        (
+            "providers: {good: {base_url: x}, bad: {base_url: 5}}",
+            "providers.bad.base_url: Expected `str | null`, got `int`",
+        ),
+        (
+            "providers: {a: {models: {b/c: {}, b/d: {price: {prompt: 1}}}}}",
+            "providers.a.models.b/d.price: Object missing required field `completion`",
+        ),
+        ("providers: {a: {api_keys: [x, 5]}}", "providers.a.api_keys.1: Expected `str`"),
+        ("aliases: {x: {a/b: 1, a/c: z}}", "aliases.x.a/c: Expected `float`, got `str`"),
+        ("demo: maybe", "demo: Invalid enum value 'maybe'"),
+        ("[1, 2]", "expected sections such as `providers:`, got [1, 2]"),
+        ("just text", "expected sections such as `providers:`, got 'just text'"),
+        ("server: {port: 1", "while parsing a flow mapping"),
+        ("a: !!python/object:os.system {}", "could not determine a constructor"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_place(file: Path, text: str, said: str) -> None:
+    assert complaint(file, text).startswith(said)
+
+
+def test_a_wrong_secret_is_not_repeated(file: Path) -> None:
+    text = "providers: {a: {base_url: http://x, api_key: sk-secret, api_keys: sk-secret}}"
+    assert "sk-secret" not in complaint(file, text)
+
+
+def test_a_file_that_cannot_be_read_says_why(file: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load(file, NOWHERE)
+    file.write_bytes(b"demo: \xff")
+    with pytest.raises(ConfigError, match="not UTF-8 at byte 6"):
+        load(file, NOWHERE)
+
+
+@pytest.mark.parametrize(
+    ("environ", "place", "value"),
+    [
+        ({"DRAGOMAN__SERVER__PORT": "5000"}, ("server", "port"), 5000),
+        ({"DRAGOMAN__SERVER__HOST": "0.0.0.0"}, ("server", "host"), "0.0.0.0"),
+        ({"DRAGOMAN__UPSTREAM__IDLE_S": "1.5"}, ("upstream", "idle_s"), 1.5),
+        ({"DRAGOMAN__UPSTREAM": "{idle_s: 2}"}, ("upstream", "idle_s"), 2),
+        ({"DRAGOMAN_SERVER_PORT": "5000"}, ("server", "port"), 4001),
+        ({"dragoman__server__port": "5000"}, ("server", "port"), 4001),
+    ],
+)
+def test_the_environment_wins_over_the_file(
+    file: Path, environ: dict[str, str], place: tuple[str, str], value: object
+) -> None:
+    options: Any = read(file, "server: {port: 4001}", **environ)
+    assert getattr(getattr(options, place[0]), place[1]) == value
+
+
+def test_the_environment_alone_can_name_a_host_of_ones_own() -> None:
+    environ = {
+        "DRAGOMAN__PROVIDERS__ACME__BASE_URL": "http://x/v1",
+        "DRAGOMAN__PROVIDERS__ACME__CANCELS": "true",
+    }
+    acme = load(None, environ).providers["acme"]
+    assert (acme.base_url, acme.cancels) == ("http://x/v1", True)
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"DRAGOMAN__SERVER__PORT": "abc"}, "DRAGOMAN__SERVER__PORT: server.port: Expected `int`"),
+        (
+            {"DRAGOMAN__SERVER": "{port: abc}"},
+            "DRAGOMAN__SERVER: server.port: Expected `int`, got `str`",
+        ),
+        ({"DRAGOMAN__DEMO": "maybe"}, "DRAGOMAN__DEMO: demo: Invalid enum value"),
+        ({"DRAGOMAN__SERVER__PORT": "[5"}, "DRAGOMAN__SERVER__PORT: while parsing"),
+        ({"DRAGOMAN__DEMO__X": "1"}, "DRAGOMAN__DEMO__X: `demo` is not a section"),
+        ({"DRAGOMAN__NOPE": "1"}, "the environment: Object contains unknown field `nope`"),
+    ],
+)
+def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(None, {"DRAGOMAN__DEMO": "auto"} | environ)
+    assert str(refused.value).startswith(said)
+
+
+def test_the_file_is_named_when_it_is_the_files_fault(file: Path) -> None:
+    said = complaint(file, "server: {port: abc}", DRAGOMAN__SERVER__HOST="::1")
+    assert said.startswith("server.port: ")
+
+
+def test_state_is_kept_where_one_says_else_where_the_user_keeps_such_things(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    chosen = Path("~/chosen")
+    assert data_directory(chosen, {"DRAGOMAN_DATA": "/other"}) == tmp_path / "chosen"
+    assert data_directory(None, {"DRAGOMAN_DATA": "~/named"}) == tmp_path / "named"
+    assert data_directory(None, {"XDG_DATA_HOME": str(tmp_path)}) == tmp_path / "dragoman"
+    assert data_directory(None, NOWHERE) == tmp_path / ".local" / "share" / "dragoman"
+    monkeypatch.chdir(tmp_path)
+    assert data_directory(Path("here"), NOWHERE) == tmp_path / "here"
+
+
+def test_the_file_is_the_chosen_one_else_the_one_here_else_beside_the_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert config_file(None, data, NOWHERE) is None
+    (data / "dragoman.yaml").touch()
+    assert config_file(None, data, NOWHERE) == data / "dragoman.yaml"
+    (tmp_path / "dragoman.yaml").touch()
+    assert config_file(None, data, NOWHERE) == Path("dragoman.yaml")
+    (tmp_path / "other.yaml").touch()
+    other = tmp_path / "other.yaml"
+    assert config_file(None, data, {"DRAGOMAN_CONFIG": str(other)}) == other
+    assert config_file(other, data, {"DRAGOMAN_CONFIG": "missing.yaml"}) == other
+
+
+@pytest.mark.parametrize("by_variable", [True, False])
+def test_a_chosen_file_must_exist(tmp_path: Path, *, by_variable: bool) -> None:
+    missing = tmp_path / "missing.yaml"
+    environ = {"DRAGOMAN_CONFIG": str(missing)} if by_variable else {}
+    with pytest.raises(ConfigError, match=r"missing\.yaml: no such file\. `dragoman init`"):
+        config_file(None if by_variable else missing, tmp_path, environ)
