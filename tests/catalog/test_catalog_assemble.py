@@ -50,7 +50,7 @@ SHIPPED = Shipped(
         for each in (
             row("north", policy=POLICY),
             row("south", aliases=("the-south",)),
-            row("broker", aggregator=True),
+            row("broker", kind="aggregator"),
             row(
                 "demo-swift", dialect="demo", base_url="demo://demo-swift/v1", keys=(), auth="none"
             ),

@@ -242,7 +242,7 @@ def test_the_cache_marker_goes_to_aggregators_only(
     notes: list[Any],
 ) -> None:
     asked = call('"cache_control":{"type":"ephemeral"}')
-    outgoing = write(asked, host=provider(aggregator=aggregator))
+    outgoing = write(asked, host=provider(kind="aggregator" if aggregator else "host"))
     assert sent(outgoing) == expected
     assert said(outgoing) == notes
 

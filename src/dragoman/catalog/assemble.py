@@ -95,7 +95,7 @@ def _ordered(models: Iterable[Model]) -> tuple[Model, ...]:
 def _shows_demo(hosts: Hosts, demo: Demo) -> bool:
     if demo != "auto":
         return demo == "on"
-    return all(hosts.providers[slug].aggregator for slug in hosts.configured)
+    return all(hosts.providers[slug].kind == "aggregator" for slug in hosts.configured)
 
 
 def _without_demo(rows: Mapping[str, Provider]) -> dict[str, Provider]:

@@ -18,6 +18,21 @@ Quantization = Literal[
 ]  # fmt: skip
 
 
+Kind = Literal["host", "aggregator", "plan", "local", "demo"]
+"""`host` serves models itself, first-party or cloud; an `aggregator` resells other hosts; a
+`plan` is a subscription with terms of its own; `local` runs on the operator's machine."""
+
+
+class PriceTier(Struct, frozen=True, kw_only=True):
+    """Prices for requests whose prompt is longer than `min_prompt_tokens`. None: as below it."""
+
+    min_prompt_tokens: int
+    prompt: PicoUsd | None = None
+    completion: PicoUsd | None = None
+    cache_read: PicoUsd | None = None
+    cache_write: PicoUsd | None = None
+
+
 class Price(Struct, frozen=True, kw_only=True):
     """What one unit costs in pico-dollars. None: this provider does not bill it apart.
 
@@ -32,6 +47,19 @@ class Price(Struct, frozen=True, kw_only=True):
     reasoning: PicoUsd | None = None
     image: PicoUsd | None = None
     request: PicoUsd | None = None
+    cache_write_1h: PicoUsd | None = None
+    audio: PicoUsd | None = None
+    """Of a token of audio in the prompt; None: as any other prompt token."""
+    audio_output: PicoUsd | None = None
+    tiers: tuple[PriceTier, ...] = ()
+    """By rising `min_prompt_tokens`; the last that matches decides (OpenRouter, pricing.overrides)."""
+
+
+class DatedPrice(Struct, frozen=True, kw_only=True):
+    """A price, and the Unix time from which it holds. None: unknown."""
+
+    since: int
+    price: Price | None
 
 
 class DataPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +68,10 @@ class DataPolicy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     trains: bool | None = None
     retains: bool | None = None
     zdr: bool | None = None
+    source: str | None = None
+    """Where this was read: a page of the provider."""
+    dated: str | None = None
+    """When it was read, as YYYY-MM or YYYY-MM-DD."""
 
     @property
     def collects(self) -> bool:
@@ -83,7 +115,11 @@ class Provider(Struct, frozen=True, kw_only=True):
     policy: DataPolicy = DataPolicy()
     cancels: bool = False
     """Whether closing the connection stops the generation and its bill."""
-    aggregator: bool = False
+    kind: Kind = "host"
+    """Only a `host` or a `demo` is a default route; the others have to be named by the caller,
+    or declared by the operator."""
+    source: str | None = None
+    """The provider's id in the source of the shipped catalog, where it is not the slug."""
     headquarters: str | None = None
     datacenters: tuple[str, ...] = ()
     terms_url: str | None = None
@@ -115,6 +151,12 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     policy: DataPolicy = DataPolicy()
     distillable: bool = False
     status: Status = "active"
+    region: str | None = None
+    """Where the provider serves it, if the tag says so."""
+    default_route: bool = True
+    """Whether it is planned for a caller who does not name its provider."""
+    upcoming: tuple[DatedPrice, ...] = ()
+    """Prices that will hold later, by rising `since`; `price` is the one of the moment."""
     configured: bool = True
     """Whether this installation has what it takes to call the provider."""
 
@@ -133,6 +175,11 @@ class Model(Struct, frozen=True, kw_only=True):
     knowledge: str | None = None
     hugging_face_id: str | None = None
     reasoning: bool = False
+    efforts: tuple[str, ...] = ()
+    """The reasoning efforts it knows, strongest first; empty: unknown or none."""
+    open_weights: bool | None = None
+    family: str | None = None
+    deprecated: bool = False
 
 
 class Alias(Struct, frozen=True, kw_only=True):
@@ -142,11 +189,22 @@ class Alias(Struct, frozen=True, kw_only=True):
     targets: tuple[tuple[str, float], ...]
 
 
+class Renamed(Struct, frozen=True, kw_only=True):
+    """An id that leads to another: retired, a family's name, or another spelling. With its date."""
+
+    name: str
+    target: str
+    dated: str
+    reason: str
+
+
 class Catalog(Struct, frozen=True, kw_only=True):
     """The snapshot that one request sees from beginning to end."""
 
     models: dict[str, Model]
     providers: dict[str, Provider]
     aliases: dict[str, Alias] = {}
+    renamed: dict[str, Renamed] = {}
+    """Lower-cased retired or alternative id -> what it leads to."""
     provider_names: dict[str, str] = {}
     """Lower-cased slug, name or alias of a provider -> its slug."""

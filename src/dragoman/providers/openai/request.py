@@ -139,7 +139,7 @@ def _offer_cache_control(draft: Draft, members: Members, provider: Provider) -> 
     marker = members.get("cache_control", NULL)
     if marker == NULL:
         return
-    if provider.aggregator:
+    if provider.kind == "aggregator":
         draft.offer("cache_control", marker)
     else:
         draft.note(Change.DROPPED, "cache_control", "this provider's API has no such field")
