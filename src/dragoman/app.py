@@ -5,7 +5,6 @@ background belongs to the one task group below.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
@@ -13,17 +12,16 @@ from random import Random
 from msgspec import Struct
 
 from dragoman.access.gate import Gate
-from dragoman.catalog import shipped
-from dragoman.catalog.assemble import Shipped, assemble
-from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.hosts import Hosts, hosts
-from dragoman.catalog.types import Catalog, Model
-from dragoman.config import Settings
+from dragoman.catalog.types import Catalog
+from dragoman.config import Options, Settings
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient
+from dragoman.office.archive import Archive
 from dragoman.office.discovery import Discovery
 from dragoman.office.keeper import LocalKeeper
 from dragoman.office.premises import Premises
+from dragoman.office.shelf import Shelf
+from dragoman.office.upkeep import Upkeep
 from dragoman.providers.registry import DIALECTS
 from dragoman.records.reader import Reader
 from dragoman.records.recorder import Recorder
@@ -37,41 +35,6 @@ from dragoman.web.inference import Inference, Scope
 from dragoman.web.outlet import Pulse, Receive, Send
 from dragoman.web.plane import Control, LatePlane
 
-REDISCOVER_S = 300.0
-FIRST_DISCOVERY_S = 2.0
-
-_log = logging.getLogger(__name__)
-
-
-class Shelf:
-    """Holds the catalog of the moment; a new one replaces it whole."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._shipped: Shipped = shipped.load()
-        options = settings.options
-        self.hosts: Hosts = hosts(self._shipped.providers, options.providers, settings.environ)
-        self.current: Catalog = self._assembled(())
-
-    def catalog(self) -> Catalog:
-        """Return the catalog of the moment."""
-        return self.current
-
-    def take(self, discovery: Discovery) -> None:
-        """Replace the catalog by one with what was discovered."""
-        self.current = self._assembled(discovery.models)
-
-    def _assembled(self, found: tuple[Model, ...]) -> Catalog:
-        options = self._settings.options
-        return assemble(
-            self._shipped,
-            self.hosts,
-            options.providers,
-            options.aliases,
-            discovered=found,
-            demo=options.demo,
-        )
-
 
 def build(settings: Settings, premises: Premises, clock: Clock) -> Edge:
     """Return the ASGI application. It starts and stops by the server's lifespan messages.
@@ -79,7 +42,8 @@ def build(settings: Settings, premises: Premises, clock: Clock) -> Edge:
     Raises CatalogError when the settings do not make a catalog.
     """
     options = settings.options
-    shelf = Shelf(settings)
+    archive = Archive(premises.path)
+    shelf = Shelf(options.declared, settings.environ, archive, clock)
     client = HttpClient(
         clock,
         ca_file=options.upstream.ca_file,
@@ -110,12 +74,13 @@ def build(settings: Settings, premises: Premises, clock: Clock) -> Edge:
         reader=Reader(premises.records, recorder.flush),
         clock=clock,
         problems=lambda: problems(shelf.catalog()),
+        measure=lambda endpoint: health.measured(endpoint, clock.monotonic()),
     )
     plane = LatePlane(control)
+    upkeep = _upkeep(shelf, archive, client, options, clock)
     background = Background(
         plane=plane,
-        discovery=Discovery(shelf.hosts, options.providers, client),
-        shelf=shelf,
+        upkeep=upkeep,
         client=client,
         gate=gate,
         recorder=recorder,
@@ -139,12 +104,24 @@ def problems(catalog: Catalog) -> list[str]:
     return ["No provider is configured. Set a key such as OPENAI_API_KEY, or run `dragoman init`."]
 
 
+def _upkeep(
+    shelf: Shelf, archive: Archive, client: HttpClient, options: Options, clock: Clock
+) -> Upkeep:
+    return Upkeep(
+        shelf=shelf,
+        discovery=Discovery(shelf.hosts, options.providers, client),
+        archive=archive,
+        transport=client,
+        options=options.catalog,
+        clock=clock,
+    )
+
+
 class Background(Struct, frozen=True, kw_only=True):
     """What runs beside the requests, from the server's start to its stop."""
 
     plane: LatePlane
-    discovery: Discovery
-    shelf: Shelf
+    upkeep: Upkeep
     client: HttpClient
     gate: Gate
     recorder: Recorder
@@ -162,7 +139,7 @@ class Background(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
-        await self._discover(FIRST_DISCOVERY_S)
+        await self.upkeep.begin()
         async with asyncio.TaskGroup() as group:
             loops = (
                 self.plane.load,
@@ -171,7 +148,9 @@ class Background(Struct, frozen=True, kw_only=True):
                 self.client.run,
                 self.pulse.run,
                 self._keep_health,
-                self._keep_discovering,
+                self.upkeep.watch,
+                self.upkeep.keep_discovering,
+                self.upkeep.keep_refreshing,
             )
             tasks = [group.create_task(loop()) for loop in loops]
             yield
@@ -184,26 +163,3 @@ class Background(Struct, frozen=True, kw_only=True):
         while True:
             await asyncio.sleep(1.0)
             self.health.refresh(self.clock.monotonic())
-
-    async def _keep_discovering(self) -> None:
-        while self.shelf.hosts.discover:
-            await asyncio.sleep(REDISCOVER_S)
-            await self._discover(REDISCOVER_S)
-
-    async def _discover(self, within_s: float) -> None:
-        """Ask the hosts for their models; those that are too slow are asked again later."""
-        if not self.shelf.hosts.discover:
-            return
-        try:
-            async with asyncio.timeout(within_s):
-                changed = await self.discovery.ask_all()
-        except TimeoutError:
-            changed = True
-        if changed:
-            self._replace_catalog()
-
-    def _replace_catalog(self) -> None:
-        try:
-            self.shelf.take(self.discovery)
-        except CatalogError as error:
-            _log.warning("catalog.kept problem=%s", error)

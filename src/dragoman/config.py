@@ -16,7 +16,8 @@ import yaml
 from msgspec import Struct
 
 from dragoman.access.options import AccessOptions
-from dragoman.catalog.options import AliasesOptions, ProvidersOptions
+from dragoman.catalog.options import AliasesOptions, Declared, ProvidersOptions
+from dragoman.office.options import CatalogOptions
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.web.options import ServerOptions
 
@@ -41,8 +42,14 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     access: AccessOptions = AccessOptions()
     providers: ProvidersOptions = {}
     aliases: AliasesOptions = {}
+    catalog: CatalogOptions = CatalogOptions()
     demo: Literal["auto", "on", "off"] = "auto"
     """Whether the demo providers are listed: `auto` is as long as there is no real one."""
+
+    @property
+    def declared(self) -> Declared:
+        """What the file says of the catalog."""
+        return Declared(providers=self.providers, aliases=self.aliases, demo=self.demo)
 
 
 class Settings(Struct, frozen=True, kw_only=True):

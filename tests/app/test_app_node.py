@@ -1,27 +1,20 @@
 """A node from its start to its stop, and the catalog it holds meanwhile."""
 
 import asyncio
-import json
-from typing import Any
+from pathlib import Path
 
-import msgspec
 import pytest
 
-from dragoman.app import Background, Shelf, problems
-from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.options import ProviderOptions
+from dragoman.app import problems
 from dragoman.catalog.types import Catalog
-from dragoman.config import Options
+from dragoman.core.clock import Clock
 from dragoman.core.ids import key_hash
-from dragoman.net.types import NetError
-from dragoman.office.discovery import Discovery
+from dragoman.office.archive import Archive
 from dragoman.office.premises import Premises
-from tests.access.fakes import HandClock
+from dragoman.office.refresh import refresh
 from tests.app.node import Node
+from tests.office.editions import text, write
 from tests.relay.scene import catalog, endpoint
-from tests.upstream.hosts import HANGS, Hosts, Script, breaks, plays
-
-OWN = Options(providers={"acme": ProviderOptions(base_url="http://acme/v1", discover=True)})
 
 
 async def test_a_node_serves_records_and_stops(premises: Premises) -> None:
@@ -64,75 +57,16 @@ def test_a_catalog_that_nobody_can_call_is_a_problem() -> None:
     assert "OPENAI_API_KEY" in why
 
 
-def discovering(node: Node, *scripts: Script) -> Background:
-    """Return the node's background with a discovery that asks a host in memory."""
-    shelf = node.background.shelf
-    hosts = Hosts(HandClock(), acme=scripts)
-    found = Discovery(shelf.hosts, OWN.providers, hosts)
-    return msgspec.structs.replace(node.background, discovery=found)
-
-
-def lists(*names: str) -> Script:
-    return plays(json.dumps({"data": [{"id": name} for name in names]}).encode())
-
-
-def own_models(shelf: Shelf) -> set[str]:
-    return {name for name in shelf.catalog().models if name.startswith("acme/")}
-
-
-async def test_models_of_ones_own_host_join_the_catalog(premises: Premises) -> None:
-    background = discovering(Node(premises, OWN), lists("one"), lists("one", "two"))
-    before = background.shelf.catalog()
-    await background._discover(1)
-    assert own_models(background.shelf) == {"acme/one"}
-    assert background.shelf.catalog() is not before
-    await background._discover(1)
-    assert own_models(background.shelf) == {"acme/one", "acme/two"}
-
-
-async def test_a_catalog_is_replaced_only_when_something_changed(premises: Premises) -> None:
-    background = discovering(Node(premises, OWN), lists("one"))
-    await background._discover(1)
-    before = background.shelf.catalog()
-    await background._discover(1)
-    assert background.shelf.catalog() is before
-
-
-@pytest.mark.parametrize("trouble", [breaks(NetError("refused", "no")), HANGS])
-async def test_a_host_that_does_not_answer_keeps_the_models_it_had(
-    premises: Premises, trouble: Script
+async def test_a_node_takes_up_a_catalog_that_another_process_put_into_force(
+    premises: Premises, tmp_path: Path
 ) -> None:
-    background = discovering(Node(premises, OWN), lists("one"), trouble)
-    await background._discover(1)
-    await background._discover(0.01)
-    assert own_models(background.shelf) == {"acme/one"}
-
-
-async def test_a_catalog_that_cannot_be_made_leaves_the_one_there_is(
-    premises: Premises, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    background = discovering(Node(premises, OWN), lists("one"))
-    before = background.shelf.catalog()
-
-    def refused(*_: Any, **__: Any) -> Catalog:
-        raise CatalogError("providers.acme", "is at odds with itself")
-
-    monkeypatch.setattr("dragoman.app.assemble", refused)
-    await background._discover(1)
-    assert background.shelf.catalog() is before
-    assert "at odds with itself" in caplog.text
-
-
-async def test_hosts_are_asked_again_from_time_to_time(
-    premises: Premises, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("dragoman.app.REDISCOVER_S", 0.01)
-    background = discovering(Node(premises, OWN), lists("one"), lists("one", "two"))
-    await background._discover(1)
-    keeping = asyncio.create_task(background._keep_discovering())
-    async with asyncio.timeout(10):
-        while len(own_models(background.shelf)) < 2:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-    keeping.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await keeping
+    node = Node(premises)
+    source = write(tmp_path / "new.json", text())
+    async with node.running():
+        assert (await node.get("/api/v1/models/acme/one/endpoints")).status == 404
+        archive = Archive(premises.path)
+        await refresh(source, archive, node.background.client, Clock())
+        async with asyncio.timeout(10):
+            while "acme/one" not in node.background.upkeep.shelf.catalog().models:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert (await node.get("/api/v1/models/acme/one/endpoints")).status == 200

@@ -4,88 +4,18 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.catalog.assemble import Demo, Shipped, assemble, dangling
-from dragoman.catalog.discover import discovered
+from dragoman.catalog.assemble import Shipped, assemble, dangling
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import hosts
-from dragoman.catalog.options import AliasesOptions, ProvidersOptions
+from dragoman.catalog.options import Declared, Demo
 from dragoman.catalog.parameters import PARAMETERS
-from dragoman.catalog.types import Catalog, DataPolicy, Endpoint, Model, Price, Provider
+from dragoman.catalog.types import DataPolicy, Endpoint, Price
 from dragoman.core.money import PicoUsd
-
-CHEAP = Price(prompt=PicoUsd(1_000_000), completion=PicoUsd(2_000_000))
-POLICY = DataPolicy(trains=False)
-
-
-def row(slug: str, **fields: Any) -> Provider:
-    known = {"name": slug.title(), "dialect": "openai", "base_url": f"https://{slug}.example/v1"}
-    return Provider(slug=slug, **{**known, "keys": (f"{slug.upper()}_API_KEY",), **fields})
-
-
-def served(model: str, *providers: str, **fields: Any) -> Model:
-    endpoints = tuple(
-        Endpoint(
-            id=f"{slug}|{model}",
-            model=model,
-            provider=slug,
-            provider_name=slug,
-            tag=slug,
-            upstream=f"{slug}-name",
-            price=CHEAP,
-            **fields,
-        )
-        for slug in providers
-    )
-    return Model(id=model, name=f"Shipped {model}", created=1, endpoints=endpoints)
-
-
-SHIPPED = Shipped(
-    providers={
-        each.slug: each
-        for each in (
-            row("north", policy=POLICY),
-            row("south", aliases=("the-south",)),
-            row("broker", kind="aggregator"),
-            row(
-                "demo-swift", dialect="demo", base_url="demo://demo-swift/v1", keys=(), auth="none"
-            ),
-        )
-    },
-    models=(
-        served("meta/llama", "south", "north", context=1000),
-        served("demo/parrot", "demo-swift"),
-    ),
-)
-
-
-def build(  # the whole way from YAML values to a catalog
-    providers: Mapping[str, Any] | None = None,
-    aliases: Mapping[str, Any] | None = None,
-    *,
-    keys: tuple[str, ...] = (),
-    lists: Mapping[str, Any] | None = None,
-    demo: Demo = "auto",
-) -> Catalog:
-    options = msgspec.convert(providers or {}, ProvidersOptions)
-    found = hosts(SHIPPED.providers, options, {f"{slug.upper()}_API_KEY": "k" for slug in keys})
-    told = [
-        model
-        for slug, answer in (lists or {}).items()
-        for model in discovered(
-            found.providers[slug], options[slug], msgspec.json.encode({"data": answer})
-        )
-    ]
-    named = msgspec.convert(aliases or {}, AliasesOptions)
-    return assemble(SHIPPED, found, options, named, discovered=told, demo=demo)
-
-
-def acme(**model: Any) -> dict[str, Any]:
-    return {"base_url": "http://127.0.0.1:1/v1", "models": {"acme/turbo": model}}
+from tests.catalog.assembly import CHEAP, POLICY, SHIPPED, acme, build, served
 
 
 def test_the_same_model_at_two_own_hosts_has_two_endpoints() -> None:
@@ -207,7 +137,7 @@ def test_a_policy_of_an_endpoint_itself_is_kept() -> None:
     shipped = Shipped(
         providers=SHIPPED.providers, models=(served("meta/llama", "north", policy=own),)
     )
-    catalog = assemble(shipped, hosts(shipped.providers, {}, {}), {}, {})
+    catalog = assemble(shipped, hosts(shipped.providers, {}, {}), Declared())
     assert catalog.models["meta/llama"].endpoints[0].policy == own
 
 
@@ -217,6 +147,7 @@ def test_a_policy_of_an_endpoint_itself_is_kept() -> None:
         ("auto", (), True),
         ("auto", ("north",), False),
         ("auto", ("broker",), True),
+        ("auto", ("broker", "subscription"), True),
         ("on", ("north",), True),
         ("off", (), False),
     ],
@@ -295,6 +226,51 @@ def test_targets_that_nobody_serves_are_told() -> None:
             {"acme": acme(price={"prompt": 1, "completion": 1, "cache_read": 1e-13})},
             {},
             r"turbo.price.cache_read: .* finer",
+        ),
+        (
+            {"acme": acme(price={"prompt": 1, "completion": 1, "tiers": [{"above": 5}]})},
+            {},
+            r"^providers.acme.models.acme/turbo.price.tiers.0: names no price",
+        ),
+        (
+            {
+                "acme": acme(
+                    price={
+                        "prompt": 1,
+                        "completion": 1,
+                        "tiers": [{"above": 5, "prompt": 1}, {"above": 5, "prompt": 2}],
+                    }
+                )
+            },
+            {},
+            r"turbo.price.tiers: each must begin above",
+        ),
+        (
+            {
+                "acme": acme(
+                    price={
+                        "prompt": 1,
+                        "completion": 1,
+                        "tiers": [{"above": 5, "prompt": 1}, {"above": 6, "completion": -2}],
+                    }
+                )
+            },
+            {},
+            r"turbo.price.tiers.1.completion: ",
+        ),
+        (
+            {"acme": acme(upcoming=[{"from": "2030-01-02"}, {"from": "2030-01-01"}])},
+            {},
+            r"^providers.acme.models.acme/turbo.upcoming: each must begin after",
+        ),
+        (
+            {
+                "acme": acme(
+                    upcoming=[{"from": "2030-01-02", "price": {"prompt": 1, "completion": 5000}}]
+                )
+            },
+            {},
+            r"turbo.upcoming.0.price.completion: ",
         ),
         ({"acme": acme(upstream=" ")}, {}, r"^providers.acme.models.acme/turbo.upstream: is empty"),
         (

@@ -1,99 +1,20 @@
-"""The bodies of the catalog's routes, read by the official clients' own models."""
+"""The rows of `GET /models`, field by field, and its pages."""
 
 from typing import Any
 
-import msgspec
 import pytest
-from openai.types import Model as OpenAiModel
-from openrouter.components import ModelResponse, ModelsListResponse
-from openrouter.operations import ListEndpointsResponse, ListProvidersResponse
+from openrouter.components import ModelResponse
 
-from dragoman.catalog import listing, shipped
-from dragoman.catalog.assemble import assemble
-from dragoman.catalog.hosts import hosts
+from dragoman.catalog import listing
 from dragoman.catalog.rows import ModelRow
-from dragoman.catalog.types import Catalog, Endpoint, Model, Price, Provider
+from dragoman.catalog.types import Endpoint, Price, PriceTier
 from dragoman.core.money import PicoUsd
-
-CHEAP = Price(
-    prompt=PicoUsd(150_000),
-    completion=PicoUsd(600_000),
-    cache_read=PicoUsd(75_000),
-    image=PicoUsd(10**9),
-)
-DEAR = Price(prompt=PicoUsd(2_500_000), completion=PicoUsd(10_000_000), reasoning=PicoUsd(1))
-FREE = Price(prompt=PicoUsd(0), completion=PicoUsd(0))
-
-
-def endpoint(provider: str, price: Price | None, **fields: Any) -> Endpoint:
-    id_ = f"{provider}|meta-llama/llama-4-x" + (":free" if fields.get("free") else "")
-    known = {"id": id_, "model": "meta-llama/llama-4-x", "provider": provider, "tag": provider}
-    return Endpoint(
-        **{**known, "provider_name": provider.title(), "upstream": "m", "price": price, **fields}
-    )
-
-
-def model(*endpoints: Endpoint, **fields: Any) -> Model:
-    known = {"id": "meta-llama/llama-4-x", "name": "Llama 4 X", "created": 1_700_000_000}
-    return Model(endpoints=endpoints, **{**known, **fields})
-
-
-def catalog(*models: Model) -> Catalog:
-    return Catalog(models={each.id: each for each in models}, providers={})
+from tests.catalog.models import CHEAP, DEAR, FREE, body, catalog, endpoint, model
 
 
 def one(*endpoints: Endpoint) -> ModelRow:
     (row,) = listing.model_rows(catalog(model(*endpoints)))
     return row
-
-
-def body(value: object) -> Any:
-    return msgspec.json.decode(msgspec.json.encode(value))
-
-
-@pytest.fixture(scope="module")
-def whole() -> Catalog:
-    """Return the shipped catalog with every host configured, the demo and a stranger besides."""
-    package = shipped.load()
-    keys = {row.keys[0]: "k" for row in package.providers.values() if row.keys}
-    found = hosts(package.providers, {}, keys)
-    stranger = model(endpoint("groq", None), id="house/x:1b", name="x", created=0)
-    return assemble(package, found, {}, {}, discovered=[stranger], demo="on")
-
-
-def test_the_official_sdk_reads_the_list(whole: Catalog) -> None:
-    answer = body(listing.page(listing.model_rows(whole)))
-    read = ModelsListResponse.model_validate(answer)
-    assert read.total_count == len(read.data) == len(answer["data"]) >= 50
-    mini = next(each for each in read.data if each.id == "openai/gpt-4o-mini")
-    assert (mini.pricing.prompt, mini.pricing.completion) == ("0.00000015", "0.0000006")
-
-
-def test_the_official_sdk_reads_one_model(whole: Catalog) -> None:
-    found = listing.find(whole, "openai/gpt-oss-120b")
-    assert found is not None
-    answer = body({"data": listing.model_row(found)})
-    assert ModelResponse.model_validate(answer).data.id == "openai/gpt-oss-120b"
-
-
-def test_the_official_sdk_reads_the_endpoints(whole: Catalog) -> None:
-    for each in whole.models.values():
-        answer = body({"data": listing.model_endpoints(each)})
-        read = ListEndpointsResponse.model_validate(answer).data
-        assert [row.tag for row in read.endpoints] == [row.tag for row in each.endpoints]
-
-
-def test_the_official_sdk_reads_the_providers(whole: Catalog) -> None:
-    read = ListProvidersResponse.model_validate(body({"data": listing.provider_rows(whole)}))
-    slugs = [each.slug for each in read.data]
-    assert len(slugs) == len(whole.providers)
-    assert slugs.index("anthropic") < slugs.index("groq") < slugs.index("xai")
-
-
-def test_openais_sdk_reads_a_row(whole: Catalog) -> None:
-    row = body(listing.model_rows(whole)[0])
-    read = OpenAiModel.model_validate(row, strict=True)
-    assert (read.object, read.owned_by) == ("model", row["id"].partition("/")[0])
 
 
 def test_a_row_in_full() -> None:
@@ -151,6 +72,10 @@ def test_a_row_in_full() -> None:
         "default_parameters": None,
         "supported_voices": None,
         "expiration_date": None,
+        "lifecycle": "active",
+        "max_input_tokens": 2000,
+        "max_tokens": 100,
+        "callable": True,
     }
 
 
@@ -166,7 +91,7 @@ def test_a_row_in_full() -> None:
 def test_the_price_shown_is_the_lowest_that_is_known_and_can_be_had(
     endpoints: tuple[Endpoint, ...], prompt: str
 ) -> None:
-    assert one(*endpoints).pricing["prompt"] == prompt
+    assert one(*endpoints).pricing.prompt == prompt
 
 
 @pytest.mark.parametrize(
@@ -191,7 +116,7 @@ def test_what_can_be_called_is_listed(endpoints: tuple[Endpoint, ...], ids: list
 
 def test_a_free_row_costs_nothing() -> None:
     row = one(endpoint("a", FREE, free=True))
-    assert (row.name, row.pricing["prompt"], row.pricing["completion"]) == (
+    assert (row.name, row.pricing.prompt, row.pricing.completion) == (
         "Llama 4 X (free)",
         "0",
         "0",
@@ -215,6 +140,7 @@ def test_the_newest_model_comes_first() -> None:
         (1, 2, ["b", "a"], None),
         (7, 2, [], None),
         (1, None, ["b", "a"], None),
+        (2**40, 2, [], None),
     ],
 )
 def test_pages(offset: int, limit: int | None, ids: list[str], following: str | None) -> None:
@@ -227,31 +153,88 @@ def test_pages(offset: int, limit: int | None, ids: list[str], following: str | 
     assert told.last_id == (f"x/{ids[-1]}" if ids else None)
 
 
+def test_the_next_page_keeps_what_was_asked() -> None:
+    models = [model(endpoint("a", CHEAP), id=f"x/{name}") for name in "ab"]
+    rows = listing.model_rows(catalog(*models))
+    told = listing.page(rows, limit=1, path="/api/v1/models?q=x")
+    assert told.links.next == "/api/v1/models?q=x&offset=1&limit=1"
+
+
+def test_all_models_are_listed_on_demand_and_say_whether_they_can_be_called() -> None:
+    told = catalog(
+        model(endpoint("a", CHEAP, configured=False), endpoint("a", FREE, free=True)),
+        model(endpoint("b", CHEAP, default_route=False), id="x/named-only"),
+    )
+    assert {each.row.id: each.row.callable for each in listing.listed(told, "all")} == {
+        "meta-llama/llama-4-x": False,
+        "meta-llama/llama-4-x:free": True,
+        "x/named-only": False,
+    }
+    assert [row.id for row in listing.model_rows(told)] == ["meta-llama/llama-4-x:free"]
+
+
 @pytest.mark.parametrize(
-    ("name", "found"),
+    ("fields", "reasoning"),
     [
-        ("meta-llama/llama-4-x", 2),
-        ("Meta-Llama/LLAMA-4-X", 2),
-        ("meta-llama/llama-4-x:nitro", 2),
-        ("meta-llama/llama-4-x:free:online", 1),
-        ("meta-llama/llama-4-x:mystery", None),
-        ("meta-llama/llama-4-y", None),
-        ("", None),
+        ({}, None),
+        ({"reasoning": True}, {"mandatory": False, "supported_efforts": None}),
+        (
+            {"reasoning": True, "efforts": ("high", "low")},
+            {"mandatory": False, "supported_efforts": ["high", "low"]},
+        ),
     ],
 )
-def test_a_model_is_found_in_any_case_and_with_variants(name: str, found: int | None) -> None:
-    told = listing.find(catalog(model(endpoint("a", CHEAP), endpoint("a", FREE, free=True))), name)
-    assert (len(told.endpoints) if told else None) == found
+def test_how_a_model_reasons(fields: dict[str, Any], reasoning: object) -> None:
+    row = body(listing.model_row(model(endpoint("a", CHEAP), **fields)))
+    assert row.get("reasoning") == reasoning
 
 
-def test_a_model_without_a_free_tier_has_no_free_variant() -> None:
-    assert listing.find(catalog(model(endpoint("a", CHEAP))), "meta-llama/llama-4-x:free") is None
+def test_a_deprecated_model_says_so_to_anthropics_clients() -> None:
+    assert listing.model_row(model(endpoint("a", CHEAP), deprecated=True)).lifecycle == "deprecated"
 
 
-def test_a_name_with_a_colon_of_its_own_is_found() -> None:
-    told = catalog(model(endpoint("a", CHEAP), id="house/qwen3:8b"))
-    assert listing.find(told, "house/qwen3:8b") is not None
-    assert listing.find(told, "house/qwen3:8b:floor") is not None
+def test_a_price_with_everything() -> None:
+    price = Price(
+        prompt=PicoUsd(2_500_000),
+        completion=PicoUsd(10_000_000),
+        cache_write=PicoUsd(3_000_000),
+        cache_write_1h=PicoUsd(5_000_000),
+        audio=PicoUsd(1_000_000),
+        audio_output=PicoUsd(2_000_000),
+        request=PicoUsd(10**9),
+        tiers=(
+            PriceTier(min_prompt_tokens=200_000, prompt=PicoUsd(5_000_000)),
+            PriceTier(
+                min_prompt_tokens=500_000,
+                completion=PicoUsd(20_000_000),
+                cache_read=PicoUsd(1),
+                cache_write=PicoUsd(0),
+            ),
+        ),
+    )
+    answer = body({"data": listing.model_row(model(endpoint("a", price)))})
+    assert answer["data"]["pricing"] == {
+        "prompt": "0.0000025",
+        "completion": "0.00001",
+        "request": "0.001",
+        "image": "0",
+        "audio": "0.000001",
+        "audio_output": "0.000002",
+        "input_cache_write": "0.000003",
+        "input_cache_write_1h": "0.000005",
+        "overrides": [
+            {"min_prompt_tokens": 200_000, "prompt": "0.000005"},
+            {
+                "min_prompt_tokens": 500_000,
+                "completion": "0.00002",
+                "input_cache_read": "0.000000000001",
+                "input_cache_write": "0",
+            },
+        ],
+    }
+    read = ModelResponse.model_validate(answer).data.pricing
+    assert read.overrides is not None
+    assert read.overrides[0].min_prompt_tokens == 200_000
 
 
 def test_a_single_model_is_shown_callable_or_not_and_paid_before_free() -> None:
@@ -259,63 +242,6 @@ def test_a_single_model_is_shown_callable_or_not_and_paid_before_free() -> None:
     both = model(free, endpoint("a", CHEAP, configured=False))
     assert listing.model_row(both).id == "meta-llama/llama-4-x"
     assert listing.model_row(model(free)).id == "meta-llama/llama-4-x:free"
-
-
-def test_an_endpoint_row_says_what_is_unknown_in_the_sdks_way() -> None:
-    told = listing.model_endpoints(
-        model(
-            endpoint("a", None),
-            endpoint(
-                "b",
-                CHEAP,
-                configured=False,
-                supports=frozenset({"tool_choice"}),
-                quantization="fp8",
-            ),
-            endpoint("c", FREE, free=True),
-        )
-    )
-    bare, full, free = body(told)["endpoints"]
-    assert (bare["context_length"], bare["pricing"]) == (0, {"prompt": "-1", "completion": "-1"})
-    assert (bare["status"], bare["configured"], bare["supports_implicit_caching"]) == (
-        0,
-        True,
-        False,
-    )
-    assert (full["status"], full["configured"], full["supports_implicit_caching"]) == (
-        -1,
-        False,
-        True,
-    )
-    assert full["supports_tool_choice"] == dict.fromkeys(
-        ("auto", "none", "required", "function"), True
-    )
-    assert (full["name"], full["quantization"]) == ("B | meta-llama/llama-4-x", "fp8")
-    assert free["model_id"] == "meta-llama/llama-4-x:free"
-
-
-def test_a_provider_row() -> None:
-    row = Provider(
-        slug="acme",
-        name="Acme",
-        dialect="openai",
-        base_url="http://h",
-        datacenters=("DE",),
-        headquarters="DE",
-        terms_url="https://acme.example/terms",
-    )
-    told = listing.provider_rows(Catalog(models={}, providers={"acme": row}))
-    assert body(told) == [
-        {
-            "name": "Acme",
-            "slug": "acme",
-            "privacy_policy_url": None,
-            "terms_of_service_url": "https://acme.example/terms",
-            "status_page_url": None,
-            "headquarters": "DE",
-            "datacenters": ["DE"],
-        }
-    ]
 
 
 @pytest.mark.parametrize(

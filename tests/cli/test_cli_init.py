@@ -14,8 +14,10 @@ from dragoman.access.options import AccessOptions
 from dragoman.catalog import shipped
 from dragoman.catalog.assemble import assemble
 from dragoman.catalog.hosts import hosts
+from dragoman.catalog.options import Declared
 from dragoman.cli.init import SCHEMA_NAME, TEMPLATE, schema_text
 from dragoman.config import Options, json_schema, load
+from dragoman.office.options import CatalogOptions
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.web.options import ServerOptions
 from tests.cli.command import run
@@ -79,10 +81,15 @@ def test_the_template_as_it_stands_changes_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("section", "options"),
-    [("server", ServerOptions), ("access", AccessOptions), ("upstream", UpstreamOptions)],
+    [
+        ("server", ServerOptions),
+        ("access", AccessOptions),
+        ("upstream", UpstreamOptions),
+        ("catalog", CatalogOptions),
+    ],
 )
 def test_every_setting_of_a_section_is_listed_with_its_default(
-    section: str, options: type[ServerOptions | AccessOptions | UpstreamOptions]
+    section: str, options: type[ServerOptions | AccessOptions | UpstreamOptions | CatalogOptions]
 ) -> None:
     listed = yaml.safe_load(uncommented())[section]
     assert set(listed) == {field.name for field in fields(options)}
@@ -101,7 +108,7 @@ def test_the_examples_make_a_catalog(tmp_path: Path) -> None:
     (tmp_path / "all.yaml").write_text(uncommented())
     options, rows = load(tmp_path / "all.yaml", {}), shipped.load()
     known = hosts(rows.providers, options.providers, {})
-    catalog = assemble(rows, known, options.providers, options.aliases)
+    catalog = assemble(rows, known, Declared(providers=options.providers, aliases=options.aliases))
     assert {"openai", "vllm", "ollama"} <= known.configured
     assert known.discover == {"vllm"}
     assert {"local/llama", "local/qwen"} <= set(catalog.models)

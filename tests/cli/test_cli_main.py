@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 
 from dragoman import __version__
-from dragoman.cli.main import COMMANDS
+from dragoman.cli.main import COMMANDS, MODULES
 from tests.cli.command import execute, run
 
 HEAVY = ("fastapi", "uvicorn", "sqlalchemy", "dragoman.app")
@@ -45,7 +45,7 @@ def test_no_arguments_show_the_help() -> None:
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself_and_its_exit_codes(name: str) -> None:
-    assert import_module(f"dragoman.cli.{name}").app
+    assert import_module(f"dragoman.cli.{MODULES.get(name, name)}").app
     ran = run(name, "-h")
     assert ran.code == 0
     assert f"dragoman {name}" in ran.out.replace("root", "dragoman")

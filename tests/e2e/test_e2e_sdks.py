@@ -59,6 +59,7 @@ def test_openai_stream(client: openai.OpenAI) -> None:
 def test_openai_models(client: openai.OpenAI) -> None:
     ids = {model.id for model in client.models.list()}
     assert {"demo/parrot", "demo/scholar", GOOD} <= ids
+    assert client.models.retrieve("demo/parrot").owned_by == "demo"
 
 
 def test_openai_errors_are_its_own_classes(client: openai.OpenAI) -> None:
@@ -202,6 +203,15 @@ def test_openrouter_models_and_endpoints(router: Any) -> None:
     assert {row.provider_name for row in found.data.endpoints} == {
         "Demo Swift", "Demo Steady", "Demo Thrifty",
     }  # fmt: skip
+
+
+def test_openrouter_reads_the_rest_of_the_catalog(gateway: Gateway, router: Any) -> None:
+    found = router.models.list(q="demo", limit=1)
+    assert [model.id for model in found.result.data] == ["demo/parrot"]
+    assert router.models.count().data.count == len(router.models.list().result.data)
+    mine = router.models.list_for_user(security={"bearer": gateway.key})
+    assert "demo/parrot" in {model.id for model in mine.result.data}
+    assert router.endpoints.list_zdr_endpoints().data is not None
 
 
 @pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")

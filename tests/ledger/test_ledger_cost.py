@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.catalog.types import Price
+from dragoman.catalog.types import Price, PriceTier
 from dragoman.core.money import PicoUsd, price
 from dragoman.ledger.cost import cost_of
 from dragoman.wire.usage import Usage
@@ -13,6 +13,23 @@ MINI = Price(
     prompt=price("0.00000015"),
     completion=price("0.0000006"),
     cache_read=price("0.000000075"),
+)
+
+
+TIERED = Price(
+    prompt=PicoUsd(1000),
+    completion=PicoUsd(1000),
+    cache_read=PicoUsd(100),
+    tiers=(
+        PriceTier(min_prompt_tokens=1000, prompt=PicoUsd(2000), completion=PicoUsd(3000)),
+        PriceTier(min_prompt_tokens=2000, completion=PicoUsd(4000)),
+    ),
+)
+SPOKEN = Price(
+    prompt=PicoUsd(1000),
+    completion=PicoUsd(0),
+    audio=PicoUsd(10_000),
+    audio_output=PicoUsd(20_000),
 )
 
 
@@ -42,6 +59,13 @@ MINI = Price(
             12,
         ),
         (Usage(), Price(prompt=PicoUsd(1), completion=PicoUsd(1), request=PicoUsd(5000)), 5),
+        (Usage(prompt=1000, completion=10), TIERED, 1_010),
+        (Usage(prompt=1001, completion=10), TIERED, 2_002 + 30),
+        (Usage(prompt=1001, cached=1001), TIERED, 101),
+        (Usage(prompt=3000, completion=10), TIERED, 6_000 + 40),
+        (Usage(prompt=10, prompt_audio=4, completion=10, completion_audio=5), SPOKEN, 146),
+        (Usage(prompt=10, prompt_audio=50, completion=1, completion_audio=9), SPOKEN, 120),
+        (Usage(prompt=10, prompt_audio=10, completion=10, completion_audio=10), TIERED, 20),
     ],
 )
 def test_cost_of_usage_at_a_price(usage: Usage, prices: Price, nanos: int) -> None:

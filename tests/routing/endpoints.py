@@ -18,14 +18,10 @@ MINI = "acme/mini"
 TARGET = Target(asked=MODEL, model=MODEL)
 
 
-def price(prompt: int, completion: int | None = None, **others: int) -> Price:
+def price(prompt: int, completion: int | None = None, **others: Any) -> Price:
     """Return a price in pico-dollars, the same for prompt and completion unless said."""
-    rest = {name: PicoUsd(value) for name, value in others.items()}
-    return Price(
-        prompt=PicoUsd(prompt),
-        completion=PicoUsd(prompt if completion is None else completion),
-        **rest,
-    )
+    both = PicoUsd(prompt), PicoUsd(prompt if completion is None else completion)
+    return Price(prompt=both[0], completion=both[1], **others)
 
 
 def endpoint(slug: str = "acme", **changes: Any) -> Endpoint:
@@ -134,6 +130,7 @@ ENDPOINTS = st.lists(
         policy=POLICIES,
         distillable=st.booleans(),
         configured=st.sampled_from([True, True, True, False]),
+        default_route=st.sampled_from([True, True, True, False]),
         status=st.sampled_from(["active", "active", "active", "inactive", "deprecated"]),
     ),
     max_size=7,

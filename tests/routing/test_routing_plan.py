@@ -109,6 +109,22 @@ def test_what_cannot_be_paid_is_no_reason_to_leave_out_another() -> None:
     assert tags(the_plan) == ["acme"]
 
 
+def test_an_unknown_price_is_refused_where_spending_is_limited() -> None:
+    the_plan = plan(
+        asking(), catalog(CHEAP, endpoint("bolt", price=None)), {}, Random(7), lambda _: None
+    )
+    assert tags(the_plan) == ["acme"]
+    assert drops(the_plan) == {"bolt": "price_unknown"}
+
+
+def test_what_is_passed_on_stands_beside_what_is_known() -> None:
+    broker = endpoint("broker", price=None)
+    stranger = endpoint("broker", model="acme/unheard", price=None)
+    wants = asking(MODEL, "acme/unheard", passed={MODEL: (broker,), "acme/unheard": (stranger,)})
+    the_plan = route(wants, CHEAP)
+    assert [step.endpoint for step in the_plan.steps] == [CHEAP, broker, stranger]
+
+
 def test_a_model_without_endpoints_gives_an_empty_plan() -> None:
     assert route(asking()) == Plan(strategy="direct", steps=(), refusals=())
 

@@ -5,8 +5,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from dragoman.catalog.ask import Target
+from dragoman.catalog.types import PriceTier
+from dragoman.core.money import PicoUsd
 from dragoman.routing import ranking
 from dragoman.routing.types import Percentiles, Seen
 from tests.routing.endpoints import MODEL, ask, endpoint, price, route, seen, tags, wishing
@@ -43,6 +46,20 @@ def test_a_price_is_three_prompt_tokens_and_one_completion_token() -> None:
     assert ranking.blended_price(endpoint(price=None)) is None
     assert ranking.blended_price(endpoint(price=price(0))) is None
     assert ranking.blended_price(endpoint(price=price(0), free=True)) == 0
+
+
+def test_endpoints_compete_at_the_price_of_the_prompt_they_are_for() -> None:
+    tier = PriceTier(min_prompt_tokens=100, prompt=PicoUsd(9_000_000))
+    tiered = endpoint("acme", price=price(1_000_000, tiers=(tier,)))
+    short = ask(preferences=wishing(sort="price").preferences)
+    long = structs.replace(short, text_bytes=6 * 101)
+    assert tags(route(short, tiered, MIDDLE)) == ["acme", "bolt"]
+    assert tags(route(long, tiered, MIDDLE)) == ["bolt", "acme"]
+    assert ranking.blended_price(tiered, 101) == 28_000_000
+    rng = Random(7)
+    wants = ask(text_bytes=6 * 101)
+    first = Counter(tags(route(wants, tiered, MIDDLE, rng=rng))[0] for _ in range(2_000))
+    assert first["bolt"] > 9 * first["acme"]
 
 
 def test_an_unknown_price_is_never_first() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.catalog.ask import Ask
+from dragoman.catalog.ask import Ask, Target
 from dragoman.catalog.types import DataPolicy, Endpoint, Provider
 from dragoman.core.errors import (
     AVAILABILITY_DOCS_URL,
@@ -228,6 +228,48 @@ def test_only_money_in_the_way_is_a_matter_of_payment() -> None:
     assert isinstance(error, PaymentRequired)
     assert error.message == "needs $0.02 and $0.01 is left"
     assert {row["reason"] for row in error.metadata["endpoints"]} == {"unaffordable", "ignored"}
+
+
+def test_a_provider_that_has_to_be_named_is_named() -> None:
+    broker = endpoint("broker", default_route=False)
+    message, availability = not_found(ask(), broker, endpoint("acme", configured=False))
+    assert message == (
+        "No endpoints found for acme/turbo. Left out: used only when named (1)."
+        " Served when provider.only names: broker."
+        " Not configured here: Acme (set ACME_API_KEY)."
+    )
+    assert availability.code == "no_endpoints"
+    assert availability.excluded_by == ("allowed_providers",)
+
+
+def test_providers_that_have_to_be_named_are_set_up_only_for_want_of_others() -> None:
+    brokers = [endpoint(f"broker-{i}", default_route=False, configured=False) for i in range(7)]
+    message, _ = not_found(ask(), *brokers)
+    assert message.count("configure providers.broker-") == 5
+    assert message.endswith(", 2 more.")
+    message, _ = not_found(ask(), *brokers, endpoint("bolt", configured=False))
+    assert message.endswith(
+        "Not configured here: Bolt (configure providers.bolt in dragoman.yaml)."
+    )
+
+
+def test_a_model_is_not_offered_as_paid_where_only_naming_reaches_it() -> None:
+    free = Target(asked=f"{MODEL}:free", model=MODEL, free=True)
+    wants = ask(targets=(free,))
+    _, availability = not_found(wants, endpoint("broker", default_route=False))
+    assert (availability.code, availability.fallback_models) == ("free_variant_ended", ())
+    _, availability = not_found(wants, ACME)
+    assert (availability.code, availability.fallback_models) == ("free_variant_ended", (MODEL,))
+
+
+def test_a_name_that_stands_for_several_models_is_told_once() -> None:
+    router = [Target(asked="openrouter/free", model=each, free=True) for each in (MODEL, MINI)]
+    wants = ask(targets=tuple(router), text_bytes=6_000, max_tokens=9)
+    small = [endpoint("acme", model=each.model, free=True, max_output=5) for each in router]
+    error = refused(wants, *small)
+    assert error.message.startswith("No endpoints found for openrouter/free. ")
+    assert error.availability is not None
+    assert error.availability.requested_models == ("openrouter/free",)
 
 
 def test_every_reason_that_can_empty_a_plan_has_words() -> None:

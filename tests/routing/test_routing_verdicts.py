@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from dragoman.catalog.ask import Ask, Target
-from dragoman.catalog.types import DataPolicy
+from dragoman.catalog.types import DataPolicy, PriceTier
 from dragoman.core.money import PicoUsd
 from dragoman.routing.types import Drop
 from dragoman.routing.verdicts import tokens_needed, verdict
@@ -32,6 +32,9 @@ def drop(wants: Ask, changes: dict[str, Any], target: Target = TARGET) -> Drop |
         ({"status": "inactive"}, TARGET, Drop.INACTIVE),
         ({"status": "deprecated"}, TARGET, Drop.DEPRECATED),
         ({"status": "inactive", "configured": False}, TARGET, Drop.INACTIVE),
+        ({"default_route": False}, TARGET, Drop.NOT_DEFAULT_ROUTE),
+        ({"default_route": False, "configured": False}, TARGET, Drop.NOT_CONFIGURED),
+        ({"default_route": False}, FREE, Drop.NOT_FREE),
     ],
 )
 def test_what_the_installation_cannot_call_is_left_out(
@@ -79,6 +82,11 @@ def test_what_the_endpoint_cannot_do_is_left_out(
         ({"ignore": ("acme",)}, {"slug": "acme/fast"}, Drop.IGNORED),
         ({"ignore": ("acme/fast",)}, {}, None),
         ({"only": ("acme",), "ignore": ("acme",)}, {}, Drop.IGNORED),
+        ({"only": ("acme",)}, {"default_route": False}, None),
+        ({"only": ("bolt",)}, {"default_route": False}, Drop.NOT_IN_ONLY),
+        ({"order": ("acme",)}, {"default_route": False}, None),
+        ({"order": ("acme/fast",)}, {"slug": "acme/fast", "default_route": False}, None),
+        ({"order": ("bolt",)}, {"default_route": False}, Drop.NOT_DEFAULT_ROUTE),
         ({"order": ("bolt",)}, {}, None),
         ({"order": ("bolt",), "allow_fallbacks": False}, {}, Drop.NOT_IN_ORDER),
         ({"order": ("acme",), "allow_fallbacks": False}, {}, None),
@@ -118,12 +126,30 @@ def test_what_the_endpoint_cannot_do_is_left_out(
             {"price": price(1, image=2_000_000)},
             Drop.OVER_MAX_PRICE,
         ),
+        (
+            {"max_price": MaxPrice(audio=USD_1)},
+            {"price": price(1, audio=2_000_000)},
+            Drop.OVER_MAX_PRICE,
+        ),
+        ({"max_price": MaxPrice(audio=USD_1)}, {"price": price(2_000_000)}, None),
     ],
 )
 def test_what_the_caller_does_not_want_is_left_out(
     wishes: dict[str, Any], changes: dict[str, Any], expected: Drop | None
 ) -> None:
     assert drop(wishing(**wishes), changes) is expected
+
+
+@pytest.mark.parametrize(
+    ("text_bytes", "expected"), [(6 * 100, None), (6 * 101, Drop.OVER_MAX_PRICE)]
+)
+def test_the_price_of_a_long_prompt_is_that_of_its_tier(
+    text_bytes: int, expected: Drop | None
+) -> None:
+    tier = PriceTier(min_prompt_tokens=100, prompt=PicoUsd(2_000_000))
+    limit = wishing(max_price=MaxPrice(prompt=USD_1)).preferences
+    wants = ask(text_bytes=text_bytes, preferences=limit)
+    assert drop(wants, {"price": price(1_000_000, tiers=(tier,))}) is expected
 
 
 @pytest.mark.parametrize(
@@ -162,6 +188,11 @@ def test_parameters_count_only_when_required(
         (ask(inputs=frozenset({"text", "image"})), {}, "takes text, not image"),
         (ask(), {"outputs": frozenset({"embeddings"})}, "produces embeddings, not text"),
         (ask(), {"configured": False}, "no credential for Acme is set up"),
+        (
+            ask(),
+            {"default_route": False},
+            "is used only when provider.only or provider.order names acme",
+        ),
         (wishing(only=("bolt", "core")), {}, "provider.only permits only: bolt, core"),
         (wishing(ignore=("acme",)), {}, "provider.ignore leaves out: acme"),
         (

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from dragoman.catalog.types import Alias, Catalog, Model, Provider
+from dragoman.catalog.spellings import spellings
+from dragoman.catalog.types import Alias, Catalog, Model, Provider, Renamed
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.preferences import Preferences
 
@@ -23,14 +24,24 @@ def provider(slug: str, name: str, aliases: tuple[str, ...]) -> Provider:
     return Provider(slug=slug, name=name, dialect="openai", base_url="http://x", aliases=aliases)
 
 
+ALIASES = {
+    "fast": Alias(name="fast", targets=(("acme/turbo", 3.0), ("acme/mini", 1.0))),
+    "cheap": Alias(name="cheap", targets=(("acme/mini:floor", 1.0), ("gone/model", 99.0))),
+    "gone": Alias(name="gone", targets=(("gone/model", 1.0), ("gone/other", 1.0))),
+    "former": Alias(name="former", targets=(("acme/old:floor", 1.0),)),
+}
+
+RENAMED = {
+    "acme/old": Renamed(name="acme/old", target="acme/mini", dated="2026-07", reason="retired")
+}
+
 CATALOG = Catalog(
     models={id_: Model(id=id_, name=id_, created=0, endpoints=()) for id_ in MODELS},
     providers={slug: provider(slug, *names) for slug, names in PROVIDERS.items()},
-    aliases={
-        "fast": Alias(name="fast", targets=(("acme/turbo", 3.0), ("acme/mini", 1.0))),
-        "cheap": Alias(name="cheap", targets=(("acme/mini:floor", 1.0), ("gone/model", 99.0))),
-        "gone": Alias(name="gone", targets=(("gone/model", 1.0), ("gone/other", 1.0))),
-    },
+    aliases=ALIASES,
+    renamed=RENAMED,
+    spellings=spellings(MODELS, ALIASES, RENAMED),
+    latest={"~acme/turbo-latest": "acme/turbo"},
     provider_names={
         name.lower(): slug
         for slug, (display, aliases) in PROVIDERS.items()

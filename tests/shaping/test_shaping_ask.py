@@ -50,19 +50,18 @@ def test_what_has_no_effect_is_noted() -> None:
     _, notes = asked(
         "ACME/turbo",
         not_applied=("plugins.web", "preset"),
-        preferences=Preferences(max_price=MaxPrice(audio=PicoUsd(1))),
     )
     assert [(note.change, note.field) for note in notes] == [
         (Change.RESOLVED, "model"),
         (Change.NOT_APPLIED, "plugins.web"),
         (Change.NOT_APPLIED, "preset"),
-        (Change.NOT_APPLIED, "provider.max_price.audio"),
     ]
     assert notes[1].detail == NO_EFFECT
 
 
-def test_a_limit_on_other_prices_is_applied_and_not_noted() -> None:
-    _, notes = asked(preferences=Preferences(max_price=MaxPrice(prompt=PicoUsd(1))))
+def test_limits_on_prices_are_applied_and_not_noted() -> None:
+    most = MaxPrice(prompt=PicoUsd(1), audio=PicoUsd(1))
+    _, notes = asked(preferences=Preferences(max_price=most))
     assert notes == ()
 
 

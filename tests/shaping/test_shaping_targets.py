@@ -12,13 +12,13 @@ from dragoman.catalog.ask import Target
 from dragoman.catalog.types import Catalog
 from dragoman.core.errors import AVAILABILITY_DOCS_URL, InvalidRequest
 from dragoman.core.notes import Change
-from dragoman.shaping.targets import Targets, find_targets
+from dragoman.shaping.targets import Targets, Wants, find_targets
 from dragoman.wire.preferences import SortBy
 from tests.shaping.calls import CATALOG
 
 
 def found(*names: str, rng: Random | None = None) -> Targets:
-    return find_targets(names, CATALOG, rng or Random(7))
+    return find_targets(names, Wants(catalog=CATALOG), rng or Random(7))
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,11 @@ def found(*names: str, rng: Random | None = None) -> Targets:
         ("acme/turbo:thinking:free", "acme/turbo:thinking", True, None),
         ("local/llama3:8b", "local/llama3:8b", False, None),
         ("local/llama3:8B:nitro", "local/llama3:8b", False, "throughput"),
+        ("acme/turbo:beta", "acme/turbo", False, None),
+        ("mini:floor", "acme/mini", False, "price"),
+        ("acme/old:free", "acme/mini", True, None),
+        ("former", "acme/mini", False, "price"),
+        ("~acme/turbo-latest:nitro", "acme/turbo", False, "throughput"),
     ],
 )
 def test_a_name_means_a_model_and_variants(
@@ -54,6 +59,12 @@ def test_a_name_means_a_model_and_variants(
         (("acme/turbo:free",), "free"),
         (("fast",), "alias"),
         (("fast:free",), "alias"),
+        (("acme/old",), "alias"),
+        (("acme/old:free",), "alias"),
+        (("gpt-4o",), "alias"),
+        (("ACME/turbo",), "direct"),
+        (("~acme/turbo-latest",), "latest"),
+        (("acme/mini", "acme/old"), "direct"),
         (("acme/turbo", "acme/mini"), "fallback"),
         (("fast", "openai/gpt-4o"), "fallback"),
         (("acme/turbo", "acme/turbo:nitro"), "direct"),
@@ -108,6 +119,17 @@ def test_an_alias_of_models_that_are_gone_says_which() -> None:
         ("acme/turbo", []),
         ("acme/turbo:nitro", []),
         ("ACME/turbo:nitro", ["ACME/turbo:nitro is spelled acme/turbo"]),
+        ("gpt-4o", ["gpt-4o is spelled openai/gpt-4o"]),
+        ("acme/old:beta", ["acme/old:beta leads to acme/mini (2026-07: retired)"]),
+        ("former", ["former stands for acme/mini"]),
+        ("~acme/turbo-latest", ["~acme/turbo-latest is acme/turbo at present"]),
+        (
+            "gpt-4o:online",
+            [
+                "gpt-4o:online is spelled openai/gpt-4o",
+                "gpt-4o:online asks for web search, which has no effect in this version",
+            ],
+        ),
         (
             "acme/turbo:online",
             ["acme/turbo:online asks for web search, which has no effect in this version"],
@@ -138,6 +160,14 @@ def test_a_name_that_is_no_models_is_refused_in_openrouters_words(name: str) -> 
     assert len(error.availability.fallback_models) == 3
 
 
+def test_a_family_without_a_newest_model_is_a_bad_request() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found("~acme/trubo-latest")
+    assert caught.value.message == (
+        "~acme/trubo-latest is not a valid model ID. Did you mean ~acme/turbo-latest?"
+    )
+
+
 def test_an_unknown_variant_is_answered_with_the_model_it_was_put_on() -> None:
     with pytest.raises(InvalidRequest) as caught:
         found("openai/gpt-4o:weird")
@@ -155,7 +185,7 @@ def test_an_unknown_fallback_is_named_among_all_that_were_asked_for() -> None:
 
 def test_an_empty_catalog_has_nothing_to_suggest() -> None:
     with pytest.raises(InvalidRequest) as caught:
-        find_targets(("acme/turbo",), Catalog(models={}, providers={}), Random(7))
+        find_targets(("acme/turbo",), Wants(catalog=Catalog(models={}, providers={})), Random(7))
     assert caught.value.message == "acme/turbo is not a valid model ID"
 
 

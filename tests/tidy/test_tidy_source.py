@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.tidy import rules
-from tests.tidy.project import MODULES, PROGRAMS, name_of
+from tests.tidy.project import MODULES, PROGRAMS, SOURCE, name_of
 from tests.tidy.rules import Complaint
 
 TABLES: Final[frozenset[str]] = frozenset()
@@ -24,6 +24,8 @@ BROAD_EXCEPTS: Final = {
 COMMANDS: Final = [path for path in MODULES if name_of(path).startswith("cli/")]
 """A command has as many options as it has, and may look at the environment."""
 CONFIG: Final = [path for path in MODULES if name_of(path).startswith("config")]
+CLIENTS: Final = [SOURCE / "client" / name for name in ("sync.py", "concurrent.py")]
+"""A program's client finds its gateway where the program runs."""
 
 
 @cache
@@ -63,7 +65,7 @@ def test_a_function_wants_no_more_than_a_reader_can_hold() -> None:
 
 
 def test_the_environment_is_read_where_settings_are_decoded() -> None:
-    modules = [path for path in MODULES if path not in {*COMMANDS, *CONFIG}]
+    modules = [path for path in MODULES if path not in {*COMMANDS, *CONFIG, *CLIENTS}]
     assert not (why := told(modules, rules.environment)), why
 
 

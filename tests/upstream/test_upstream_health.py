@@ -2,6 +2,7 @@
 
 import pytest
 
+from dragoman.catalog.rows import Measured
 from dragoman.upstream.health import HealthBoard
 
 E = "acme|acme/turbo"
@@ -84,3 +85,29 @@ def test_p90_of_throughput_is_what_ninety_percent_at_least_reached() -> None:
     assert throughput is not None
     assert throughput.p50 == 50
     assert throughput.p90 == 10
+
+
+def test_people_are_shown_half_an_hour_and_plans_see_five_minutes() -> None:
+    board = HealthBoard()
+    for _ in range(4):
+        board.succeeded(E, 0, 0.25, 80)
+    board.refresh(1200)
+    board.cool(E, 1200, 1)
+    assert board.seen[E].latency_s is None
+    shown = board.measured(E, 1200)
+    assert shown.latency_ms is not None
+    assert shown.throughput is not None
+    assert (shown.latency_ms.p99, shown.throughput.p50) == (250.0, 80.0)
+    assert (shown.uptime_5m, shown.uptime_30m, shown.uptime_1d) == (None, 100.0, 100.0)
+    late = board.measured(E, 1801)
+    assert (late.latency_ms, late.throughput, late.uptime_1d) == (None, None, 100.0)
+    board.cool(E, 1801, 1)
+    assert board.measured(E, 1801) == late
+
+
+def test_an_outage_is_shown_and_an_endpoint_never_used_has_no_figures() -> None:
+    board = HealthBoard()
+    for _ in range(3):
+        board.failed(E, 0)
+    assert board.measured(E, 0).in_outage
+    assert board.measured("other", 0) == Measured()

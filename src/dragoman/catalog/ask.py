@@ -8,6 +8,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from dragoman.catalog.types import Endpoint
 from dragoman.wire.preferences import Preferences, SortBy
 
 
@@ -40,3 +41,5 @@ class Ask(Struct, frozen=True, kw_only=True):
     inputs: frozenset[str] = frozenset({"text"})
     outputs: frozenset[str] = frozenset({"text"})
     strategy: str = "direct"
+    passed: dict[str, tuple[Endpoint, ...]] = {}
+    """Model -> endpoints for this request only: its name goes to a provider as it is."""

@@ -8,10 +8,12 @@ row must not hide the others. Prices are never taken from a host: they are what
 the operator says they are. Asking the host is done elsewhere.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import ProviderOptions
@@ -25,6 +27,16 @@ LONGEST_NAME = 160
 LAST_SECOND = 253_402_300_799
 """Unix time of the last second of the year 9999, beyond which no date can be written."""
 
+MODEST = frozenset({"max_completion_tokens", "max_tokens", "stop", "temperature", "top_p"})
+OTHER_TYPES = ("audio", "embedding", "image", "moderation", "rerank", "transcribe", "video")
+OTHER_USE = re.compile(
+    r"(?<![a-z])(?:asr|audio|babbage|bge|dall-e|davinci|embed|flux|image|imagen|moderation|ocr|"
+    r"realtime|rerank|sdxl|sora|speech|stable-diffusion|transcribe|tts|veo|voice|whisper)"
+)
+"""How the names of models begin, or go on after a sign, that are for something else than chat."""
+
+Row = Mapping[str, Any]
+
 _decode = msgspec.json.decode
 
 
@@ -34,17 +46,20 @@ def discovered(provider: Provider, options: ProviderOptions, body: bytes) -> tup
     A name without an author is given the provider's slug as one. Raises
     CatalogError when the answer is no list of models, or one of more than 5,000.
     """
-    place = f"providers.{provider.slug}"
-    price = read_price(options.price, f"{place}.price")
-    models: dict[str, Model] = {}
-    for row in _rows(body, f"{place}: its list of models"):
-        name = row.get("id") or row.get("name")
-        if not isinstance(name, str) or len(name) > LONGEST_NAME:
-            continue
-        id_ = model_id(provider.slug, name)
-        if id_ is not None and id_.lower() not in models:
-            models[id_.lower()] = _model(provider, price, id_, name, row)
-    return tuple(models.values())
+    host = _host(provider, options, PARAMETERS)
+    return _models(host, ((_name(row), row) for row in _rows(provider, body)))
+
+
+def listed(provider: Provider, options: ProviderOptions, body: bytes) -> tuple[Model, ...]:
+    """Return the chat models that a known host lists, whether or not they are shipped.
+
+    Such hosts list embeddings, voices and pictures as well: what the host says of a
+    model tells, or its name does. What it does not say is supported is not. Raises
+    CatalogError as `discovered` does.
+    """
+    host = _host(provider, options, MODEST)
+    rows = ((_name(row).removeprefix("models/"), row) for row in _rows(provider, body))
+    return _models(host, ((name, row) for name, row in rows if _talks(name, row)))
 
 
 def model_id(slug: str, name: str) -> str | None:
@@ -59,7 +74,49 @@ def model_id(slug: str, name: str) -> str | None:
     return name if is_model_id(name) and not name.endswith(":free") else None
 
 
-def _rows(body: bytes, place: str) -> Iterable[Mapping[str, Any]]:
+class _Host(Struct, frozen=True):
+    """Who lists models, what each costs, and what one supports of which nothing is said."""
+
+    provider: Provider
+    price: Price | None
+    supports: frozenset[str]
+
+
+def _host(provider: Provider, options: ProviderOptions, supports: frozenset[str]) -> _Host:
+    price = read_price(options.price, f"providers.{provider.slug}.price")
+    return _Host(provider, price, supports)
+
+
+def _models(host: _Host, rows: Iterable[tuple[str, Row]]) -> tuple[Model, ...]:
+    models: dict[str, Model] = {}
+    for name, row in rows:
+        id_ = model_id(host.provider.slug, name) if 0 < len(name) <= LONGEST_NAME else None
+        if id_ is not None and id_.lower() not in models:
+            models[id_.lower()] = _model(host, id_, name, row)
+    return tuple(models.values())
+
+
+def _name(row: Row) -> str:
+    name = row.get("id") or row.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def _talks(name: str, row: Row) -> bool:
+    """Say whether a model answers a chat in text, as far as the host and the name tell.
+
+    Together says `type`, Mistral `capabilities`, OpenRouter and its kin `architecture`.
+    """
+    outputs = _texts(_mapping(row, "architecture").get("output_modalities"))
+    return (
+        row.get("type") not in OTHER_TYPES
+        and _mapping(row, "capabilities").get("completion_chat") is not False
+        and (not outputs or "text" in outputs)
+        and not OTHER_USE.search(name.lower())
+    )
+
+
+def _rows(provider: Provider, body: bytes) -> Iterable[Row]:
+    place = f"providers.{provider.slug}: its list of models"
     try:
         answer = _decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -73,12 +130,11 @@ def _rows(body: bytes, place: str) -> Iterable[Mapping[str, Any]]:
     return [row for row in answer if isinstance(row, dict)]
 
 
-def _model(
-    provider: Provider, price: Price | None, id_: str, name: str, row: Mapping[str, Any]
-) -> Model:
+def _model(host: _Host, id_: str, name: str, row: Row) -> Model:
+    provider = host.provider
     top = _mapping(row, "top_provider")
     supported = row.get("supported_parameters")
-    listed = PARAMETERS.intersection(_texts(supported))
+    named = PARAMETERS.intersection(_texts(supported))
     created = row.get("created")
     title = row.get("name")
     endpoint = Endpoint(
@@ -88,22 +144,22 @@ def _model(
         provider_name=provider.name,
         tag=provider.slug,
         upstream=name,
-        price=price,
+        price=host.price,
         context=_context(row),
         max_output=_tokens(top.get("max_completion_tokens")),
         inputs=frozenset({"text", *_inputs(row)}),
-        supports=listed or PARAMETERS,
+        supports=named or host.supports,
     )
     return Model(
         id=id_,
         name=title if isinstance(title, str) and title and title.isprintable() else id_,
         created=created if isinstance(created, int) and 0 <= created <= LAST_SECOND else 0,
         endpoints=(endpoint,),
-        reasoning="reasoning" in listed,
+        reasoning="reasoning" in named,
     )
 
 
-def _context(row: Mapping[str, Any]) -> int | None:
+def _context(row: Row) -> int | None:
     """Return the first of the known names of the context window that holds a sane number."""
     meta = _mapping(row, "meta")
     found = (
@@ -117,7 +173,7 @@ def _context(row: Mapping[str, Any]) -> int | None:
     return next((tokens for value in found if (tokens := _tokens(value))), None)
 
 
-def _inputs(row: Mapping[str, Any]) -> Iterable[str]:
+def _inputs(row: Row) -> Iterable[str]:
     known = {"text", "image", "file", "audio", "video"}
     return known.intersection(_texts(_mapping(row, "architecture").get("input_modalities")))
 
@@ -132,6 +188,6 @@ def _texts(value: object) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _mapping(row: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _mapping(row: Row, name: str) -> Mapping[str, Any]:
     value = row.get(name)
     return value if isinstance(value, dict) else {}

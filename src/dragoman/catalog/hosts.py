@@ -22,10 +22,13 @@ GENERAL_VARIABLES = {
     "AWS_PROFILE": "Amazon Bedrock",
     "CLOUDFLARE_API_TOKEN": "Cloudflare Workers AI",
     "DATABRICKS_TOKEN": "Databricks",
+    "DIGITALOCEAN_ACCESS_TOKEN": "DigitalOcean",
     "GITHUB_TOKEN": "GitHub Models",
     "GOOGLE_API_KEY": "Google AI Studio",
     "GOOGLE_APPLICATION_CREDENTIALS": "Google Vertex",
     "HF_TOKEN": "Hugging Face",
+    "VULTR_API_KEY": "Vultr",
+    "WANDB_API_KEY": "Weights & Biases",
 }
 """Variables that may open a host of models, but are set for other reasons as well."""
 
@@ -59,8 +62,9 @@ class Found(Struct, frozen=True):
 class Hosts(Struct, frozen=True, kw_only=True):
     """Every provider there is, and what this installation has for them.
 
-    `configured` are the slugs that can be called, the demo providers apart;
-    `discover` those among them that are to be asked for their models.
+    `configured` are the slugs that can be called, the demo providers apart; `discover`
+    those among them whose models nobody else tells of, `listing` the known hosts that
+    are asked, too, for what they have that is new.
     """
 
     providers: dict[str, Provider]
@@ -68,6 +72,7 @@ class Hosts(Struct, frozen=True, kw_only=True):
     discover: frozenset[str]
     credentials: tuple[Credential, ...]
     found: tuple[Found, ...]
+    listing: frozenset[str] = frozenset()
 
 
 def hosts(
@@ -83,8 +88,12 @@ def hosts(
     credentials: list[Credential] = []
     configured: set[str] = set()
     for slug in sorted(providers):
-        provider = providers[slug] = _located(providers[slug], environ)
+        provider = providers[slug]
         own = tuple(_credentials(provider, options.get(slug), environ))
+        if own:
+            provider = providers[slug] = _located(provider, environ)
+        if TEMPLATE.search(provider.base_url):
+            continue
         credentials += own
         if own and provider.dialect != "demo":
             configured.add(slug)
@@ -92,6 +101,11 @@ def hosts(
         providers=providers,
         configured=frozenset(configured),
         discover=frozenset(s for s in configured if _discovers(shipped.get(s), options.get(s))),
+        listing=frozenset(
+            slug
+            for slug in configured & shipped.keys()
+            if _lists(providers[slug], options.get(slug))
+        ),
         credentials=tuple(credentials),
         found=tuple(
             Found(variable, service)
@@ -114,7 +128,8 @@ def base_url(text: str, place: str) -> str:
         port = parts.port
     except ValueError as error:
         raise CatalogError(place, f"{text!r} is not a URL: {error}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+    addressed = parts.hostname and port != 0 and not parts.netloc.endswith(":")
+    if parts.scheme not in {"http", "https"} or not addressed:
         raise CatalogError(place, f"{text!r} is not an absolute http or https URL")
     if "@" in parts.netloc:
         raise CatalogError(place, "a URL must not carry credentials; use api_key")
@@ -142,7 +157,7 @@ def _row(slug: str, shipped: Provider | None, option: ProviderOptions) -> Provid
     changes = {
         "dialect": option.dialect,
         "base_url": base_url(option.base_url, f"{place}.base_url") if option.base_url else None,
-        "auth": option.auth,
+        "auth": option.auth or ("bearer" if before.auth == "none" and _keys(option) else None),
         "name": option.name,
         "policy": option.policy,
         "cancels": option.cancels,
@@ -181,8 +196,14 @@ def names(provider: Provider) -> set[str]:
 
 
 def _located(provider: Provider, environ: Mapping[str, str]) -> Provider:
-    """Fill `{VARIABLE}` in a shipped base URL. What is not set stays as it is."""
-    url = TEMPLATE.sub(lambda match: environ.get(match[1]) or match[0], provider.base_url)
+    """Fill `{VARIABLE}` in a shipped base URL. What is not set stays as it is.
+
+    A host may be given as a whole URL, as Databricks' own tools have it.
+    """
+    url = TEMPLATE.sub(
+        lambda match: environ.get(match[1], "").removeprefix("https://").rstrip("/") or match[0],
+        provider.base_url,
+    )
     if url == provider.base_url or TEMPLATE.search(url):
         return provider
     return structs.replace(provider, base_url=base_url(url, f"providers.{provider.slug}.base_url"))
@@ -191,14 +212,14 @@ def _located(provider: Provider, environ: Mapping[str, str]) -> Provider:
 def _credentials(
     provider: Provider, option: ProviderOptions | None, environ: Mapping[str, str]
 ) -> Iterator[Credential]:
-    """Yield what opens `provider`; nothing when it cannot be called."""
-    if TEMPLATE.search(provider.base_url) or (option and not option.enabled):
+    """Yield what opens `provider`; nothing when it is switched off."""
+    if option and not option.enabled:
         return
     pairs = [(key, "dragoman.yaml") for key in _keys(option)] if option else []
     if not pairs:
         variable = next((name for name in provider.keys if environ.get(name, "").strip()), None)
         pairs = [(environ[variable].strip(), variable)] if variable else []
-    if provider.auth == "none":
+    if provider.auth == "none" and (option or provider.kind != "local"):
         pairs = [("", "no key needed")]
     for number, (key, source) in enumerate(pairs, start=1):
         if not key.isascii() or not key.isprintable():
@@ -225,3 +246,13 @@ def _discovers(shipped: Provider | None, option: ProviderOptions | None) -> bool
     if option.discover is not None:
         return option.discover
     return shipped is None and not option.models
+
+
+def _lists(provider: Provider, option: ProviderOptions | None) -> bool:
+    """Say whether a known host can be asked for what it has that is not shipped."""
+    return (
+        provider.lists
+        and provider.kind == "host"
+        and provider.dialect == "openai"
+        and (option is None or option.discover is None)
+    )

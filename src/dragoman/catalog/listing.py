@@ -5,46 +5,49 @@ all read (OpenRouter docs, "List models"; each has fields the others ignore). Th
 official OpenRouter SDKs validate strictly, so what their schema requires is
 always there, and what is unknown looks as they allow:
 
-- a price that is unknown is `-1`, OpenRouter's own sign for a price that cannot
-  be told beforehand, since the SDKs refuse null there;
+- a price that is unknown is `-1` (see `pricing`);
 - an endpoint's context that is unknown is 0, for the same reason;
 - a model's context that is unknown is null.
 
-Models are listed while at least one endpoint of theirs can be called, newest
-first. Free endpoints make a row of their own, `model:free`.
+Models are listed while a request that names nothing but the model can be served,
+newest first; on demand, always. Free endpoints make a row of their own, `model:free`,
+and so does an alias, with the facts of the model it leads to first.
+
+Which of the rows a caller wants to see, and in what order, is told by `filters`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
-from msgspec import structs
+from msgspec import UNSET, Struct, structs
 
+from dragoman.catalog.lookup import look_up
 from dragoman.catalog.own import FREE
+from dragoman.catalog.pricing import blended, pricing
 from dragoman.catalog.rows import (
+    AliasTarget,
     Architecture,
     EndpointRow,
     Links,
+    Measured,
     ModelEndpoints,
     ModelRow,
     ModelsPage,
     PageLinks,
     ProviderRow,
+    Reasoning,
     ToolChoice,
     TopProvider,
 )
-from dragoman.catalog.types import Catalog, Endpoint, Model, Price, Provider
-from dragoman.core.money import PicoUsd, price_text
+from dragoman.catalog.types import Alias, Catalog, Endpoint, Model, Provider
 
-UNKNOWN_PRICE = {"prompt": "-1", "completion": "-1"}
-PRICE_NAMES = {
-    "cache_read": "input_cache_read",
-    "cache_write": "input_cache_write",
-    "reasoning": "internal_reasoning",
-}
+Availability = Literal["callable", "all"]
+Measure = Callable[[str], Measured]
+"""Endpoint id -> what this process has seen of it."""
+
+NOT_MEASURED = Measured()
 MODALITIES = ("text", "image", "file", "audio", "video")
-VARIANTS = frozenset(
-    {"free", "floor", "nitro", "exacto", "online", "extended", "thinking", "batch"}
-)
 
 TOKENIZERS = (
     ("openai/", "GPT"),
@@ -62,21 +65,46 @@ TOKENIZERS = (
 )
 
 
-def model_rows(catalog: Catalog) -> tuple[ModelRow, ...]:
-    """Return a row for every model that can be called, newest first."""
-    rows: list[ModelRow] = []
+def unmeasured(_: str) -> Measured:
+    """Return that nothing was seen of an endpoint."""
+    return NOT_MEASURED
+
+
+class Listed(Struct, frozen=True, kw_only=True):
+    """A row, the endpoints whose facts it sums up, and the one whose price it shows."""
+
+    row: ModelRow
+    model: Model
+    endpoints: tuple[Endpoint, ...]
+    lead: Endpoint
+
+
+def listed(catalog: Catalog, availability: Availability = "callable") -> tuple[Listed, ...]:
+    """Return a row for every model and alias that can be called, or for all; newest first."""
+    rows: list[Listed] = []
     for model in catalog.models.values():
-        callable_ = [each for each in model.endpoints if is_callable(each)]
+        offered = [e for e in model.endpoints if availability == "all" or is_default_route(e)]
         for free in (False, True):
-            chosen = [each for each in callable_ if each.free is free]
+            chosen = tuple(each for each in offered if each.free is free)
             if chosen:
-                rows.append(_model_row(model, chosen))
-    return tuple(sorted(rows, key=lambda row: (-row.created, row.id)))
+                rows.append(_listed(model, chosen))
+    rows.extend(_aliases(catalog, {each.row.id: each for each in rows}))
+    return tuple(sorted(rows, key=lambda each: (-each.row.created, each.row.id)))
+
+
+def model_rows(catalog: Catalog) -> tuple[ModelRow, ...]:
+    """Return a row for every model and alias that can be called, newest first."""
+    return tuple(each.row for each in listed(catalog))
 
 
 def is_callable(endpoint: Endpoint) -> bool:
     """Say whether this installation can send requests to the endpoint."""
     return endpoint.configured and endpoint.status == "active"
+
+
+def is_default_route(endpoint: Endpoint) -> bool:
+    """Say whether requests can reach the endpoint without naming its provider."""
+    return endpoint.default_route and is_callable(endpoint)
 
 
 def page(
@@ -86,14 +114,18 @@ def page(
     limit: int | None = None,
     path: str = "/api/v1/models",
 ) -> ModelsPage:
-    """Return the rows from `offset` on, at most `limit`, as a body of `GET /models`."""
+    """Return the rows from `offset` on, at most `limit`, as a body of `GET /models`.
+
+    The link to the next page is `path`, which may hold a query, with its offset and limit.
+    """
     end = len(rows) if limit is None else min(offset + limit, len(rows))
     data = tuple(rows[offset:end])
     more = end < len(rows)
+    joint = "&" if "?" in path else "?"
     return ModelsPage(
         data=data,
         total_count=len(rows),
-        links=PageLinks(next=f"{path}?offset={end}&limit={limit}" if more else None),
+        links=PageLinks(next=f"{path}{joint}offset={end}&limit={limit}" if more else None),
         has_more=more,
         first_id=data[0].id if data else None,
         last_id=data[-1].id if data else None,
@@ -101,30 +133,27 @@ def page(
 
 
 def find(catalog: Catalog, name: str) -> Model | None:
-    """Return the model that `name` means, in any case and with any variant, None if there is none.
+    """Return the model that `name` means, None if there is none.
 
-    With `:free` the model has its free endpoints only.
+    Aliases, `~author/family-latest`, other spellings and ids of former days lead to their
+    models. With `:free` the model has its free endpoints only.
     """
-    wanted = name.lower()
-    known = {id_.lower(): model for id_, model in catalog.models.items()}
-    free = False
-    while wanted not in known:
-        wanted, colon, variant = wanted.rpartition(":")
-        if not colon or variant not in VARIANTS:
-            return None
-        free = free or variant == "free"
-    model = known[wanted]
+    target = _target(catalog, name)
+    if target is None:
+        return None
+    id_, free = target
+    model = catalog.models[id_]
     endpoints = tuple(each for each in model.endpoints if each.free or not free)
     return structs.replace(model, endpoints=endpoints) if endpoints else None
 
 
 def model_row(model: Model) -> ModelRow:
     """Return the row of one model, for `GET /model/{author}/{slug}`, callable or not."""
-    paid = [each for each in model.endpoints if not each.free]
-    return _model_row(model, paid or model.endpoints)
+    paid = tuple(each for each in model.endpoints if not each.free)
+    return _listed(model, paid or model.endpoints).row
 
 
-def model_endpoints(model: Model) -> ModelEndpoints:
+def model_endpoints(model: Model, measure: Measure = unmeasured) -> ModelEndpoints:
     """Return all endpoints of a model, for `GET /models/{author}/{slug}/endpoints`."""
     return ModelEndpoints(
         id=model.id,
@@ -132,7 +161,17 @@ def model_endpoints(model: Model) -> ModelEndpoints:
         created=model.created,
         description=model.description,
         architecture=_architecture(model.id, model.inputs, model.outputs),
-        endpoints=tuple(_endpoint_row(model, each) for each in model.endpoints),
+        endpoints=tuple(_endpoint_row(model, each, measure(each.id)) for each in model.endpoints),
+    )
+
+
+def zdr_rows(catalog: Catalog, measure: Measure = unmeasured) -> tuple[EndpointRow, ...]:
+    """Return all endpoints that are known to retain nothing, for `GET /endpoints/zdr`."""
+    return tuple(
+        _endpoint_row(model, each, measure(each.id))
+        for model in catalog.models.values()
+        for each in model.endpoints
+        if each.policy.keeps_nothing
     )
 
 
@@ -142,37 +181,67 @@ def provider_rows(catalog: Catalog) -> tuple[ProviderRow, ...]:
     return tuple(sorted(rows, key=lambda row: row.name.lower()))
 
 
-def pricing(price: Price | None) -> dict[str, str]:
-    """Return a price as decimal text, USD per unit, under OpenRouter's names."""
-    if price is None:
-        return dict(UNKNOWN_PRICE)
-    shown = {
-        "prompt": price_text(price.prompt),
-        "completion": price_text(price.completion),
-        "request": price_text(price.request or PicoUsd(0)),
-        "image": price_text(price.image or PicoUsd(0)),
-    }
-    for field, name in PRICE_NAMES.items():
-        value = getattr(price, field)
-        if value is not None:
-            shown[name] = price_text(value)
-    return shown
+def tokenizer(id_: str) -> str:
+    """Return the family of tokenizers a model belongs to, OpenRouter's `ModelGroup`."""
+    lowered = id_.lower()
+    return next((family for prefix, family in TOKENIZERS if lowered.startswith(prefix)), "Other")
 
 
-def _model_row(model: Model, endpoints: Sequence[Endpoint]) -> ModelRow:
+def _target(catalog: Catalog, name: str) -> tuple[str, bool] | None:
+    """Return the id of the model that a name leads to, and whether to its free endpoints only.
+
+    An alias leads to the target of most weight; a request draws one (`dragoman.shaping`).
+    """
+    named = look_up(name, catalog)
+    if named is None:
+        return None
+    free = "free" in named.variants
+    if alias := catalog.aliases.get(named.known):
+        named = look_up(_first_target(alias), catalog)
+        free = free or (named is not None and "free" in named.variants)
+    return (named.known, free) if named is not None and named.known in catalog.models else None
+
+
+def _first_target(alias: Alias) -> str:
+    return max(alias.targets, key=lambda pair: pair[1])[0]
+
+
+def _aliases(catalog: Catalog, rows: Mapping[str, Listed]) -> Iterator[Listed]:
+    """Yield a row for each alias and each `~…-latest` whose target is among `rows`."""
+    for name in (*catalog.aliases, *catalog.latest):
+        known, free = _target(catalog, name) or ("", False)
+        found = rows.get(known + FREE if free else known)
+        if found is None:
+            continue
+        title = name if name in catalog.aliases else f"{found.row.name} (latest)"
+        row = structs.replace(
+            found.row,
+            id=name,
+            name=title,
+            display_name=title,
+            alias_target=AliasTarget(name=found.row.name, slug=found.row.id),
+        )
+        yield structs.replace(found, row=row)
+
+
+def _listed(model: Model, endpoints: tuple[Endpoint, ...]) -> Listed:
     lead = min(endpoints, key=_rank)
-    id_ = model.id + FREE if lead.free else model.id
-    contexts = [each.context for each in endpoints if each.context is not None]
+    row = _model_row(model, endpoints, lead)
+    return Listed(row=row, model=model, endpoints=endpoints, lead=lead)
+
+
+def _model_row(model: Model, endpoints: Sequence[Endpoint], lead: Endpoint) -> ModelRow:
+    context = max((each.context for each in endpoints if each.context is not None), default=None)
     return ModelRow(
-        id=id_,
+        id=model.id + FREE if lead.free else model.id,
         name=f"{model.name} (free)" if lead.free else model.name,
         display_name=model.name,
         canonical_slug=model.id,
         created=model.created,
-        created_at=datetime.fromtimestamp(model.created, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        created_at=f"{datetime.fromtimestamp(model.created, UTC):%Y-%m-%dT%H:%M:%SZ}",
         owned_by=model.id.partition("/")[0],
         description=model.description,
-        context_length=max(contexts, default=None),
+        context_length=context,
         architecture=_architecture(
             model.id,
             frozenset().union(*(each.inputs for each in endpoints)),
@@ -186,25 +255,38 @@ def _model_row(model: Model, endpoints: Sequence[Endpoint]) -> ModelRow:
         links=Links(details=f"/api/v1/models/{model.id}/endpoints"),
         hugging_face_id=model.hugging_face_id,
         knowledge_cutoff=model.knowledge,
+        lifecycle="deprecated" if model.deprecated else "active",
+        max_input_tokens=context,
+        max_tokens=lead.max_output,
+        callable=is_default_route(lead),
+        reasoning=_reasoning(model) if model.reasoning else UNSET,
     )
 
 
-def _rank(endpoint: Endpoint) -> tuple[bool, bool, int, str]:
+def _rank(endpoint: Endpoint) -> tuple[bool, bool, bool, int, str]:
     """Order endpoints so that the one whose price is shown comes first: callable, known, cheap."""
     price = endpoint.price
-    blend = 3 * price.prompt + price.completion if price else 0
-    return not is_callable(endpoint), price is None, blend, endpoint.id
+    return (
+        not is_default_route(endpoint),
+        not is_callable(endpoint),
+        price is None,
+        blended(price) if price else 0,
+        endpoint.id,
+    )
+
+
+def _reasoning(model: Model) -> Reasoning:
+    """Return what is known of a model's reasoning. That it cannot be turned off is not known."""
+    return Reasoning(mandatory=False, supported_efforts=model.efforts or None)
 
 
 def _architecture(id_: str, inputs: Iterable[str], outputs: Iterable[str]) -> Architecture:
     into, out = _ordered(inputs), _ordered(outputs)
-    lowered = id_.lower()
-    found = (family for prefix, family in TOKENIZERS if lowered.startswith(prefix))
     return Architecture(
         modality=f"{'+'.join(into)}->{'+'.join(out)}",
         input_modalities=into,
         output_modalities=out,
-        tokenizer=next(found, "Other"),
+        tokenizer=tokenizer(id_),
     )
 
 
@@ -213,7 +295,7 @@ def _ordered(modalities: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(modalities, key=lambda name: (rank.get(name, len(rank)), name)))
 
 
-def _endpoint_row(model: Model, endpoint: Endpoint) -> EndpointRow:
+def _endpoint_row(model: Model, endpoint: Endpoint, measured: Measured) -> EndpointRow:
     choice = "tool_choice" in endpoint.supports
     return EndpointRow(
         name=f"{endpoint.provider_name} | {model.id}{FREE if endpoint.free else ''}",
@@ -225,14 +307,30 @@ def _endpoint_row(model: Model, endpoint: Endpoint) -> EndpointRow:
         max_completion_tokens=endpoint.max_output,
         pricing=pricing(endpoint.price),
         quantization=endpoint.quantization,
-        status=0 if is_callable(endpoint) else -1,
+        status=_status(endpoint, measured),
         configured=endpoint.configured,
+        default_route=endpoint.default_route,
+        region=endpoint.region,
         supported_parameters=tuple(sorted(endpoint.supports)),
         supports_tool_choice=ToolChoice(auto=choice, none=choice, required=choice, function=choice),
         supports_implicit_caching=(
             endpoint.price is not None and endpoint.price.cache_read is not None
         ),
+        uptime_last_5m=measured.uptime_5m,
+        uptime_last_30m=measured.uptime_30m,
+        uptime_last_1d=measured.uptime_1d,
+        latency_last_30m=measured.latency_ms,
+        throughput_last_30m=measured.throughput,
     )
+
+
+def _status(endpoint: Endpoint, measured: Measured) -> int:
+    """Return OpenRouter's number (`EndpointStatus`), whose negative values it does not explain."""
+    if endpoint.status != "active":
+        return -2 if endpoint.status == "deprecated" else -3
+    if not endpoint.configured:
+        return -1
+    return -5 if measured.in_outage else 0
 
 
 def _provider_row(row: Provider) -> ProviderRow:

@@ -5,9 +5,10 @@ pen does not pass for a setting. What the values mean together is decided in
 `hosts` (who can be called), `own` (which models they serve) and `assemble`.
 """
 
+from datetime import date
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from dragoman.catalog.types import DataPolicy, Quantization, Quirks
 
@@ -16,6 +17,16 @@ Amount = float | str
 
 Modality = Literal["text", "image", "file", "audio", "video"]
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+
+
+class TierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request costs whose prompt is longer than `above` tokens, where that differs."""
+
+    above: Tokens
+    prompt: Amount | None = None
+    completion: Amount | None = None
+    cache_read: Amount | None = None
+    cache_write: Amount | None = None
 
 
 class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +39,17 @@ class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     reasoning: Amount | None = None
     image: Amount | None = None
     request: Amount | None = None
+    cache_write_1h: Amount | None = None
+    audio: Amount | None = None
+    audio_output: Amount | None = None
+    tiers: tuple[TierOptions, ...] = ()
+
+
+class UpcomingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The price of a model from the first second of a day on, UTC. Without `price`: unknown."""
+
+    from_: date = field(name="from")
+    price: PriceOptions | None = None
 
 
 class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +69,10 @@ class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     quantization: Quantization = "unknown"
     free: bool = False
     """A declared free tier, callable as `author/name:free` only."""
+    upcoming: tuple[UpcomingOptions, ...] = ()
+    policy: DataPolicy | None = None
+    """What the host does with prompts to this model, where that differs from the host's own."""
+    region: Annotated[str, Meta(min_length=1, max_length=64)] | None = None
 
 
 class ProviderOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -81,3 +107,14 @@ ProvidersOptions = dict[str, ProviderOptions]
 
 AliasesOptions = dict[str, dict[str, float] | tuple[str, ...]]
 """The section `aliases:`: a name for models with weights, or for a list with equal ones."""
+
+Demo = Literal["auto", "on", "off"]
+"""When the demo providers are listed: while there is no real one, always, never."""
+
+
+class Declared(Struct, frozen=True, kw_only=True):
+    """What `dragoman.yaml` says of the catalog: hosts, names of one's own, the demo."""
+
+    providers: ProvidersOptions = {}
+    aliases: AliasesOptions = {}
+    demo: Demo = "auto"

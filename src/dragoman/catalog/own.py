@@ -4,14 +4,34 @@ Each comes out as a model with the one endpoint that this host serves;
 `assemble` puts together what several hosts serve.
 """
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, time
+from itertools import pairwise
+
 from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.options import ModelOptions, PriceOptions, ProviderOptions
+from dragoman.catalog.options import (
+    Amount,
+    ModelOptions,
+    PriceOptions,
+    ProviderOptions,
+    TierOptions,
+    UpcomingOptions,
+)
 from dragoman.catalog.parameters import PARAMETERS
-from dragoman.catalog.types import Endpoint, Model, Price, Provider
+from dragoman.catalog.types import (
+    DataPolicy,
+    DatedPrice,
+    Endpoint,
+    Model,
+    Price,
+    PriceTier,
+    Provider,
+)
 from dragoman.core.money import PicoUsd, price
 
 FREE = ":free"
 LONGEST_ID = 200
+NO_AMOUNTS = frozenset({"above", "tiers"})
 NO_PRICE = Price(prompt=PicoUsd(0), completion=PicoUsd(0))
 
 
@@ -41,18 +61,27 @@ def read_price(options: PriceOptions | None, place: str) -> Price | None:
     """
     if options is None:
         return None
-    amounts: dict[str, PicoUsd] = {}
-    for field in options.__struct_fields__:
-        value = getattr(options, field)
-        if value is None:
-            continue
-        try:
-            amounts[field] = price(value)
-        except ValueError as error:
-            raise CatalogError(f"{place}.{field}", str(error)) from None
+    amounts = _amounts(options, place)
+    tiers = tuple(_tier(tier, f"{place}.tiers.{i}") for i, tier in enumerate(options.tiers))
+    if any(b.min_prompt_tokens <= a.min_prompt_tokens for a, b in pairwise(tiers)):
+        raise CatalogError(f"{place}.tiers", "each must begin above the one before")
     if not amounts["prompt"] and not amounts["completion"]:
         return None
-    return Price(**amounts)
+    return Price(**amounts, tiers=tiers)
+
+
+def read_upcoming(options: Iterable[UpcomingOptions], place: str) -> tuple[DatedPrice, ...]:
+    """Return declared prices of later days, which begin at midnight UTC. Raises CatalogError."""
+    dated = tuple(
+        DatedPrice(
+            since=int(datetime.combine(each.from_, time(), UTC).timestamp()),
+            price=read_price(each.price, f"{place}.{i}.price"),
+        )
+        for i, each in enumerate(options)
+    )
+    if any(b.since <= a.since for a, b in pairwise(dated)):
+        raise CatalogError(place, "each must begin after the one before")
+    return dated
 
 
 def endpoint_id(tag: str, model: str, *, free: bool = False) -> str:
@@ -80,11 +109,14 @@ def _model(provider: Provider, options: ProviderOptions, id_: str, row: ModelOpt
         upstream=row.upstream or id_.partition("/")[2],
         price=NO_PRICE if free else _price(options, row, place),
         free=free,
+        upcoming=() if free else read_upcoming(row.upcoming, f"{place}.upcoming"),
         context=row.context,
         max_output=row.max_output,
         inputs=frozenset({"text", *row.inputs}),
         supports=PARAMETERS if row.supports is None else frozenset(row.supports),
         quantization=row.quantization,
+        policy=row.policy or DataPolicy(),
+        region=row.region,
     )
     return Model(
         id=id_,
@@ -93,6 +125,27 @@ def _model(provider: Provider, options: ProviderOptions, id_: str, row: ModelOpt
         endpoints=(endpoint,),
         reasoning="reasoning" in (row.supports or ()),
     )
+
+
+def _amounts(options: PriceOptions | TierOptions, place: str) -> dict[str, PicoUsd]:
+    """Return the prices that are given, by unit. Raises CatalogError."""
+    amounts: dict[str, PicoUsd] = {}
+    for unit in options.__struct_fields__:
+        value: Amount | None = None if unit in NO_AMOUNTS else getattr(options, unit)
+        if value is None:
+            continue
+        try:
+            amounts[unit] = price(value)
+        except ValueError as error:
+            raise CatalogError(f"{place}.{unit}", str(error)) from None
+    return amounts
+
+
+def _tier(options: TierOptions, place: str) -> PriceTier:
+    amounts = _amounts(options, place)
+    if not amounts:
+        raise CatalogError(place, "names no price")
+    return PriceTier(min_prompt_tokens=options.above, **amounts)
 
 
 def _price(options: ProviderOptions, row: ModelOptions, place: str) -> Price | None:

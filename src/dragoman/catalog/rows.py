@@ -1,13 +1,14 @@
 """The shapes in which clients read the catalog, field by field.
 
 Sources: OpenRouter's schemas `Model`, `PublicEndpoint` and `Provider` (docs, API
-reference, "List models"), with the fields of OpenAI's and Anthropic's model lists
-beside them. `listing` fills them in.
+reference, "List models"), with the fields of OpenAI's, Anthropic's and Codex' model
+lists beside them. `listing` and `codex` fill them in. Fields that those schemas allow
+to be absent are absent where nothing is known; what is required is null instead.
 """
 
 from typing import Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 
 class Architecture(Struct, frozen=True, kw_only=True):
@@ -20,12 +21,52 @@ class Architecture(Struct, frozen=True, kw_only=True):
     instruct_type: str | None = None
 
 
+class PricingOverride(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Prices for a prompt of more than `min_prompt_tokens`. A price not named stays as it is."""
+
+    min_prompt_tokens: int
+    prompt: str | None = None
+    completion: str | None = None
+    input_cache_read: str | None = None
+    input_cache_write: str | None = None
+
+
+class Pricing(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Prices as decimal text, USD per token (`request` per request, `image` per image)."""
+
+    prompt: str
+    completion: str
+    request: str | None = None
+    image: str | None = None
+    audio: str | None = None
+    audio_output: str | None = None
+    internal_reasoning: str | None = None
+    input_cache_read: str | None = None
+    input_cache_write: str | None = None
+    input_cache_write_1h: str | None = None
+    overrides: tuple[PricingOverride, ...] = ()
+
+
 class TopProvider(Struct, frozen=True, kw_only=True):
     """The limits of the endpoint whose price the row shows."""
 
     context_length: int | None
     max_completion_tokens: int | None
     is_moderated: bool = False
+
+
+class Reasoning(Struct, frozen=True, kw_only=True):
+    """How a model that reasons can be asked to. `supported_efforts` null: all may be tried."""
+
+    mandatory: bool
+    supported_efforts: tuple[str, ...] | None
+
+
+class AliasTarget(Struct, frozen=True, kw_only=True):
+    """The model that a row stands for which is an alias."""
+
+    name: str
+    slug: str
 
 
 class Links(Struct, frozen=True, kw_only=True):
@@ -47,7 +88,7 @@ class ModelRow(Struct, frozen=True, kw_only=True):
     description: str
     context_length: int | None
     architecture: Architecture
-    pricing: dict[str, str]
+    pricing: Pricing
     top_provider: TopProvider
     supported_parameters: tuple[str, ...]
     links: Links
@@ -59,6 +100,50 @@ class ModelRow(Struct, frozen=True, kw_only=True):
     default_parameters: None = None
     supported_voices: None = None
     expiration_date: None = None
+    lifecycle: Literal["active", "deprecated"] = "active"
+    """Anthropic's word for whether newcomers should still choose it."""
+    max_input_tokens: int | None = None
+    max_tokens: int | None = None
+    callable: bool = True
+    """Ours: whether a request that names the model alone can be served."""
+    reasoning: Reasoning | UnsetType = UNSET
+    alias_target: AliasTarget | UnsetType = UNSET
+
+
+class CodexEffort(Struct, frozen=True, kw_only=True):
+    """A reasoning effort that Codex offers for a model."""
+
+    effort: str
+    description: str
+
+
+class CodexTruncation(Struct, frozen=True, kw_only=True):
+    """How much of a tool's output Codex passes on."""
+
+    mode: Literal["tokens", "bytes"] = "tokens"
+    limit: int = 10_000
+
+
+class CodexModel(Struct, frozen=True, kw_only=True):
+    """One entry of `models`, with every field that Codex 0.169 insists on.
+
+    An entry that it cannot read makes it refuse the whole list.
+    """
+
+    slug: str
+    display_name: str
+    description: str
+    supported_reasoning_levels: tuple[CodexEffort, ...]
+    priority: int
+    base_instructions: str
+    context_window: int | None
+    supports_parallel_tool_calls: bool
+    shell_type: Literal["shell_command"] = "shell_command"
+    visibility: Literal["list"] = "list"
+    supported_in_api: bool = True
+    support_verbosity: bool = False
+    truncation_policy: CodexTruncation = CodexTruncation()
+    experimental_supported_tools: tuple[str, ...] = ()
 
 
 class PageLinks(Struct, frozen=True, kw_only=True):
@@ -77,6 +162,7 @@ class ModelsPage(Struct, frozen=True, kw_only=True):
     first_id: str | None
     last_id: str | None
     object: Literal["list"] = "list"
+    models: tuple[CodexModel, ...] | UnsetType = UNSET
 
 
 class ToolChoice(Struct, frozen=True, kw_only=True):
@@ -88,10 +174,34 @@ class ToolChoice(Struct, frozen=True, kw_only=True):
     function: bool
 
 
+class Spread(Struct, frozen=True, kw_only=True):
+    """Four points of a distribution. Of throughput, `p90` is what 90 % at least reached."""
+
+    p50: float
+    p75: float
+    p90: float
+    p99: float
+
+
+class Measured(Struct, frozen=True, kw_only=True):
+    """What this process has seen of an endpoint. None: too little to say.
+
+    Uptime is in percent of requests, those that were rate limited left out; latency in
+    milliseconds to the first content; throughput in completion tokens a second.
+    """
+
+    uptime_5m: float | None = None
+    uptime_30m: float | None = None
+    uptime_1d: float | None = None
+    latency_ms: Spread | None = None
+    throughput: Spread | None = None
+    in_outage: bool = False
+
+
 class EndpointRow(Struct, frozen=True, kw_only=True):
     """One endpoint in the body of `GET /models/{author}/{slug}/endpoints`.
 
-    The measured figures are null here: whoever has measured fills them in.
+    The measured figures are those of this process, null where it has seen too little.
     """
 
     name: str
@@ -101,11 +211,14 @@ class EndpointRow(Struct, frozen=True, kw_only=True):
     tag: str
     context_length: int
     max_completion_tokens: int | None
-    pricing: dict[str, str]
+    pricing: Pricing
     quantization: str
     status: int
-    """0: serves. -1: not configured in this installation, or out of service."""
+    """0: serves. -1: not configured. -2: deprecated. -3: inactive. -5: in an outage now."""
     configured: bool
+    default_route: bool
+    """Ours: whether it serves callers who do not name its provider."""
+    region: str | None
     supported_parameters: tuple[str, ...]
     supports_tool_choice: ToolChoice
     supports_implicit_caching: bool
@@ -117,8 +230,8 @@ class EndpointRow(Struct, frozen=True, kw_only=True):
     uptime_last_5m: float | None = None
     uptime_last_30m: float | None = None
     uptime_last_1d: float | None = None
-    latency_last_30m: dict[str, float] | None = None
-    throughput_last_30m: dict[str, float] | None = None
+    latency_last_30m: Spread | None = None
+    throughput_last_30m: Spread | None = None
 
 
 class ModelEndpoints(Struct, frozen=True, kw_only=True):

@@ -1,14 +1,15 @@
 """The hosts and models that come with the package, read from `data/`.
 
-`providers.yaml` is written by hand, a row per host. `models.json` is generated
-from models.dev (MIT licence) and checked in: a row per model, with the endpoints
-that serve it. Prices are USD per unit, as text, so that no digit is lost. Where a
-host asks more beyond a length of prompt, which a price here cannot say, the
-endpoint's `context` ends at that length.
+`providers.yaml` is written by hand, a row per host; `models.json` is generated from models.dev
+(MIT licence) by `dragoman catalog build`, a row per model with the endpoints that serve it; the
+demo's models stand in `demo.json`, retired and other names in `names.yaml`. Prices are USD per
+unit, as text, so that no digit is lost.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import yaml
@@ -16,11 +17,18 @@ from msgspec import Struct
 
 from dragoman.catalog.assemble import Shipped
 from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.options import Modality, PriceOptions
-from dragoman.catalog.own import NO_PRICE, endpoint_id, read_price
-from dragoman.catalog.types import Endpoint, Model, Provider, Quantization, Status
+from dragoman.catalog.options import Modality, PriceOptions, UpcomingOptions
+from dragoman.catalog.own import NO_PRICE, endpoint_id, read_price, read_upcoming
+from dragoman.catalog.renamed import read_renamed
+from dragoman.catalog.types import Endpoint, Model, Price, Provider, Quantization, Status
 
 DATA = Path(__file__).parent / "data"
+FIELDS = frozenset(Provider.__struct_fields__)
+
+Output = Literal[
+    "text", "image", "embeddings", "audio", "video", "rerank", "speech", "transcription"
+]
+"""What comes out of a model (OpenRouter, guides/overview/models, `output_modalities`)."""
 
 
 class EndpointRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,13 +38,17 @@ class EndpointRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     upstream: str
     variant: str = ""
     price: PriceOptions | None = None
+    upcoming: tuple[UpcomingOptions, ...] = ()
     context: int | None = None
     max_output: int | None = None
     inputs: tuple[Modality, ...] = ("text",)
+    outputs: tuple[Output, ...] = ("text",)
     supports: tuple[str, ...] = ()
     quantization: Quantization = "unknown"
+    region: str | None = None
     free: bool = False
     status: Status = "active"
+    default_route: bool = True
 
 
 class ModelRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,6 +62,10 @@ class ModelRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     knowledge: str | None = None
     hugging_face_id: str | None = None
     reasoning: bool = False
+    efforts: tuple[str, ...] = ()
+    open_weights: bool | None = None
+    family: str | None = None
+    deprecated: bool = False
 
 
 _decode_models = msgspec.json.Decoder(tuple[ModelRow, ...]).decode
@@ -59,8 +75,13 @@ _SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoade
 def load() -> Shipped:
     """Read the shipped rows from the package. Raises CatalogError if they are damaged."""
     providers = read_providers((DATA / "providers.yaml").read_bytes())
-    models = read_models((DATA / "models.json").read_bytes(), providers)
-    return Shipped(providers=providers, models=models)
+    files = ("demo.json", "models.json")
+    models = (read_models((DATA / name).read_bytes(), providers) for name in files)
+    return Shipped(
+        providers=providers,
+        models=tuple(model for each in models for model in each),
+        renamed=read_renamed((DATA / "names.yaml").read_bytes()),
+    )
 
 
 def read_providers(text: bytes) -> dict[str, Provider]:
@@ -80,13 +101,22 @@ def read_models(text: bytes, providers: Mapping[str, Provider]) -> tuple[Model, 
         rows = _decode_models(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise CatalogError("models.json", str(error)) from None
-    return tuple(_model(row, providers) for row in rows)
+    return models_of(rows, providers)
+
+
+def models_of(rows: Iterable[ModelRow], providers: Mapping[str, Provider]) -> tuple[Model, ...]:
+    """Return rows as models. Raises CatalogError naming the model.
+
+    Thousands of endpoints share a few hundred prices and sets of names, which are made once.
+    """
+    reader = _Reader(providers)
+    return tuple(reader.model(row) for row in rows)
 
 
 def _provider(slug: str, row: object) -> Provider:
     if not isinstance(row, dict):
         raise CatalogError(f"providers.yaml: {slug}", "is not a mapping")
-    unknown = {str(key) for key in row} - set(Provider.__struct_fields__)
+    unknown = {str(key) for key in row} - FIELDS
     if unknown:
         raise CatalogError(
             f"providers.yaml: {slug}", f"unknown fields {', '.join(sorted(unknown))}"
@@ -97,38 +127,58 @@ def _provider(slug: str, row: object) -> Provider:
         raise CatalogError(f"providers.yaml: {slug}", str(error)) from None
 
 
-def _model(row: ModelRow, providers: Mapping[str, Provider]) -> Model:
-    return Model(
-        id=row.id,
-        name=row.name,
-        created=row.created,
-        endpoints=tuple(_endpoint(row.id, each, providers) for each in row.endpoints),
-        description=row.description,
-        knowledge=row.knowledge,
-        hugging_face_id=row.hugging_face_id,
-        reasoning=row.reasoning,
-    )
+class _Reader:
+    """Makes models of rows."""
 
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        self._providers = providers
+        self._set = cache(frozenset[str])
+        self._prices: dict[PriceOptions | None, Price | None] = {}
 
-def _endpoint(model: str, row: EndpointRow, providers: Mapping[str, Provider]) -> Endpoint:
-    place = f"models.json: {model} at {row.provider}"
-    provider = providers.get(row.provider)
-    if provider is None:
-        raise CatalogError(place, "no such provider")
-    tag = f"{row.provider}/{row.variant}" if row.variant else row.provider
-    return Endpoint(
-        id=endpoint_id(tag, model, free=row.free),
-        model=model,
-        provider=row.provider,
-        provider_name=provider.name,
-        tag=tag,
-        upstream=row.upstream,
-        price=NO_PRICE if row.free else read_price(row.price, place),
-        free=row.free,
-        context=row.context,
-        max_output=row.max_output,
-        inputs=frozenset(row.inputs),
-        supports=frozenset(row.supports),
-        quantization=row.quantization,
-        status=row.status,
-    )
+    def model(self, row: ModelRow) -> Model:
+        return Model(
+            id=row.id,
+            name=row.name,
+            created=row.created,
+            endpoints=tuple(self._endpoint(row.id, each) for each in row.endpoints),
+            description=row.description,
+            knowledge=row.knowledge,
+            hugging_face_id=row.hugging_face_id,
+            reasoning=row.reasoning,
+            efforts=row.efforts,
+            open_weights=row.open_weights,
+            family=row.family,
+            deprecated=row.deprecated,
+        )
+
+    def _endpoint(self, model: str, row: EndpointRow) -> Endpoint:
+        place = f"models.json: {model} at {row.provider}"
+        provider = self._providers.get(row.provider)
+        if provider is None:
+            raise CatalogError(place, "no such provider")
+        tag = f"{row.provider}/{row.variant}" if row.variant else row.provider
+        return Endpoint(
+            id=endpoint_id(tag, model, free=row.free),
+            model=model,
+            provider=row.provider,
+            provider_name=provider.name,
+            tag=tag,
+            upstream=row.upstream,
+            price=NO_PRICE if row.free else self._price(row.price, place),
+            upcoming=read_upcoming(row.upcoming, place),
+            free=row.free,
+            context=row.context,
+            max_output=row.max_output,
+            inputs=self._set(row.inputs),
+            outputs=self._set(row.outputs),
+            supports=self._set(row.supports),
+            quantization=row.quantization,
+            region=row.region,
+            status=row.status,
+            default_route=row.default_route,
+        )
+
+    def _price(self, options: PriceOptions | None, place: str) -> Price | None:
+        if options not in self._prices:
+            self._prices[options] = read_price(options, place)
+        return self._prices[options]

@@ -52,7 +52,7 @@ class Price(Struct, frozen=True, kw_only=True):
     """Of a token of audio in the prompt; None: as any other prompt token."""
     audio_output: PicoUsd | None = None
     tiers: tuple[PriceTier, ...] = ()
-    """By rising `min_prompt_tokens`; the last that matches decides (OpenRouter, pricing.overrides)."""
+    """By rising `min_prompt_tokens`; the last that matches decides (OpenRouter, `overrides`)."""
 
 
 class DatedPrice(Struct, frozen=True, kw_only=True):
@@ -118,6 +118,8 @@ class Provider(Struct, frozen=True, kw_only=True):
     kind: Kind = "host"
     """Only a `host` or a `demo` is a default route; the others have to be named by the caller,
     or declared by the operator."""
+    lists: bool = True
+    """Whether its `GET /models` tells what can be called with a key."""
     source: str | None = None
     """The provider's id in the source of the shipped catalog, where it is not the slug."""
     headquarters: str | None = None
@@ -205,6 +207,14 @@ class Catalog(Struct, frozen=True, kw_only=True):
     providers: dict[str, Provider]
     aliases: dict[str, Alias] = {}
     renamed: dict[str, Renamed] = {}
-    """Lower-cased retired or alternative id -> what it leads to."""
+    """Lower-cased retired or alternative id -> what it leads to; wins over a model of that id."""
+    spellings: dict[str, str] = {}
+    """Lower-cased id of a model, name of an alias, or other spelling -> the id or name."""
+    latest: dict[str, str] = {}
+    """`~author/family-latest` in lower case -> the id of the family's newest model."""
+    free: tuple[str, ...] = ()
+    """Ids of the models that have a free endpoint which can be called."""
+    configured: frozenset[str] = frozenset()
+    """Slugs of the real providers that this installation can call."""
     provider_names: dict[str, str] = {}
     """Lower-cased slug, name or alias of a provider -> its slug."""

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from dragoman.catalog import shipped
-from dragoman.catalog.assemble import assemble
-from dragoman.catalog.hosts import Hosts, hosts
+from dragoman.catalog.hosts import Hosts
 from dragoman.catalog.types import Catalog, Model
 from dragoman.cli.gateway import connected
 from dragoman.config import Settings
+from dragoman.core.clock import Clock
+from dragoman.office import shelf as shelves
+from dragoman.office.archive import Archive
 from dragoman.office.discovery import Discovery
 
 PATIENCE_S = 2.0
@@ -25,36 +26,34 @@ class Shelf(Struct, frozen=True, kw_only=True):
 
     hosts: Hosts
     catalog: Catalog
+    rows: shelves.Rows
     silent: Mapping[str, str]
     """Slug -> why the host's list of models could not be read."""
 
 
 def look(chosen: Settings) -> Shelf:
     """Return the catalog that a server with these settings would have. Raises CatalogError."""
-    shelf = shipped_only(chosen)
+    shelf = opened(chosen)
     if not shelf.hosts.discover:
-        return shelf
+        return _seen(shelf, {})
     found, silent = asyncio.run(_discovered(chosen, shelf.hosts))
-    return _shelf(chosen, found, silent)
+    shelf.take(found)
+    return _seen(shelf, silent)
 
 
 def shipped_only(chosen: Settings) -> Shelf:
     """Return the catalog without what hosts would say of themselves. Raises CatalogError."""
-    return _shelf(chosen, (), {})
+    return _seen(opened(chosen), {})
 
 
-def _shelf(chosen: Settings, found: Sequence[Model], silent: Mapping[str, str]) -> Shelf:
-    options, rows = chosen.options, shipped.load()
-    known = hosts(rows.providers, options.providers, chosen.environ)
-    catalog = assemble(
-        rows,
-        known,
-        options.providers,
-        options.aliases,
-        discovered=found,
-        demo=options.demo,
-    )
-    return Shelf(hosts=known, catalog=catalog, silent=silent)
+def opened(chosen: Settings) -> shelves.Shelf:
+    """Return the shelf that a server with these settings begins with. Raises CatalogError."""
+    archive = Archive(chosen.data)
+    return shelves.Shelf(chosen.options.declared, chosen.environ, archive, Clock())
+
+
+def _seen(shelf: shelves.Shelf, silent: Mapping[str, str]) -> Shelf:
+    return Shelf(hosts=shelf.hosts, catalog=shelf.catalog(), rows=shelf.rows, silent=silent)
 
 
 async def _discovered(chosen: Settings, known: Hosts) -> tuple[Sequence[Model], Mapping[str, str]]:
@@ -63,7 +62,7 @@ async def _discovered(chosen: Settings, known: Hosts) -> tuple[Sequence[Model], 
         discovery = Discovery(known, chosen.options.providers, client)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                await discovery.ask_all()
+                await discovery.ask(known.discover)
         except TimeoutError:
             heard = {each.provider for model in discovery.models for each in model.endpoints}
             late = dict.fromkeys(known.discover - heard, f"no answer within {PATIENCE_S:g} s")

@@ -22,6 +22,7 @@ from dragoman.cli.catalog import Shelf
 from dragoman.cli.context import opened
 from dragoman.config import Settings
 from dragoman.office import keys
+from dragoman.office.archive import Archive
 from dragoman.office.premises import PEPPER
 
 MIB = 1024 * 1024
@@ -93,6 +94,24 @@ def aliases(shelf: Shelf) -> Iterator[Check]:
             detail=f"{target} is no model that is known",
             fix="Correct the alias, or configure a host that serves the model.",
         )
+
+
+def catalog(shelf: Shelf, chosen: Settings) -> Iterator[Check]:
+    """Yield which catalog counts, and what stands in the way of a newer one."""
+    edition, attempt = shelf.rows.edition, Archive(chosen.data).attempt()
+    source = edition.source if edition else "as shipped"
+    yield Check(name="catalog", state="ok", detail=f"{len(shelf.catalog.models)} models, {source}")
+    for problem in shelf.rows.problems:
+        fix = "Get it again: dragoman catalog refresh"
+        yield Check(name="catalog", state="note", detail=f"set aside: {problem}", fix=fix)
+    if attempt and attempt.problems:
+        detail = f"the last refresh was refused: {attempt.source}: {attempt.problems[0]}"
+        fix = "Correct it, or name another: dragoman catalog refresh"
+        yield Check(name="catalog", state="note", detail=detail, fix=fix)
+    if edition and edition.holds:
+        detail = f"prices that wait for approval: {len(edition.holds)}"
+        fix = "See them: dragoman catalog pending"
+        yield Check(name="catalog", state="note", detail=detail, fix=fix)
 
 
 def data_directory(data: Path) -> Iterator[Check]:

@@ -78,6 +78,7 @@ def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
     if isinstance(shelf, Check):
         report.add(shelf)
         return
+    report.take(checks.catalog(shelf, chosen))
     report.take(checks.aliases(shelf))
     report.take(checks.environment(shelf))
     waiting = len(reach.asked(shelf))

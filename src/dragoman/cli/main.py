@@ -26,14 +26,17 @@ COMMANDS: Final = MappingProxyType(
         "init": "Write a commented dragoman.yaml, or print its JSON Schema.",
         "doctor": "Check the installation, and name a fix for what is wrong.",
         "keys": "Create, list, disable and revoke keys.",
-        "models": "List the models that can be called.",
+        "models": "List the models that can be called, or compare some.",
+        "catalog": "Build, refresh and compare the catalog of models.",
         "chat": "Talk to a model in the terminal.",
         "route": "Explain where a request would go, and why.",
         "logs": "Show what was asked, who answered and what it cost.",
         "completion": "Print the completion script of a shell.",
     }
 )
-"""Every command, and what it is for. Its module has its name."""
+"""Every command, and what it is for. Its module has its name, or that in MODULES."""
+
+MODULES: Final = MappingProxyType({"catalog": "catalog_commands"})
 
 
 class Commands(TyperGroup):
@@ -43,7 +46,7 @@ class Commands(TyperGroup):
         """Import the command that `args` begins with, then resolve as usual."""
         name = args[0]
         if name in COMMANDS:
-            module = import_module(f"dragoman.cli.{name}")
+            module = import_module(f"dragoman.cli.{MODULES.get(name, name)}")
             command = typer.main.get_command(module.app)
             command.name = name
             self.commands[name] = command

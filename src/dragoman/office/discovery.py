@@ -1,10 +1,10 @@
-"""Asks the hosts of one's own which models they serve, and keeps their last good answers."""
+"""Asks configured hosts which models they serve, and keeps their last good answers."""
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from dragoman.catalog.discover import discovered
+from dragoman.catalog.discover import discovered, listed
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import Credential, Hosts
 from dragoman.catalog.options import ProviderOptions
@@ -34,22 +34,24 @@ class Discovery:
         """The models of all hosts, as far as they are known."""
         return tuple(model for slug in sorted(self._found) for model in self._found[slug])
 
-    async def ask_all(self) -> bool:
-        """Ask every host once, all at the same time; say whether anything changed."""
+    async def ask(self, slugs: Iterable[str]) -> bool:
+        """Ask these hosts once, all at the same time; say whether anything changed."""
         before = dict(self._found)
-        await asyncio.gather(*map(self._ask, sorted(self._hosts.discover)))
+        await asyncio.gather(*map(self._ask, sorted(slugs)))
         return before != self._found
 
     async def _ask(self, slug: str) -> None:
         provider = self._hosts.providers[slug]
         options = self._options.get(slug, ProviderOptions())
         credential = next((c for c in self._hosts.credentials if c.provider == slug), None)
+        read = listed if slug in self._hosts.listing else discovered
         try:
             body = await fetch_models(self._transport, provider, credential)
-            self._found[slug] = discovered(provider, options, body)
+            self._found[slug] = read(provider, options, body)
         except (NetError, CatalogError) as error:
+            if self.problems.get(slug) != str(error):
+                _log.warning("discovery.failed provider=%s problem=%s", slug, error)
             self.problems[slug] = str(error)
-            _log.warning("discovery.failed provider=%s problem=%s", slug, error)
         else:
             self.problems.pop(slug, None)
 

@@ -89,7 +89,7 @@ class Turn:
         self.journey = Journey(
             call=visit.call,
             plan=the_plan,
-            requested=tuple(target.asked for target in wants.targets),
+            requested=tuple(dict.fromkeys(target.asked for target in wants.targets)),
             deadline=visit.arrived + desk.upstream.options.request_s,
         )
         self._ask = wants

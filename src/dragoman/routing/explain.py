@@ -41,7 +41,7 @@ class Explanation(Struct, frozen=True, kw_only=True):
 def explain(plan: Plan, ask: Ask, catalog: Catalog, health: Health) -> Explanation:
     """Return the plan that was made for `ask` from these very values, ready for JSON."""
     return Explanation(
-        requested=tuple(target.asked for target in ask.targets),
+        requested=tuple(dict.fromkeys(target.asked for target in ask.targets)),
         strategy=plan.strategy,
         steps=tuple(_row(i, step, health) for i, step in enumerate(plan.steps, 1)),
         refused=excluded(plan.refusals, catalog.providers),

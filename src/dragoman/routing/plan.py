@@ -32,8 +32,8 @@ def plan(
     """Return the endpoints to try for `ask`, in order, and every other with its reason.
 
     Every endpoint of every target is in the plan once per target. `ask.targets`,
-    one at least, name models of `catalog`. Money is asked last: an endpoint left out as
-    unaffordable has nothing else against it.
+    one at least, name models of `catalog` or of `ask.passed`. Money is asked last: an
+    endpoint left out as unaffordable has nothing else against it.
     """
     applicable = rules(ask)
     if affordable is not None:
@@ -41,7 +41,7 @@ def plan(
     pools: list[tuple[SortBy | None, list[Step]]] = []
     refusals: list[Refusal] = []
     for target in ask.targets:
-        endpoints = catalog.models[target.model].endpoints
+        endpoints = _endpoints(target.model, ask, catalog)
         admitted = _admitted(target, endpoints, ask, applicable, refusals)
         pools.append((target.sort or ask.preferences.sort, admitted))
     if ask.partition == "none":
@@ -52,8 +52,17 @@ def plan(
     return Plan(strategy=ask.strategy, steps=tuple(steps), refusals=tuple(refusals))
 
 
+def _endpoints(model: str, ask: Ask, catalog: Catalog) -> tuple[Endpoint, ...]:
+    """Return the endpoints of a model, with those that exist for this request only."""
+    known = catalog.models.get(model)
+    passed = ask.passed.get(model, ())
+    return known.endpoints + passed if known else passed
+
+
 def _money(affordable: Affordable) -> Rule:
     def rule(endpoint: Endpoint, _ask: Ask, _target: Target) -> Verdict | None:
+        if endpoint.price is None:
+            return Drop.PRICE_UNKNOWN, "price is unknown, and what the caller may spend is limited"
         detail = affordable(endpoint)
         return None if detail is None else (Drop.UNAFFORDABLE, detail)
 

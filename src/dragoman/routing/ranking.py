@@ -17,12 +17,15 @@ from math import inf, log
 from random import Random
 from typing import cast
 
+from dragoman.catalog.tariff import applicable
 from dragoman.catalog.types import Endpoint
 from dragoman.routing.slugs import names
 from dragoman.routing.types import Ask, Health, Percentiles, Seen, Step
+from dragoman.routing.verdicts import prompt_tokens
 from dragoman.wire.preferences import Preferences, SortBy
 
-Order = Callable[[list[Step], Health, Random], list[Step]]
+Order = Callable[[list[Step], int, Health, Random], list[Step]]
+"""From a pool, the length of the prompt in tokens, what was seen, and chance."""
 
 LOTTERY = "price lottery, odds of 1/price²"
 PRICE_UNKNOWN = "price unknown, so after all that are known"
@@ -46,7 +49,7 @@ def rank(pool: list[Step], by: SortBy | None, ask: Ask, health: Health, rng: Ran
     Its steps come in with the reason `LOTTERY`, which is what `by` None means. Any
     other order does not depend on the order of `pool`.
     """
-    steps = _ORDERS[by](pool, health, rng)
+    steps = _ORDERS[by](pool, prompt_tokens(ask), health, rng)
     wishes = ask.preferences
     if wishes.order:
         steps = _listed_first(steps, wishes.order)
@@ -55,19 +58,22 @@ def rank(pool: list[Step], by: SortBy | None, ask: Ask, health: Health, rng: Ran
     return _troubled_last(steps, health) if health else steps
 
 
-def blended_price(endpoint: Endpoint) -> int | None:
+def blended_price(endpoint: Endpoint, tokens: int = 0) -> int | None:
     """Return the price of three prompt tokens and a completion token in pico-dollars.
 
-    None: unknown. Zero is a price only for a declared free tier.
+    It is that of a request with a prompt of so many tokens. None: unknown. Zero is a price
+    only for a declared free tier.
     """
     price = endpoint.price
     if price is None:
         return None
+    if price.tiers:
+        price = applicable(price, tokens)
     blend = price.prompt * 3 + price.completion
     return blend if blend or endpoint.free else None
 
 
-def _lottery(pool: list[Step], _health: Health, rng: Random) -> list[Step]:
+def _lottery(pool: list[Step], tokens: int, _health: Health, rng: Random) -> list[Step]:
     """Shuffle so that an endpoint comes first with odds of 1 / price².
 
     Each draws an exponential waiting time with its weight as the rate, and the
@@ -79,47 +85,50 @@ def _lottery(pool: list[Step], _health: Health, rng: Random) -> list[Step]:
     waits: list[float] = []
     unknown: list[Step] = []
     for step in pool:
-        price = blended_price(step.endpoint)
+        price = blended_price(step.endpoint, tokens)
         if price is None:
             unknown.append(_because(step, PRICE_UNKNOWN))
         else:
+            weight = price or 1
             known.append(step)
-            waits.append(-log(1.0 - random()) * (price * price or 1))
+            waits.append(-log(1.0 - random()) * weight * weight)
     if unknown:
         rng.shuffle(unknown)
     return [known[i] for i in sorted(range(len(known)), key=waits.__getitem__)] + unknown
 
 
-def _by_price(pool: list[Step], _health: Health, _rng: Random) -> list[Step]:
+def _by_price(pool: list[Step], tokens: int, _health: Health, _rng: Random) -> list[Step]:
     return [
         _because(step, PRICE_UNKNOWN if blended_price(step.endpoint) is None else LOWEST_PRICE)
-        for step in sorted(pool, key=_price_key)
+        for step in sorted(pool, key=lambda step: _price_key(step, tokens))
     ]
 
 
-def _by_throughput(pool: list[Step], health: Health, _rng: Random) -> list[Step]:
+def _by_throughput(pool: list[Step], tokens: int, health: Health, _rng: Random) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).throughput
         return None if measured is None else -measured.p50
 
-    return _by_measure(pool, median, HIGHEST_THROUGHPUT)
+    return _by_measure(pool, tokens, median, HIGHEST_THROUGHPUT)
 
 
-def _by_latency(pool: list[Step], health: Health, _rng: Random) -> list[Step]:
+def _by_latency(pool: list[Step], tokens: int, health: Health, _rng: Random) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).latency_s
         return None if measured is None else measured.p50
 
-    return _by_measure(pool, median, LOWEST_LATENCY)
+    return _by_measure(pool, tokens, median, LOWEST_LATENCY)
 
 
-def _by_measure(pool: list[Step], measure: Callable[[Step], float | None], why: str) -> list[Step]:
+def _by_measure(
+    pool: list[Step], tokens: int, measure: Callable[[Step], float | None], why: str
+) -> list[Step]:
     """Order by what was measured, lowest first, then by price what was not."""
     measures = {id(step): measure(step) for step in pool}
 
     def key(step: Step) -> tuple[float, float, str]:
         measured = measures[id(step)]
-        return inf if measured is None else measured, *_price_key(step)
+        return inf if measured is None else measured, *_price_key(step, tokens)
 
     return [
         _because(step, NOT_MEASURED if measures[id(step)] is None else why)
@@ -127,18 +136,18 @@ def _by_measure(pool: list[Step], measure: Callable[[Step], float | None], why: 
     ]
 
 
-def _exacto(pool: list[Step], health: Health, rng: Random) -> list[Step]:
+def _exacto(pool: list[Step], tokens: int, health: Health, rng: Random) -> list[Step]:
     """Put the endpoints that support tools first, each group in the order of the lottery.
 
     How well an endpoint calls tools is not measured, so that is all `exacto` can mean.
     """
-    drawn = _lottery(pool, health, rng)
+    drawn = _lottery(pool, tokens, health, rng)
     able = [_because(step, TOOLS_FIRST) for step in drawn if "tools" in step.endpoint.supports]
     return able + [step for step in drawn if "tools" not in step.endpoint.supports]
 
 
-def _price_key(step: Step) -> tuple[float, str]:
-    price = blended_price(step.endpoint)
+def _price_key(step: Step, tokens: int) -> tuple[float, str]:
+    price = blended_price(step.endpoint, tokens)
     return inf if price is None else price, step.endpoint.id
 
 

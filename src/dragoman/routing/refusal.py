@@ -49,6 +49,7 @@ CAUSES: dict[Drop, Cause] = {
     Drop.INACTIVE: Cause("out of service", "model"),
     Drop.DEPRECATED: Cause("withdrawn", "model"),
     Drop.NOT_CONFIGURED: Cause("not configured", "model"),
+    Drop.NOT_DEFAULT_ROUTE: Cause("used only when named", "provider.only", "allowed_providers"),
     Drop.LACKS_INPUT: Cause("cannot take the input", "messages"),
     Drop.LACKS_OUTPUT: Cause("cannot produce the output", "modalities"),
     Drop.LACKS_TOOLS: Cause("without tools", "tools", "require_parameters"),
@@ -76,6 +77,7 @@ INSTALLATION = frozenset(
     {Drop.NOT_FREE, Drop.ONLY_AS_FREE, Drop.INACTIVE, Drop.DEPRECATED, Drop.NOT_CONFIGURED}
 )
 CHOICE = frozenset({Drop.NOT_IN_ONLY, Drop.IGNORED, Drop.NOT_IN_ORDER})
+MOST_HINTS = 5
 PRIVACY = {Drop.COLLECTS_DATA: "no training on prompts", Drop.NOT_ZDR: "zero data retention"}
 
 _CODES: tuple[tuple[frozenset[Drop], str], ...] = (
@@ -83,7 +85,7 @@ _CODES: tuple[tuple[frozenset[Drop], str], ...] = (
     (frozenset({Drop.NOT_FREE}), "free_variant_ended"),
     (frozenset({Drop.DEPRECATED}), "model_deprecated"),
     (frozenset(PRIVACY), "privacy_restricted"),
-    (CHOICE | INSTALLATION, "no_endpoints"),
+    (CHOICE | INSTALLATION | {Drop.NOT_DEFAULT_ROUTE}, "no_endpoints"),
 )
 """`availability.code` by what the reasons are all among; otherwise `constraint_filtered`."""
 
@@ -128,7 +130,7 @@ def _too_long(deciding: tuple[Refusal, ...], ask: Ask) -> str:
 
 
 def _message(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) -> str:
-    models = ", ".join(target.asked for target in ask.targets)
+    models = ", ".join(_asked(ask))
     if drops == {Drop.LACKS_TOOLS}:
         return (
             "No endpoints found that support tool use. To learn more about provider routing,"
@@ -150,6 +152,11 @@ def _message(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) ->
     return f"No endpoints found for {models}." + (f" Left out: {left_out}." if left_out else "")
 
 
+def _asked(ask: Ask) -> tuple[str, ...]:
+    """Return the names that the caller wrote: a router stands for several targets."""
+    return tuple(dict.fromkeys(target.asked for target in ask.targets))
+
+
 def _choices(drops: frozenset[Drop], ask: Ask) -> str:
     wishes = ask.preferences
     said = (
@@ -165,18 +172,27 @@ def _choices(drops: frozenset[Drop], ask: Ask) -> str:
 
 
 def _hint(refusals: tuple[Refusal, ...], providers: Mapping[str, Provider]) -> str:
-    """Return a sentence on the other tier of a model, and on providers not set up, if any."""
+    """Return what would help: the other tier of a model, naming or setting up a provider."""
     others = _other_tier(refusals)
     hint = f" Available as {', '.join(others)}." if others else ""
-    missing = {
-        each.endpoint.provider: each.endpoint.provider_name
-        for each in refusals
-        if each.drop is Drop.NOT_CONFIGURED
-    }
-    if not missing:
-        return hint
-    steps = ", ".join(f"{name} ({set_up(slug, providers)})" for slug, name in missing.items())
-    return f"{hint} Not configured here: {steps}."
+    named = [each for each in refusals if each.drop is Drop.NOT_DEFAULT_ROUTE]
+    if named:
+        hint += f" Served when provider.only names: {', '.join(_slugs(tuple(named)))}."
+    return hint + _set_up_hint(refusals, providers)
+
+
+def _set_up_hint(refusals: tuple[Refusal, ...], providers: Mapping[str, Provider]) -> str:
+    """Return which providers could be set up; those that have to be named only for want of others.
+
+    The first few: a popular model is served by dozens.
+    """
+    missing = [each.endpoint for each in refusals if each.drop is Drop.NOT_CONFIGURED]
+    missing = [each for each in missing if each.default_route] or missing
+    named = {each.provider: each.provider_name for each in missing}
+    steps = [f"{name} ({set_up(slug, providers)})" for slug, name in named.items()]
+    if len(steps) > MOST_HINTS:
+        steps[MOST_HINTS:] = [f"{len(steps) - MOST_HINTS} more"]
+    return f" Not configured here: {', '.join(steps)}." if steps else ""
 
 
 def _availability(
@@ -187,7 +203,7 @@ def _availability(
     return Availability(
         code=code,
         retryable=False,
-        requested_models=tuple(target.asked for target in ask.targets),
+        requested_models=_asked(ask),
         docs_url=AVAILABILITY_DOCS_URL,
         affected_providers=_slugs(deciding),
         excluded_by=tuple(name for name in excluded_by if name),
@@ -215,6 +231,7 @@ def _other_tier(refusals: tuple[Refusal, ...]) -> tuple[str, ...]:
             for each in refusals
             if each.drop in {Drop.NOT_FREE, Drop.ONLY_AS_FREE}
             and each.endpoint.configured
+            and each.endpoint.default_route
             and each.endpoint.status == "active"
         )
     )

@@ -44,6 +44,7 @@ class Drop(StrEnum):
     NOT_CONFIGURED = "not_configured"
     INACTIVE = "inactive"
     DEPRECATED = "deprecated"
+    NOT_DEFAULT_ROUTE = "not_default_route"
     NOT_FREE = "not_free"
     ONLY_AS_FREE = "only_as_free"
     NOT_IN_ONLY = "not_in_only"
@@ -66,7 +67,7 @@ class Drop(StrEnum):
     UNAFFORDABLE = "unaffordable"
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, gc=False):
     """An endpoint left out, and why, with the figures that decided."""
 
     endpoint: Endpoint
@@ -74,7 +75,7 @@ class Refusal(Struct, frozen=True):
     detail: str
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """An endpoint to try, for which target, and why it stands where it stands."""
 
     endpoint: Endpoint

@@ -15,6 +15,7 @@ with each other are in `dragoman.routing.comparisons`.
 
 from collections.abc import Callable
 
+from dragoman.catalog.tariff import applicable
 from dragoman.catalog.types import Endpoint
 from dragoman.core.money import PicoUsd, per_million, price_text
 from dragoman.routing.slugs import any_names
@@ -49,62 +50,81 @@ def verdict(endpoint: Endpoint, ask: Ask, target: Target) -> Verdict | None:
 def rules(ask: Ask) -> tuple[Rule, ...]:
     """Return the rules that can speak for this request at all, in the order they are asked."""
     wishes = ask.preferences
-    facts = _FACTS if ask.max_tokens is None else (*_FACTS, _output)
+    facts = (_available, _able(ask))
     if wishes == NO_WISHES:
         return facts
     return facts + tuple(rule for rule, concerns in _WISHES if concerns(wishes))
 
 
+def prompt_tokens(ask: Ask) -> int:
+    """Return the least number of tokens that the prompt takes."""
+    return ask.text_bytes // BYTES_PER_TOKEN
+
+
 def tokens_needed(ask: Ask) -> int:
     """Return the least number of tokens that prompt and answer take together."""
-    return ask.text_bytes // BYTES_PER_TOKEN + (ask.max_tokens or 0)
+    return prompt_tokens(ask) + (ask.max_tokens or 0)
 
 
-def _free(endpoint: Endpoint, _ask: Ask, target: Target) -> Verdict | None:
-    if endpoint.free is target.free:
+def _available(endpoint: Endpoint, ask: Ask, target: Target) -> Verdict | None:
+    if (
+        endpoint.free is target.free
+        and endpoint.configured
+        and endpoint.default_route
+        and endpoint.status == "active"
+    ):
         return None
+    if endpoint.free is target.free:
+        return _out_of_reach(endpoint, ask.preferences)
     if endpoint.free:
         return Drop.ONLY_AS_FREE, f"is a free tier, served as {endpoint.model}:free only"
     return Drop.NOT_FREE, f"costs money, and {target.asked} asks for free endpoints"
 
 
-def _available(endpoint: Endpoint, _ask: Ask, _target: Target) -> Verdict | None:
-    if endpoint.configured and endpoint.status == "active":
-        return None
+def _out_of_reach(endpoint: Endpoint, wishes: Preferences) -> Verdict | None:
+    """Say why an endpoint cannot be called, or not by this request.
+
+    One that is no default route is for those who name its provider; where `only` is
+    given, it alone decides.
+    """
     if endpoint.status == "inactive":
         return Drop.INACTIVE, "is out of service"
     if endpoint.status == "deprecated":
         return Drop.DEPRECATED, "has been withdrawn by its provider"
-    return Drop.NOT_CONFIGURED, f"no credential for {endpoint.provider_name} is set up"
-
-
-def _modalities(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
-    if not ask.inputs <= endpoint.inputs:
-        lacks = _listed(ask.inputs - endpoint.inputs)
-        return Drop.LACKS_INPUT, f"takes {_listed(endpoint.inputs)}, not {lacks}"
-    if not ask.outputs <= endpoint.outputs:
-        lacks = _listed(ask.outputs - endpoint.outputs)
-        return Drop.LACKS_OUTPUT, f"produces {_listed(endpoint.outputs)}, not {lacks}"
-    return None
-
-
-def _context(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
-    room = endpoint.context
-    if room is None or ask.text_bytes // BYTES_PER_TOKEN + (ask.max_tokens or 0) <= room:
+    if not endpoint.configured:
+        return Drop.NOT_CONFIGURED, f"no credential for {endpoint.provider_name} is set up"
+    if wishes.only or any_names(wishes.order, endpoint):
         return None
-    return Drop.CONTEXT_TOO_SMALL, (
-        f"context window of {room:,} tokens is smaller"
-        f" than the ~{tokens_needed(ask):,} the request needs"
+    return Drop.NOT_DEFAULT_ROUTE, (
+        f"is used only when provider.only or provider.order names {endpoint.provider}"
     )
 
 
-def _output(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
-    wanted, most = ask.max_tokens, endpoint.max_output
-    if wanted is None or most is None or wanted <= most:
+def _able(ask: Ask) -> Rule:
+    """Return the rule on what goes in and out, and how much: reckoned once, asked of each."""
+    inputs, outputs = ask.inputs, ask.outputs
+    needed, wanted = tokens_needed(ask), ask.max_tokens or 0
+
+    def rule(endpoint: Endpoint, _ask: Ask, _target: Target) -> Verdict | None:
+        if not inputs <= endpoint.inputs:
+            lacks = _listed(inputs - endpoint.inputs)
+            return Drop.LACKS_INPUT, f"takes {_listed(endpoint.inputs)}, not {lacks}"
+        if not outputs <= endpoint.outputs:
+            lacks = _listed(outputs - endpoint.outputs)
+            return Drop.LACKS_OUTPUT, f"produces {_listed(endpoint.outputs)}, not {lacks}"
+        window, most = endpoint.context, endpoint.max_output
+        if window is not None and needed > window:
+            return Drop.CONTEXT_TOO_SMALL, (
+                f"context window of {window:,} tokens is smaller"
+                f" than the ~{needed:,} the request needs"
+            )
+        if most is not None and wanted > most:
+            return Drop.OUTPUT_TOO_SMALL, (
+                f"answers with {most:,} tokens at most, and max_tokens is {wanted:,}"
+            )
         return None
-    return Drop.OUTPUT_TOO_SMALL, (
-        f"answers with {most:,} tokens at most, and max_tokens is {wanted:,}"
-    )
+
+    return rule
 
 
 def _only(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
@@ -164,11 +184,14 @@ def _max_price(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
     most, price = ask.preferences.max_price or NO_LIMIT, endpoint.price
     if price is None:
         return Drop.PRICE_UNKNOWN, "price is unknown, and provider.max_price is set"
+    if price.tiers:
+        price = applicable(price, prompt_tokens(ask))
     over = (
         _over("prompt", price.prompt, most.prompt)
         or _over("completion", price.completion, most.completion)
         or _over("request", price.request, most.request)
         or _over("image", price.image, most.image)
+        or _over("audio", price.audio, most.audio)
     )
     return (Drop.OVER_MAX_PRICE, over) if over else None
 
@@ -197,9 +220,6 @@ def _parameters(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None
 def _listed(words: frozenset[str]) -> str:
     return ", ".join(sorted(words)) or "nothing"
 
-
-_FACTS: tuple[Rule, ...] = (_free, _available, _modalities, _context)
-"""What no wish of the caller changes."""
 
 _WISHES: tuple[tuple[Rule, Callable[[Preferences], bool]], ...] = (
     (_only, lambda wishes: bool(wishes.only)),

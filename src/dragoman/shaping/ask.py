@@ -9,7 +9,7 @@ from dragoman.catalog.types import Catalog
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change, Note
 from dragoman.shaping.preferences import resolve
-from dragoman.shaping.targets import find_targets
+from dragoman.shaping.targets import Wants, find_targets
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.preferences import Preferences
 
@@ -19,15 +19,17 @@ NO_EFFECT = "accepted, but without effect in this version"
 def ask(call: ChatCall, catalog: Catalog, rng: Random) -> tuple[Ask, tuple[Note, ...]]:
     """Return what `call` asks for, in the words of `catalog`, and what was done to get there.
 
-    `rng` draws among the models of a weighted alias. Raises InvalidRequest for models
-    and providers that do not exist, and for wishes that contradict each other.
+    `rng` draws among the models of a weighted alias, and the free ones. Raises
+    InvalidRequest for models and providers that do not exist and for wishes that
+    contradict each other, NoEndpoint where no model is left to plan for.
     """
-    found = find_targets(call.models, catalog, rng)
     preferences = resolve(call.preferences, catalog)
+    wants = Wants(catalog=catalog, preferences=preferences, parameters=call.parameters)
+    found = find_targets(call.models, wants, rng)
     if call.route_by_price:
         preferences = _by_price(preferences, found.targets)
     notes = (*found.notes, *_not_applied(call))
-    wants = Ask(
+    made = Ask(
         targets=found.targets,
         preferences=preferences,
         partition=call.partition,
@@ -37,8 +39,9 @@ def ask(call: ChatCall, catalog: Catalog, rng: Random) -> tuple[Ask, tuple[Note,
         inputs=call.inputs,
         outputs=call.outputs,
         strategy=found.strategy,
+        passed=found.passed,
     )
-    return wants, notes
+    return made, notes
 
 
 def _by_price(preferences: Preferences, targets: tuple[Target, ...]) -> Preferences:
@@ -49,9 +52,4 @@ def _by_price(preferences: Preferences, targets: tuple[Target, ...]) -> Preferen
 
 
 def _not_applied(call: ChatCall) -> list[Note]:
-    notes = [Note(Change.NOT_APPLIED, field, NO_EFFECT) for field in call.not_applied]
-    most = call.preferences.max_price
-    if most is not None and most.audio is not None:
-        detail = "no price of audio is known to the catalog"
-        notes.append(Note(Change.NOT_APPLIED, "provider.max_price.audio", detail))
-    return notes
+    return [Note(Change.NOT_APPLIED, field, NO_EFFECT) for field in call.not_applied]

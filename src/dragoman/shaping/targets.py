@@ -1,110 +1,148 @@
-"""The models that a request names, as targets: aliases, variants, spelling.
+"""The models that a request names, as targets: aliases, variants, renames, routers, spelling.
 
-A name is looked up as it stands, then without its `:variants`, then both again in
-any case. So a model of its own that is called `x:thinking` is found before a variant
-is looked for, and so is Ollama's `llama3:8b`. Static variants (`:thinking`,
-`:extended`, `:batch`) exist only where the catalog lists them; the dynamic ones work
-on every model and can be stacked (OpenRouter, model-variants).
+What a name stands for is told by `dragoman.catalog.lookup`. Here an alias is drawn, a
+router opened, a name that nobody knows passed on or refused, and everything noted that
+the caller did not write. Nothing leads further than to a model: an alias's target may
+be renamed, but never another alias.
 """
 
-from collections.abc import Callable
 from itertools import chain
 from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from dragoman.catalog.ask import Target
+from dragoman.catalog.lookup import Named, look_up
 from dragoman.catalog.names import nearest
-from dragoman.catalog.types import Alias, Catalog
+from dragoman.catalog.types import Alias, Catalog, Endpoint
 from dragoman.core.errors import AVAILABILITY_DOCS_URL, Availability, InvalidRequest
 from dragoman.core.notes import Change, Note
-from dragoman.wire.preferences import SortBy
+from dragoman.shaping import passing
+from dragoman.shaping.free import free_models
+from dragoman.wire.preferences import Preferences, SortBy
 
 SORTS: dict[str, SortBy] = {"nitro": "throughput", "floor": "price", "exacto": "exacto"}
-VARIANTS = frozenset({"free", "online", *SORTS})
 
 
 class Targets(Struct, frozen=True, kw_only=True):
     """The targets in the order to try them, and what was done to get there.
 
-    `strategy` is OpenRouter's word: `fallback` for several models, else `alias`,
-    `free` or `direct`.
+    `strategy` is OpenRouter's word: `fallback` for several names, else `alias`, `latest`,
+    `free` or `direct`. `passed` are endpoints that exist for this request only, by model.
     """
 
     targets: tuple[Target, ...]
     notes: tuple[Note, ...]
     strategy: str
+    passed: dict[str, tuple[Endpoint, ...]] = {}
 
 
-class _Named(Struct, frozen=True):
-    """What a name stands for: a model or an alias as the catalog spells it, and variants."""
+class Wants(Struct, frozen=True, kw_only=True):
+    """What a name is read with: the catalog, and what the request wants of an endpoint.
 
-    known: str
-    variants: tuple[str, ...]
+    The slugs in `preferences` are those of the catalog.
+    """
+
+    catalog: Catalog
+    preferences: Preferences = Preferences()
+    parameters: frozenset[str] = frozenset()
 
 
-def find_targets(names: tuple[str, ...], catalog: Catalog, rng: Random) -> Targets:
-    """Return a target for each name, the first of those that mean the same endpoints.
+class _Meant(Struct, frozen=True, kw_only=True):
+    """What one name means: a target, or those of a router."""
+
+    targets: tuple[Target, ...]
+    strategy: str
+    notes: tuple[Note, ...] = ()
+    passed: tuple[Endpoint, ...] = ()
+
+
+def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
+    """Return the targets of each name, the first of those that mean the same endpoints.
 
     Raises InvalidRequest in OpenRouter's words for a name that is no model's, with
-    the three nearest ids.
+    the three nearest ids, and NoEndpoint for a router that has nothing to offer.
     """
     targets: dict[tuple[str, bool], Target] = {}
     notes: list[Note] = []
+    passed: dict[str, tuple[Endpoint, ...]] = {}
     strategies: list[str] = []
     for name in names:
-        named = _read(name, catalog)
-        if named is None:
-            raise _unknown(name, names, catalog)
-        chosen = _dealiased(name, named, catalog, rng)
-        target = _target(name, chosen)
-        unaliased = "free" if target.free else "direct"
-        strategies.append(unaliased if chosen is named else "alias")
-        notes += _notes(name, named, chosen)
-        first = targets.setdefault((target.model, target.free), target)
-        if first is not target:
-            detail = f"{name} means the same endpoints as {first.asked}, which comes first"
+        meant = _meant(name, wants, rng)
+        if meant is None:
+            raise _unknown(name, names, wants.catalog)
+        strategies.append(meant.strategy)
+        notes += meant.notes
+        if meant.passed:
+            passed[meant.targets[0].model] = meant.passed
+        firsts = [targets.setdefault((each.model, each.free), each) for each in meant.targets]
+        if not any(first is own for first, own in zip(firsts, meant.targets, strict=True)):
+            detail = f"{name} means the same endpoints as {firsts[0].asked}, which comes first"
             notes.append(Note(Change.DROPPED, "models", detail))
+            strategies.pop()
     return Targets(
         targets=tuple(targets.values()),
         notes=tuple(notes),
-        strategy="fallback" if len(targets) > 1 else strategies[0],
+        strategy="fallback" if len(strategies) > 1 else strategies[0],
+        passed=passed,
     )
 
 
-def _read(name: str, catalog: Catalog) -> _Named | None:
-    for spelled in (_exactly, _in_any_case):
-        named = _without_variants(name, catalog, spelled)
-        if named is not None:
-            return named
-    return None
+def _meant(name: str, wants: Wants, rng: Random) -> _Meant | None:
+    """Return what one name means, None when nobody knows it."""
+    named = look_up(name, wants.catalog)
+    if named is None:
+        return _passed_on(name, wants)
+    if named.how == "router":
+        return _drawn(name, named, wants, rng)
+    chosen = _dealiased(name, named, wants.catalog, rng)
+    target = _target(name, chosen)
+    only = wants.preferences.only
+    passed = only and passing.known_model(target.model, only, wants.catalog, free=target.free)
+    notes = _notes(name, named, chosen)
+    return _Meant(
+        targets=(target,),
+        strategy=_strategy(named, chosen, target),
+        notes=(*notes, *(passing.note(name, each) for each in passed or ())),
+        passed=passed or (),
+    )
 
 
-def _without_variants(
-    name: str, catalog: Catalog, spelled: Callable[[str, Catalog], str | None]
-) -> _Named | None:
-    variants: list[str] = []
-    while True:
-        known = spelled(name, catalog)
-        if known is not None:
-            return _Named(known, tuple(variants))
-        name, _, variant = name.rpartition(":")
-        if not name or variant.lower() not in VARIANTS:
-            return None
-        variants.append(variant.lower())
+def _passed_on(name: str, wants: Wants) -> _Meant | None:
+    """Return a name that nobody knows as a model of the providers that the caller names."""
+    only = wants.preferences.only
+    id_ = passing.unknown_id(name) if only else None
+    passed = passing.unknown_model(id_, only, wants.catalog) if id_ else ()
+    if id_ is None or not passed:
+        return None
+    return _Meant(
+        targets=(Target(asked=name, model=id_),),
+        strategy="direct",
+        notes=tuple(passing.note(name, each) for each in passed),
+        passed=passed,
+    )
 
 
-def _exactly(name: str, catalog: Catalog) -> str | None:
-    return name if name in catalog.models or name in catalog.aliases else None
+def _drawn(name: str, named: Named, wants: Wants, rng: Random) -> _Meant:
+    """Return the free models, in the order in which they were drawn."""
+    ids = free_models(wants.catalog, wants.preferences, wants.parameters, rng)
+    target = _target(name, named)
+    return _Meant(
+        targets=tuple(structs.replace(target, model=id_, free=True) for id_ in ids),
+        strategy="free",
+        notes=_variant_notes(name, named),
+    )
 
 
-def _in_any_case(name: str, catalog: Catalog) -> str | None:
-    name = name.lower()
-    every = chain(catalog.aliases, catalog.models)
-    return next((known for known in every if known.lower() == name), None)
+def _strategy(named: Named, chosen: Named, target: Target) -> str:
+    if chosen is not named or named.how in {"renamed", "spelling"}:
+        return "alias"
+    if named.how == "latest":
+        return "latest"
+    return "free" if target.free else "direct"
 
 
-def _dealiased(name: str, named: _Named, catalog: Catalog, rng: Random) -> _Named:
+def _dealiased(name: str, named: Named, catalog: Catalog, rng: Random) -> Named:
     """Return one of the models an alias stands for, drawn by weight; a model as it is."""
     alias = catalog.aliases.get(named.known)
     if alias is None:
@@ -114,15 +152,15 @@ def _dealiased(name: str, named: _Named, catalog: Catalog, rng: Random) -> _Name
         models = ", ".join(target for target, _ in alias.targets)
         raise InvalidRequest(f"{name} is not a valid model ID: no such model as {models}")
     drawn = rng.choices([each for each, _ in choices], [weight for _, weight in choices])[0]
-    return _Named(drawn.known, drawn.variants + named.variants)
+    return structs.replace(drawn, variants=drawn.variants + named.variants)
 
 
-def _choices(alias: Alias, catalog: Catalog) -> list[tuple[_Named, float]]:
-    read = ((_read(target, catalog), weight) for target, weight in alias.targets)
-    return [(named, weight) for named, weight in read if named and named.known in catalog.models]
+def _choices(alias: Alias, catalog: Catalog) -> list[tuple[Named, float]]:
+    found = ((look_up(target, catalog), weight) for target, weight in alias.targets)
+    return [(named, weight) for named, weight in found if named and named.known in catalog.models]
 
 
-def _target(name: str, named: _Named) -> Target:
+def _target(name: str, named: Named) -> Target:
     sorts = sorted({variant for variant in named.variants if variant in SORTS})
     if len(sorts) > 1:
         variants = " and ".join(f":{variant}" for variant in sorts)
@@ -135,20 +173,33 @@ def _target(name: str, named: _Named) -> Target:
     )
 
 
-def _notes(name: str, named: _Named, chosen: _Named) -> list[Note]:
-    notes: list[Note] = []
+def _notes(name: str, named: Named, chosen: Named) -> tuple[Note, ...]:
+    detail = _resolution(name, named, chosen)
+    resolved = (Note(Change.RESOLVED, "model", detail),) if detail else ()
+    return (*resolved, *_variant_notes(name, chosen))
+
+
+def _resolution(name: str, named: Named, chosen: Named) -> str:
+    """Return how a name leads to the model that was chosen; empty where it is the model's own."""
     if chosen is not named:
-        notes.append(Note(Change.RESOLVED, "model", f"{name} stands for {chosen.known}"))
-    elif not name.startswith(named.known):
-        notes.append(Note(Change.RESOLVED, "model", f"{name} is spelled {named.known}"))
-    if "online" in chosen.variants:
-        detail = f"{name} asks for web search, which has no effect in this version"
-        notes.append(Note(Change.NOT_APPLIED, "model", detail))
-    return notes
+        return f"{name} stands for {chosen.known}"
+    if named.how in {"case", "spelling"}:
+        return f"{name} is spelled {chosen.known}"
+    if named.how == "latest":
+        return f"{name} is {chosen.known} at present"
+    return f"{name} leads to {chosen.known} ({named.why})" if named.how == "renamed" else ""
+
+
+def _variant_notes(name: str, named: Named) -> tuple[Note, ...]:
+    if "online" not in named.variants:
+        return ()
+    detail = f"{name} asks for web search, which has no effect in this version"
+    return (Note(Change.NOT_APPLIED, "model", detail),)
 
 
 def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequest:
-    near = nearest(name.partition(":")[0], chain(catalog.models, catalog.aliases))
+    known = catalog.latest if name.startswith("~") else chain(catalog.models, catalog.aliases)
+    near = nearest(name.partition(":")[0], known)
     hint = f". Did you mean {', '.join(near)}?" if near else ""
     return InvalidRequest(
         f"{name} is not a valid model ID{hint}",

@@ -3,23 +3,30 @@
 Requests report what happened; plans read frozen `Seen` values. Percentiles are
 made anew at most once a second (`refresh`), outages and cooling at once. Latency
 and throughput are over the last five minutes, outages over the last 30 seconds
-(OpenRouter, guides/routing/provider-selection). Every state expires by the clock
-that the caller passes in.
+(OpenRouter, guides/routing/provider-selection). What people are shown (`measured`)
+goes back 30 minutes, and a day for uptime (OpenRouter's schema `PublicEndpoint`).
+Every state expires by the clock that the caller passes in.
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from msgspec import Struct
 
+from dragoman.catalog.rows import Measured, Spread
 from dragoman.routing.types import Percentiles, Seen
+from dragoman.upstream.uptime import Uptime
 
 WINDOW_S = 300.0
+SHOWN_WINDOW_S = 1800.0
 OUTAGE_WINDOW_S = 30.0
 SAMPLES = 500
 SAMPLES_NEEDED = 3
 OUTAGE_FAULTS = 3
 OUTAGE_SHARE = 0.5
 COOL_FIRST_S, COOL_MOST_S, COOL_MOST_ASKED_S = 1.0, 30.0, 60.0
+
+NEVER_USED = Measured()
 
 
 class _Sample(Struct, frozen=True, gc=False):
@@ -31,11 +38,12 @@ class _Sample(Struct, frozen=True, gc=False):
 class _Endpoint:
     """The raw observations of one endpoint."""
 
-    __slots__ = ("cool_until", "cooled", "outcomes", "samples")
+    __slots__ = ("cool_until", "cooled", "outcomes", "samples", "uptime")
 
     def __init__(self) -> None:
         self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
         self.outcomes: deque[tuple[float, bool]] = deque(maxlen=SAMPLES)
+        self.uptime = Uptime()
         self.cool_until = 0.0
         self.cooled = 0
 
@@ -48,13 +56,26 @@ class _Endpoint:
 
     def seen(self, now: float) -> Seen:
         """Return the observations as one frozen value."""
-        while self.samples and self.samples[0].at < now - WINDOW_S:
+        while self.samples and self.samples[0].at < now - SHOWN_WINDOW_S:
             self.samples.popleft()
+        recent = [sample for sample in self.samples if sample.at >= now - WINDOW_S]
         return Seen(
             outage=self.in_outage(now),
             cooling=self.cool_until > now,
-            latency_s=_rising(sorted(s.latency_s for s in self.samples)),
-            throughput=_reached([s.throughput for s in self.samples if s.throughput]),
+            latency_s=_latency_s(recent),
+            throughput=_throughput(recent),
+        )
+
+    def measured(self, now: float) -> Measured:
+        """Return the observations as people are shown them."""
+        recent = [sample for sample in self.samples if sample.at >= now - SHOWN_WINDOW_S]
+        return Measured(
+            uptime_5m=self.uptime.percent(now, 300.0),
+            uptime_30m=self.uptime.percent(now, 1800.0),
+            uptime_1d=self.uptime.percent(now, 86400.0),
+            latency_ms=_spread(_latency_s(recent), 1000.0),
+            throughput=_spread(_throughput(recent), 1.0),
+            in_outage=self.in_outage(now),
         )
 
 
@@ -73,6 +94,7 @@ class HealthBoard:
         state = self._state(endpoint)
         state.samples.append(_Sample(now, latency_s, throughput))
         state.outcomes.append((now, True))
+        state.uptime.count(now, ok=True)
         state.cooled = 0
         self._stale.add(endpoint)
 
@@ -80,6 +102,7 @@ class HealthBoard:
         """Take in a fault of the endpoint: it broke, hung or answered nonsense."""
         state = self._state(endpoint)
         state.outcomes.append((now, False))
+        state.uptime.count(now, ok=False)
         self._publish(endpoint, state, now)
 
     def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
@@ -101,6 +124,11 @@ class HealthBoard:
         state.cool_until = max(state.cool_until, now + wait_s)
         self._publish(endpoint, state, now)
 
+    def measured(self, endpoint: str, now: float) -> Measured:
+        """Return what people are shown of an endpoint, all None where it was never used."""
+        state = self._endpoints.get(endpoint)
+        return NEVER_USED if state is None else state.measured(now)
+
     def refresh(self, now: float) -> None:
         """Make the published values true again; called once a second."""
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
@@ -116,6 +144,22 @@ class HealthBoard:
 
     def _publish(self, endpoint: str, state: _Endpoint, now: float) -> None:
         self.seen[endpoint] = state.seen(now)
+
+
+def _latency_s(samples: Iterable[_Sample]) -> Percentiles | None:
+    return _rising(sorted(sample.latency_s for sample in samples))
+
+
+def _throughput(samples: Iterable[_Sample]) -> Percentiles | None:
+    return _reached([sample.throughput for sample in samples if sample.throughput])
+
+
+def _spread(points: Percentiles | None, unit: float) -> Spread | None:
+    if points is None:
+        return None
+    return Spread(
+        p50=points.p50 * unit, p75=points.p75 * unit, p90=points.p90 * unit, p99=points.p99 * unit
+    )
 
 
 def _rising(values: list[float]) -> Percentiles | None:

@@ -12,6 +12,7 @@ from importlib import import_module
 from msgspec import Struct
 
 from dragoman.access.gate import Gate
+from dragoman.catalog.listing import Measure, unmeasured
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
 from dragoman.records.reader import Reader
@@ -24,7 +25,10 @@ MODULE, FACTORY = "dragoman.web.control", "control_plane"
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """What the control plane works with. `problems` says why the node is not ready, if so."""
+    """What the control plane works with.
+
+    `problems` says why the node is not ready, if so; `measure` what was seen of an endpoint.
+    """
 
     catalog: Callable[[], Catalog]
     gate: Gate
@@ -32,6 +36,7 @@ class Control(Struct, frozen=True, kw_only=True):
     reader: Reader
     clock: Clock
     problems: Callable[[], list[str]]
+    measure: Measure = unmeasured
 
 
 class LatePlane:

@@ -1,0 +1,172 @@
+"""The routes of the catalog: what can be called, where, at what price. Public, but for one.
+
+What the rows hold is decided in `catalog.listing`, which of them are meant in
+`catalog.filters`. Answers carry a tag, so that a client can ask cheaply whether its copy
+is still good; HEAD works wherever GET does.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Request, Response
+from msgspec import UNSET, structs
+
+from dragoman.access.types import Caller
+from dragoman.catalog import listing
+from dragoman.catalog.codex import codex_models
+from dragoman.catalog.feed import CONTENT_TYPE, feed
+from dragoman.catalog.filters import passing, read
+from dragoman.catalog.listing import Availability, Listed
+from dragoman.catalog.names import nearest
+from dragoman.catalog.query import flag, given
+from dragoman.catalog.sorting import in_order
+from dragoman.catalog.types import Catalog, Model
+from dragoman.catalog.window import read_window
+from dragoman.core.errors import NotFound
+from dragoman.web.admission import admission
+from dragoman.web.plane import Control
+from dragoman.web.responses import Page, json_page, kept_json, kept_response, page
+
+ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:[0-9]{1,5})?")
+PAGING = frozenset({"offset", "limit", "after_id", "before_id"})
+
+
+def catalog_routes(control: Control) -> APIRouter:
+    """Return the routes, by the paths that the edge knows."""
+    router = APIRouter(prefix="/v1")
+    shelf = _Shelf(control)
+
+    async def models(request: Request) -> Response:
+        return await _models(request, shelf.display(), "/api/v1/models")
+
+    async def user_models(
+        request: Request, _: Annotated[Caller, Depends(admission(control.gate))]
+    ) -> Response:
+        return await _models(request, shelf.display(), "/api/v1/models/user")
+
+    async def count(request: Request) -> Response:
+        found = await shelf.display().chosen(_query(request))
+        return kept_json(request, {"data": {"count": len(found)}})
+
+    async def model(request: Request, name: str) -> Response:
+        return kept_json(request, {"data": listing.model_row(_found(control.catalog(), name))})
+
+    async def bare_model(request: Request, name: str) -> Response:
+        return kept_json(request, listing.model_row(_found(control.catalog(), name)))
+
+    async def endpoints(request: Request, name: str) -> Response:
+        found = _found(control.catalog(), name)
+        return kept_json(request, {"data": listing.model_endpoints(found, control.measure)})
+
+    async def providers(request: Request) -> Response:
+        return kept_json(request, {"data": listing.provider_rows(control.catalog())})
+
+    async def zdr_endpoints(request: Request) -> Response:
+        return kept_json(request, {"data": listing.zdr_rows(control.catalog(), control.measure)})
+
+    _add(router, "/models", models, "List the models")
+    _add(router, "/models/count", count, "Count the models that GET /models would list")
+    _add(router, "/models/user", user_models, "List the models that the caller can use")
+    _add(router, "/models/{name:path}/endpoints", endpoints, "List all endpoints of a model")
+    _add(router, "/models/{name:path}", bare_model, "Get a model as OpenAI's clients read it")
+    _add(router, "/model/{name:path}", model, "Get a model")
+    _add(router, "/providers", providers, "List all providers")
+    _add(router, "/endpoints/zdr", zdr_endpoints, "List all endpoints that retain nothing")
+    return router
+
+
+def _add(
+    router: APIRouter, path: str, route: Callable[..., Awaitable[Response]], summary: str
+) -> None:
+    router.add_api_route(path, route, methods=["GET"], summary=summary)
+    router.add_api_route(path, route, methods=["HEAD"], include_in_schema=False)
+
+
+class _Display:
+    """What is made of one catalog, and made once: its rows, and the list most clients ask for."""
+
+    def __init__(self, catalog: Catalog, control: Control) -> None:
+        self.catalog = catalog
+        self._control = control
+        self._rows: dict[Availability, tuple[Listed, ...]] = {}
+        self._plain: Page | None = None
+
+    async def chosen(self, query: Mapping[str, str]) -> tuple[Listed, ...]:
+        """Return the rows that a query asks for, in its order. Raises InvalidRequest."""
+        filters = read(query, self.catalog)
+        rows = self._rows.get(filters.availability)
+        if rows is None:
+            rows = await asyncio.to_thread(listing.listed, self.catalog, filters.availability)
+            self._rows[filters.availability] = rows
+        found = passing(rows, filters, self.catalog, self._control.clock.wall())
+        return in_order(found, filters.sort, self._control.measure)
+
+    async def plain(self) -> Page:
+        """Return the list of those who ask for nothing in particular."""
+        if self._plain is None:
+            rows = [each.row for each in await self.chosen({})]
+            self._plain = await asyncio.to_thread(json_page, listing.page(rows))
+        return self._plain
+
+
+class _Shelf:
+    """Holds the display of the catalog of the moment."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+        self._display = _Display(control.catalog(), control)
+
+    def display(self) -> _Display:
+        catalog = self._control.catalog()
+        if catalog is not self._display.catalog:
+            self._display = _Display(catalog, self._control)
+        return self._display
+
+
+async def _models(request: Request, display: _Display, path: str) -> Response:
+    query = _query(request)
+    if not query:
+        return kept_response(request, await display.plain())
+    rows = [each.row for each in await display.chosen(query)]
+    window = read_window(query, [row.id for row in rows])
+    filters = urlencode({name: value for name, value in query.items() if name not in PAGING})
+    body = listing.page(
+        rows,
+        offset=window.offset,
+        limit=window.limit,
+        path=f"{path}?{filters}" if filters else path,
+    )
+    flag(query, "use_rss_chat_links")  # read, so that nonsense is refused; there is no chat page
+    if flag(query, "use_rss"):
+        return kept_response(request, page(feed(body.data, _base(request)), CONTENT_TYPE))
+    codex = codex_models(body.data) if "client_version" in query else UNSET
+    return kept_json(request, structs.replace(body, models=codex))
+
+
+def _query(request: Request) -> dict[str, str]:
+    """Return the parameters that have a value, those given several times as a list."""
+    query: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return given(query)
+
+
+def _found(catalog: Catalog, name: str) -> Model:
+    model = listing.find(catalog, name)
+    if model is None:
+        near = ", ".join(nearest(name, catalog.models))
+        hint = f" Did you mean {near}?" if near else ""
+        raise NotFound(f"{name[:200]} is not a model of this gateway's catalog.{hint}")
+    return model
+
+
+def _base(request: Request) -> str:
+    """Return where this gateway is for the caller, by the Host header if it is one."""
+    host = request.headers.get("host", "")
+    if not ADDRESS.fullmatch(host):
+        name, port = request.scope.get("server") or ("localhost", None)
+        host = f"{name}:{port}" if port else name
+    return f"{request.scope.get('scheme', 'http')}://{host}"

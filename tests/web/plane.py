@@ -1,0 +1,56 @@
+"""A control plane over real databases; tests may change its catalog and what it has seen."""
+
+from typing import Any
+
+from dragoman.access.gate import Gate
+from dragoman.access.options import AccessOptions
+from dragoman.core.clock import Clock
+from dragoman.office.premises import Premises
+from dragoman.records.reader import Reader
+from dragoman.records.recorder import Recorder
+from dragoman.upstream.health import HealthBoard
+from dragoman.web.control import control_plane
+from dragoman.web.outlet import Receive, Send
+from dragoman.web.plane import Control
+from tests.access.fakes import PEPPER, FakeKeeper
+from tests.relay.scene import catalog, endpoint
+from tests.web.asgi import Client
+
+
+class Plane:
+    """A control plane over real databases, with one model and one good key."""
+
+    def __init__(self, premises: Premises) -> None:
+        self.catalog = catalog(endpoint("a"), endpoint("b"))
+        self.health = HealthBoard()
+        keeper = FakeKeeper()
+        self.key = keeper.mint()
+        self.problems: list[str] = []
+        self.recorder = Recorder(premises.records)
+        self._app = control_plane(
+            Control(
+                catalog=lambda: self.catalog,
+                gate=Gate(keeper, PEPPER, Clock(), AccessOptions()),
+                ledger=premises.ledger,
+                reader=Reader(premises.records, self.recorder.flush),
+                clock=Clock(),
+                problems=lambda: self.problems,
+                measure=lambda id_: self.health.measured(id_, 0.0),
+            )
+        )
+
+    async def serve(self, scope: Any, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    def request(self, path: str, *, method: str = "GET", **headers: str) -> Client:
+        """Return a request that is yet to be served. `path` may hold a query."""
+        path, _, query = path.partition("?")
+        client = Client(b"", headers, method=method, path=path)
+        client.scope["query_string"] = query.encode()
+        return client
+
+    async def get(self, path: str, *, method: str = "GET", **headers: str) -> Client:
+        return await self.request(path, method=method, **headers).of(self.serve)
+
+    async def get_keyed(self, path: str) -> Client:
+        return await self.get(path, authorization=f"Bearer {self.key}")
