@@ -75,8 +75,8 @@ def test_the_schema_accepts_the_published_example_and_nothing_misspelt() -> None
     validator.check_schema(schema)
     validator.validate(yaml.safe_load(EXAMPLE))
     validator.validate({})
-    for wrong in ({"serve": {}}, {"server": {"port": "x"}}, {"providers": {"a": {"url": "x"}}}):
-        assert not validator.is_valid(wrong)
+    for wrong in ("serve: {}", "server: {port: x}", "providers: {a: {url: x}}"):
+        assert not validator.is_valid(yaml.safe_load(wrong))
 
 
 @pytest.mark.parametrize("section", ["server", "upstream", "access", "providers", "aliases"])

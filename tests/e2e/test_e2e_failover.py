@@ -61,11 +61,16 @@ def test_a_fault_before_content_is_answered_by_the_next_provider(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("kind", ["dns", "refuse", "tls"])
+@pytest.mark.parametrize("kind", ["dns", "refuse", "tls", "connect"])
 def test_a_host_that_cannot_be_reached_is_passed_over(
     gateway: Gateway, kind: str, *, stream: bool
 ) -> None:
-    first = {"dns": "nowhere", "refuse": "refuses", "tls": "speaks-no-tls"}[kind]
+    first = {
+        "dns": "nowhere",
+        "refuse": "refuses",
+        "tls": "speaks-no-tls",
+        "connect": "deaf",
+    }[kind]
     order = {"order": [first, "net-good"]}
     reply = gateway.chat(
         {"X-OpenRouter-Metadata": "enabled"}, model=f"net/{kind}", provider=order, stream=stream

@@ -1,7 +1,6 @@
 """The attempt loop: who is called after whom, with which credential, and what is learnt."""
 
 from collections.abc import Iterable, Sequence
-from random import Random
 from typing import Any
 
 import pytest
@@ -28,20 +27,10 @@ from tests.upstream.hosts import (
     streamed,
     whole,
 )
-from tests.upstream.scenery import chat, credential, provider, step
+from tests.upstream.scenery import Calm, chat, credential, provider, step
 
 A, B, C = step("a"), step("b"), step("c")
 SLOW = breaks(NetError("head", "silence"))
-
-
-class Calm(Random):
-    """Draws pauses that take next to no time, and counts them."""
-
-    drawn = 0
-
-    def uniform(self, a: float, b: float) -> float:
-        self.drawn += 1
-        return min(0.001, a + b)
 
 
 class Stage:

@@ -14,8 +14,9 @@ from dragoman.office.premises import Premises, open_premises
 from dragoman.records.reader import Reader
 from dragoman.records.recorder import Recorder
 from dragoman.records.types import Generation
-from dragoman.web.control import Control, control_plane
+from dragoman.web.control import control_plane
 from dragoman.web.outlet import Receive, Send
+from dragoman.web.plane import Control
 from tests.access.fakes import PEPPER, FakeKeeper
 from tests.relay.scene import catalog, endpoint
 from tests.web.asgi import Client
@@ -170,9 +171,3 @@ async def test_a_defect_is_masked_and_passed_on_to_be_logged(
         "message": "Internal Server Error",
         "metadata": {"error_type": "server"},
     }
-
-
-@pytest.mark.parametrize("path", ["/nothing", "/v1/models"])
-async def test_no_host_header_can_break_a_refusal(plane: Plane, path: str) -> None:
-    method = "GET" if path == "/nothing" else "DELETE"
-    assert (await plane.get(path, method=method, host="[")).status in {404, 405}

@@ -26,7 +26,7 @@ from tests.web.front import Front
 
 async def ready() -> None:
     """Let what is ready run."""
-    for _ in range(10):
+    for _ in range(30):
         await asyncio.sleep(0)
 
 
@@ -214,7 +214,7 @@ async def test_a_failure_after_the_hold_is_an_event_with_the_status_it_would_hav
 
 async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_second_answer() -> None:
     go = asyncio.Event()
-    front = Front(Scene(a=Script(head=(go,), status=503)))
+    front = Front(Scene(a=Script(head=(go,), status=422)))
     client = front.client(stream=True)
     serving = await begun(front, client)
     go.set()
@@ -223,6 +223,20 @@ async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_seco
     assert client.status == 200
     assert client.body.startswith(PROCESSING + b"data: ")
     assert client.ended
+
+
+async def test_no_comment_comes_after_a_refusal_that_is_slow_to_leave() -> None:
+    front = Front(Scene(a=refuses(422)))
+    client = front.client(stream=True)
+    client.reads.clear()
+    serving = await begun(front, client)
+    hold_is_over(front)
+    await ready()
+    client.reads.set()
+    await serving
+    await ready()
+    assert client.status == 422
+    assert PROCESSING not in client.body
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])

@@ -14,16 +14,11 @@ from tests.web.asgi import Client
 OPTIONS = ServerOptions(header_hold_s=10, keepalive_s=15)
 
 
-class Slow(Client):
-    """A client whose every message takes until `go` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = asyncio.Event()
-
-    async def send(self, message: Message) -> None:
-        await self.go.wait()
-        await super().send(message)
+def slow() -> Client:
+    """Return a client that does not read yet."""
+    client = Client()
+    client.reads.clear()
+    return client
 
 
 class Scene:
@@ -48,7 +43,7 @@ class Scene:
 
 async def settle() -> None:
     """Let what is ready run."""
-    for _ in range(3):
+    for _ in range(10):
         await asyncio.sleep(0)
 
 
@@ -109,13 +104,13 @@ async def test_a_stream_that_was_closed_is_left_alone() -> None:
 
 
 async def test_a_write_waits_for_a_comment_that_is_on_its_way() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
     writing = asyncio.create_task(scene.write(b"one"))
     await settle()
     assert client.sent == []
-    client.go.set()
+    client.reads.set()
     await writing
     await scene.stream.end()
     assert client.status == 200
@@ -123,33 +118,33 @@ async def test_a_write_waits_for_a_comment_that_is_on_its_way() -> None:
 
 
 async def test_the_end_waits_for_a_comment_that_is_on_its_way() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
     ending = asyncio.create_task(scene.stream.end())
     await settle()
-    client.go.set()
+    client.reads.set()
     await ending
     assert (client.body, client.ended) == (PROCESSING, True)
 
 
 async def test_a_comment_never_lands_inside_a_write() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     writing = asyncio.create_task(scene.write(b"one"))
     await settle()
     assert await scene.after(100) == []
-    client.go.set()
+    client.reads.set()
     await writing
     assert client.body == b"one"
 
 
 async def test_one_comment_at_a_time() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
     await scene.after(100)
-    client.go.set()
+    client.reads.set()
     await settle()
     assert client.body == PROCESSING
 
