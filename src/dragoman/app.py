@@ -6,7 +6,7 @@ background belongs to the one task group below.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -39,6 +39,7 @@ from dragoman.web.plane import Control, LatePlane
 
 REDISCOVER_S = 300.0
 FIRST_DISCOVERY_S = 2.0
+RESTART_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -139,6 +140,22 @@ def problems(catalog: Catalog) -> list[str]:
     return ["No provider is configured. Set a key such as OPENAI_API_KEY, or run `dragoman init`."]
 
 
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work of the background, anew when it breaks.
+
+    A defect in one loop must neither end the others nor leave the server without it:
+    without the watch over keys, say, a revoked key would stay good.
+    """
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it was, doing nothing from now on is worse
+            _log.exception("background.failed")
+            await asyncio.sleep(RESTART_S)
+        else:
+            return
+
+
 class Background(Struct, frozen=True, kw_only=True):
     """What runs beside the requests, from the server's start to its stop."""
 
@@ -173,7 +190,7 @@ class Background(Struct, frozen=True, kw_only=True):
                 self._keep_health,
                 self._keep_discovering,
             )
-            tasks = [group.create_task(loop()) for loop in loops]
+            tasks = [group.create_task(_kept_up(loop)) for loop in loops]
             yield
             for task in tasks:
                 task.cancel()

@@ -120,3 +120,11 @@ def test_hosts_are_asked_for_what_they_serve_and_not_waited_for_long(
         ran = run("models", "--json")
     assert [row["id"] for row in ran.json] == ["quick/llama"]
     assert "slow did not list its models: no answer within 0.3 s" in ran.err
+
+
+def test_a_host_that_is_down_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text("providers: {mine: {base_url: 'http://127.0.0.1:9'}}")
+    ran = run("models")
+    assert "mine did not list its models" in ran.err
+    assert "dragoman doctor" in ran.err
+    assert "OPENAI_API_KEY" not in ran.err

@@ -89,10 +89,14 @@ def test_the_cut_stream_of_the_docs_ends_with_an_error(gateway: Gateway, tmp_pat
 
 @pytest.mark.parametrize("snippet", snippets("python"), ids=named)
 def test_a_python_snippet_runs(
-    snippet: Snippet, gateway: Gateway, capsys: pytest.CaptureFixture[str]
+    snippet: Snippet,
+    gateway: Gateway,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("DRAGOMAN_API_KEY", gateway.key)
     text = snippet.text.replace("http://127.0.0.1:4000", gateway.url)
-    names: dict[str, object] = {"DRAGOMAN_API_KEY": gateway.key}
+    names: dict[str, object] = {}
     exec(compile(text, snippet.page, "exec"), names)
     close = getattr(names["client"], "close")  # noqa: B009
     close()

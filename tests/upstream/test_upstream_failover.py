@@ -211,6 +211,15 @@ async def test_a_short_request_is_tried_all_the_same() -> None:
     assert await stage.open(stage.journey(A)) == "a"
 
 
+async def test_our_own_want_of_connections_leads_on_and_is_held_against_nobody() -> None:
+    full = breaks(NetError("pool", "200 calls wait already"))
+    stage = Stage(a=full, b=full, c=streamed())
+    assert await stage.open(stage.journey(A, B, C)) == "c"
+    for _ in range(5):
+        assert (await stage.refusal(stage.journey(A, B))).type == "gateway_overloaded"
+    assert not stage.seen(A).outage
+
+
 async def test_attempts_end_at_their_number() -> None:
     stage = Stage(
         a=refuses(500), b=refuses(500), c=streamed(), options=UpstreamOptions(attempts_per_model=2)

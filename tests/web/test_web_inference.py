@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dragoman.routing.types import Seen
 from dragoman.web.options import ServerOptions
 from dragoman.wire.sse import PROCESSING
 from tests.relay.scene import Scene, endpoint
@@ -12,6 +13,7 @@ from tests.upstream.hosts import (
     DONE,
     HANGS,
     ROLE,
+    Act,
     Script,
     ends,
     plays,
@@ -279,9 +281,40 @@ async def test_a_server_that_stops_is_no_client_who_leaves() -> None:
     front = Front(Scene(a=HANGS))
     serving = await begun(front, front.client())
     serving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await serving
-    assert front.scene.record.status == 499
+    client = await serving
+    assert (client.status, client.headers["retry-after"]) == (503, "1")
+    assert client.json()["error"]["metadata"]["error_type"] == "gateway_unavailable"
+    assert (front.scene.record.status, front.scene.record.cancelled) == (503, False)
+
+
+@pytest.mark.parametrize("acts", [(ROLE, "hang"), (says("one"), "hang")], ids=["before", "after"])
+async def test_a_server_that_stops_ends_its_streams_with_one_error(acts: tuple[Act, ...]) -> None:
+    front = Front(Scene(a=plays(*acts)))
+    serving = await begun(front, front.client(stream=True))
+    hold_is_over(front)
+    await ready()
+    serving.cancel()
+    client = await serving
+    assert client.body.count(b'"error":') == 1
+    assert b'"code":503' in client.body
+    assert client.ended
+    assert not client.body.endswith(DONE)
+    assert front.scene.record.status == 503
+    assert (front.scene.record.cost_nanos > 0) is (says("one") in acts)
+    assert not front.scene.health.seen.get("a|acme/turbo", Seen()).outage
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_so_is_its_host() -> None:
+    front = Front(Scene(a=plays(says("one"), says("two"), "hang")))
+    client = front.client(stream=True)
+    client.reads.clear()
+    serving = await begun(front, client)
+    front.scene.clock.now += 31
+    front.pulse.beat()
+    await serving
+    assert (front.scene.record.status, front.scene.record.cancelled) == (499, True)
+    assert [response.closed for response in front.scene.hosts.responses] == [1]
+    assert client.sent == []
 
 
 async def test_a_client_that_says_more_is_still_there() -> None:

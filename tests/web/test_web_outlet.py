@@ -28,7 +28,12 @@ class Scene:
         self.clock = HandClock()
         self.client = client or Client()
         self.pulse = Pulse(Clock(monotonic=self.clock), OPTIONS)
-        self.stream = self.pulse.open(self.client.send, [(b"x-generation-id", b"gen-1")])
+        self.given_up = 0
+        headers = [(b"x-generation-id", b"gen-1")]
+        self.stream = self.pulse.open(self.client.send, headers, self.give_up)
+
+    def give_up(self) -> None:
+        self.given_up += 1
 
     async def write(self, data: bytes) -> None:
         await self.stream.write(data, self.clock.now)
@@ -143,10 +148,38 @@ async def test_one_comment_at_a_time() -> None:
     client = slow()
     scene = Scene(client)
     await scene.after(11)
-    await scene.after(100)
+    await scene.after(20)
     client.reads.set()
     await settle()
     assert client.body == PROCESSING
+
+
+async def test_a_client_that_does_not_read_is_given_up_in_the_end() -> None:
+    scene = Scene(slow())
+    writing = asyncio.create_task(scene.write(b"one"))
+    await settle()
+    await scene.after(29)
+    assert scene.given_up == 0
+    await scene.after(2)
+    assert scene.given_up == 1
+    writing.cancel()
+
+
+async def test_a_client_that_does_not_even_read_a_comment_is_given_up_with_it() -> None:
+    scene = Scene(slow())
+    await scene.after(11)
+    await scene.after(31)
+    assert scene.given_up == 1
+    scene.client.reads.set()
+    await settle()
+    assert scene.client.sent == []
+
+
+async def test_a_stream_with_nothing_to_send_is_not_given_up() -> None:
+    scene = Scene()
+    for _ in range(10):
+        await scene.after(14)
+    assert scene.given_up == 0
 
 
 async def test_a_stream_is_committed_once_its_comment_is_out() -> None:
@@ -163,7 +196,7 @@ async def test_a_write_that_fails_leaves_the_stream_free_to_end() -> None:
     async def broken(_: Message) -> None:
         raise ConnectionError
 
-    stream = Stream(broken, [], 0.0)
+    stream = Stream(broken, [], 0.0, lambda: None)
     with pytest.raises(ConnectionError):
         await stream.write(b"x", 0.0)
     assert stream.is_quiet(100.0, 10.0)
@@ -172,7 +205,7 @@ async def test_a_write_that_fails_leaves_the_stream_free_to_end() -> None:
 async def test_the_pulse_beats_by_itself() -> None:
     client = Client()
     pulse = Pulse(Clock(), ServerOptions(header_hold_s=0.01, keepalive_s=0.01))
-    pulse.open(client.send, [])
+    pulse.open(client.send, [], lambda: None)
     beating = asyncio.create_task(pulse.run())
     arrived = asyncio.Event()
     client.on_send = lambda message: arrived.set() if message.get("body") else None

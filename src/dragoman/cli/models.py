@@ -9,13 +9,13 @@ from msgspec import Struct
 from dragoman.catalog.listing import is_callable
 from dragoman.catalog.names import nearest
 from dragoman.catalog.types import Catalog, Endpoint, Model
-from dragoman.cli.catalog import look
+from dragoman.cli.catalog import Shelf, look
 from dragoman.cli.console import err, per_million, print_json, print_table
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, settings
 from dragoman.cli.exits import EPILOG
 from dragoman.core import money
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Line(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Line(Struct, frozen=True, kw_only=True):
 @app.command(epilog=EPILOG)
 def models(
     search: Annotated[
-        list[str] | None, typer.Argument(metavar="[SEARCH]...", help="Words of the id or name.")
+        list[str] | None, typer.Argument(metavar="SEARCH", help="Words of the id or name.")
     ] = None,
     all_: Annotated[
         bool, typer.Option("--all", help="Those of providers that are not configured, too.")
@@ -55,7 +55,7 @@ def models(
         print_json(found)
         return
     if not found:
-        err().print(_nothing(shelf.catalog, words))
+        err().print(_nothing(shelf, words))
         return
     _show(found, all_)
 
@@ -100,10 +100,12 @@ def _matches(line: Line, words: Sequence[str]) -> bool:
     return all(word in text for word in words)
 
 
-def _nothing(catalog: Catalog, words: Sequence[str]) -> str:
+def _nothing(shelf: Shelf, words: Sequence[str]) -> str:
+    if not words and shelf.silent:
+        return "No model can be called. Is the host up? What is wrong with it: dragoman doctor"
     if not words:
         return "No model can be called. Set a key such as OPENAI_API_KEY, or: dragoman init"
-    near = nearest(" ".join(words), catalog.models)
+    near = nearest(" ".join(words), shelf.catalog.models)
     return (
         f"No model that can be called is like {' '.join(words)}. With --all, others are listed. "
         f"The nearest: {', '.join(near)}"
