@@ -5,7 +5,8 @@ background belongs to the one task group below.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from random import Random
 
@@ -34,6 +35,10 @@ from dragoman.web.edge import Edge
 from dragoman.web.inference import Inference, Scope
 from dragoman.web.outlet import Pulse, Receive, Send
 from dragoman.web.plane import Control, LatePlane
+
+RESTART_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 def build(settings: Settings, premises: Premises, clock: Clock) -> Edge:
@@ -117,6 +122,22 @@ def _upkeep(
     )
 
 
+async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
+    """Do work of the background, anew when it breaks.
+
+    A defect in one loop must neither end the others nor leave the server without it:
+    without the watch over keys, say, a revoked key would stay good.
+    """
+    while True:
+        try:
+            await work()
+        except Exception:  # noqa: BLE001 - whatever it was, doing nothing from now on is worse
+            _log.exception("background.failed")
+            await asyncio.sleep(RESTART_S)
+        else:
+            return
+
+
 class Background(Struct, frozen=True, kw_only=True):
     """What runs beside the requests, from the server's start to its stop."""
 
@@ -152,7 +173,7 @@ class Background(Struct, frozen=True, kw_only=True):
                 self.upkeep.keep_discovering,
                 self.upkeep.keep_refreshing,
             )
-            tasks = [group.create_task(loop()) for loop in loops]
+            tasks = [group.create_task(_kept_up(loop)) for loop in loops]
             yield
             for task in tasks:
                 task.cancel()

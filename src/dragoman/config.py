@@ -7,7 +7,8 @@ after this.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +26,8 @@ FILE_NAME = "dragoman.yaml"
 OVERRIDE = "DRAGOMAN__"
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _PATH_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\.\.\.|\d+)\]")
-_ERROR_PATH = re.compile(r" - at `(?:key in )?\$([^`]*)`$")
+_ERROR_PATH = re.compile(r" - at (`key` in )?`\$([^`]*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`$")
 
 Raw = dict[str, Any]
 
@@ -62,13 +64,19 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 def data_directory(chosen: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return where state is kept: as chosen, else `DRAGOMAN_DATA`, else the user's data home."""
-    if chosen is not None:
-        return chosen.expanduser().absolute()
-    if set_ := environ.get("DRAGOMAN_DATA"):
-        return Path(set_).expanduser().absolute()
-    home = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(home).absolute() / "dragoman"
+    """Return where state is kept: as chosen, else `DRAGOMAN_DATA`, else the user's data home.
+
+    Raises ConfigError when that is a user's home, and there is none.
+    """
+    try:
+        if named := chosen or environ.get("DRAGOMAN_DATA"):
+            return Path(named).expanduser().resolve()
+        home = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+        return Path(home).resolve() / "dragoman"
+    except RuntimeError as error:
+        raise ConfigError(
+            f"{error} Say where to keep state with --data or DRAGOMAN_DATA"
+        ) from error
 
 
 def config_file(chosen: Path | None, data: Path, environ: Mapping[str, str]) -> Path | None:
@@ -100,11 +108,13 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Options:
     if isinstance(raw.get("demo"), bool):  # YAML 1.1 reads on and off as truth values
         raw["demo"] = "on" if raw["demo"] else "off"
     try:
-        return msgspec.convert(raw, Options)
+        return _converted(raw)
     except msgspec.ValidationError as error:
-        where, reason = _located(raw, error)
-    source = next((v for path, v in overrides.items() if f"{where}.".startswith(path)), name)
-    raise ConfigError(f"{source}: {where}: {reason}" if where else f"{source}: {reason}")
+        steps, reason = _located(raw, error)
+    where = ".".join(steps)
+    source = _source(overrides, steps, reason) or name
+    place = f"{source}: {where}" if where else source
+    raise ConfigError(f"{place}: {reason}{_instead(steps, reason)}")
 
 
 def json_schema() -> Raw:
@@ -113,15 +123,43 @@ def json_schema() -> Raw:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice, of which the first would be lost without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:  # noqa: FBT001, FBT002 - yaml's own
+        """Return the mapping. Raises ConstructorError."""
+        seen = set[str]()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                said = f"`{key.value}` stands here a second time"
+                raise yaml.constructor.ConstructorError(problem=said, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _parsed(text: str, name: str) -> Any:
+    try:
+        return _Loader(text).get_single_data()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise ConfigError(f"{name}: {place}{error.problem}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: {' '.join(str(error).split())}") from error
+
+
+def _converted(raw: Raw) -> Options:
+    """Return the options. A number may be text, since that is what a `${VARIABLE}` becomes."""
+    return msgspec.convert(raw, Options, strict=False)
+
+
 def _read(file: Path) -> Raw:
     try:
-        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        raw = _parsed(file.read_text(encoding="utf-8"), str(file))
     except OSError as error:
         raise ConfigError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{file}: not UTF-8 at byte {error.start}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file}: {error}") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -165,20 +203,18 @@ def _lay_over(raw: Raw, variable: str, value: str) -> str:
         node = node.setdefault(section, {})
         if not isinstance(node, dict):
             raise ConfigError(f"{variable}: `{section}` is not a section")
-    try:
-        node[key] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{variable}: {error}") from error
+    node[key] = _parsed(value, variable)
     return ".".join((*sections, key, ""))
 
 
-def _located(raw: Raw, error: msgspec.ValidationError) -> tuple[str, str]:
+def _located(raw: Raw, error: msgspec.ValidationError) -> tuple[list[str], str]:
     """Return the path of the key that an error is about, as it stands in the file, and the rest."""
     text = str(error)
     match = _ERROR_PATH.search(text)
-    steps = _steps(raw, match.group(1)) if match else []
-    reason = text[: match.start()] if match else text
-    return ".".join(steps), reason
+    if match is None:
+        return [], text
+    reason = text[: match.start()]
+    return _steps(raw, match[2]), f"a key: {reason}" if match[1] else reason
 
 
 def _steps(raw: Raw, path: str) -> list[str]:
@@ -195,7 +231,7 @@ def _culprit(raw: Raw, steps: list[str]) -> str:
         node = node[int(step) if isinstance(node, list) else step]
     for key, value in node.items():
         try:
-            msgspec.convert(_grown(steps, {key: value}), Options)
+            _converted(_grown(steps, {key: value}))
         except msgspec.ValidationError:
             return str(key)
     return "…"
@@ -205,3 +241,47 @@ def _grown(steps: list[str], leaf: Any) -> Any:
     for step in reversed(steps):
         leaf = {step: leaf}
     return leaf
+
+
+def _source(overrides: Mapping[str, str], steps: list[str], reason: str) -> str | None:
+    """Return the variable that is to blame: the one that set the key, or something within it."""
+    unknown = _UNKNOWN.match(reason)
+    where = "".join(f"{step}." for step in [*steps, *(unknown.groups() if unknown else ())])
+    for path, variable in overrides.items():
+        if where.startswith(path) or (unknown and path.startswith(where)):
+            return variable
+    return None
+
+
+def _instead(steps: list[str], reason: str) -> str:
+    """Return a sentence that names what may stand at `steps`, where that is a choice of names."""
+    places = [*_places(json_schema(), steps)]
+    if unknown := _UNKNOWN.match(reason):
+        names = [name for place in places for name in place.get("properties", ())]
+        near = get_close_matches(unknown[1], names, n=1)
+        return f". Did you mean `{near[0]}`?" if near else f". There are: {', '.join(names)}"
+    choices = [str(choice) for place in places for choice in place.get("enum", ())]
+    return f". Use one of: {', '.join(choices)}" if choices else ""
+
+
+def _places(schema: Raw, steps: list[str]) -> Iterator[Raw]:
+    """Yield what the JSON Schema has to say of a path: all the alternatives."""
+    places = [*_alternatives(schema, schema)]
+    for step in steps:
+        below = (
+            place.get("properties", {}).get(step)
+            or place.get("additionalProperties")
+            or place.get("items")
+            for place in places
+        )
+        places = [each for node in below if node for each in _alternatives(schema, node)]
+    yield from places
+
+
+def _alternatives(schema: Raw, node: Raw) -> Iterator[Raw]:
+    if reference := node.get("$ref"):
+        node = schema["$defs"][reference.rpartition("/")[2]]
+    if "anyOf" not in node:
+        yield node
+    for each in node.get("anyOf", ()):
+        yield from _alternatives(schema, each)

@@ -53,7 +53,7 @@ async def test_a_stream_is_one_task_beside_its_own_whatever_its_length(
         talk = [{"role": "user", "content": "word " * words}]
         client = await node.chat(stream=True, messages=talk)
     assert client.body.count(b"data: ") > words
-    assert begun == ["_until_left.<locals>.watch"]
+    assert begun == ["_Presence._watch"]
 
 
 async def test_a_whole_answer_is_one_task_beside_its_own(premises: Premises) -> None:
@@ -61,4 +61,4 @@ async def test_a_whole_answer_is_one_task_beside_its_own(premises: Premises) -> 
     await node.chat()
     with tasks() as begun:
         await node.chat()
-    assert begun == ["_until_left.<locals>.watch"]
+    assert begun == ["_Presence._watch"]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.access.types import Changes
 from dragoman.app import problems
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
 from dragoman.core.ids import key_hash
+from dragoman.office import keys
 from dragoman.office.archive import Archive
 from dragoman.office.premises import Premises
 from dragoman.office.refresh import refresh
@@ -39,6 +41,44 @@ async def test_what_was_served_last_is_on_record_after_the_stop(premises: Premis
     again = Node(premises)
     async with again.running():
         assert (await again.get("/api/v1/generation", id=id_)).status == 200
+
+
+async def answered(node: Node, status: int) -> None:
+    """Return as soon as a chat is answered with this status."""
+    while (await node.chat()).status != status:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.05)
+
+
+async def test_a_loop_of_the_background_that_breaks_is_begun_anew_and_the_others_go_on(
+    premises: Premises, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dragoman.app.RESTART_S", 0.01)
+    node = Node(premises)
+    asked, answer = [0], node.background.gate._keeper.changes
+
+    async def changes(since: int) -> Changes:
+        asked[0] += 1
+        if asked[0] < 3:
+            raise ZeroDivisionError("what nobody expected")
+        return await answer(since)
+
+    monkeypatch.setattr(node.background.gate._keeper, "changes", changes)
+    async with node.running(), asyncio.timeout(20):
+        await answered(node, 200)
+        while asked[0] < 4:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.01)
+        await premises.ledger.run(keys.revoke(key_hash(node.key), 1.0))
+        await answered(node, 401)
+        assert (await node.get("/healthz")).status == 200
+    assert "what nobody expected" in caplog.text
+
+
+async def test_a_control_plane_that_does_not_come_is_not_waited_for(
+    premises: Premises, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.web.plane.PATIENCE_S", 0.01)
+    client = await Node(premises).get("/api/v1/models")
+    assert (client.status, client.headers["retry-after"]) == (503, "1")
 
 
 async def test_a_key_that_is_not_there_is_no_key(premises: Premises) -> None:

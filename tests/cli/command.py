@@ -53,6 +53,17 @@ def execute(*arguments: str, **environ: str) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
+def execute_bytes(*arguments: str, **environ: str) -> bytes:
+    """Run the installed command as a process in this environment; return its stdout as it came."""
+    return subprocess.run(
+        [DRAGOMAN, *arguments],
+        env=os.environ | environ,
+        stdout=subprocess.PIPE,
+        timeout=60,
+        check=True,
+    ).stdout
+
+
 def clean_environ(*, keep_all: bool = False) -> dict[str, str]:
     """Return the environment without what would configure a gateway."""
     keys = {name for provider in shipped.load().providers.values() for name in provider.keys}
@@ -67,6 +78,7 @@ class Running:
     def __init__(self, process: "subprocess.Popen[str]", data: Path, printed: str) -> None:
         self.data = data
         self.printed = printed
+        self.complaints = ""
         self._process = process
         self.url = next(w for w in printed.split() if w.startswith("http://"))
         self.key = next((w for w in printed.split() if w.startswith("sk-")), "")
@@ -75,10 +87,19 @@ class Running:
     def base(self) -> str:
         return f"{self.url}/api/v1"
 
+    def send(self, signal_: signal.Signals) -> None:
+        """Send a signal, and go on."""
+        self._process.send_signal(signal_)
+
+    def complaint(self) -> str:
+        """Wait for a line on stderr and return it."""
+        assert self._process.stderr is not None
+        return self._process.stderr.readline()
+
     def stop(self, by: signal.Signals = signal.SIGTERM) -> int:
-        """Stop the server and return how it ended."""
+        """Stop the server and return how it ended. `complaints` is what stood on stderr."""
         self._process.send_signal(by)
-        self._process.communicate(timeout=30)
+        _, self.complaints = self._process.communicate(timeout=30)
         return self._process.returncode
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import time
@@ -37,6 +38,12 @@ def test_the_answer_is_on_stdout_and_its_figures_beside_it(chat: Chat) -> None:
 
 def test_the_prompt_may_come_through_a_pipe(chat: Chat) -> None:
     assert chat("demo/parrot", stdin="from a pipe\n").out == "from a pipe\n"
+
+
+def test_an_empty_pipe_is_no_conversation(chat: Chat) -> None:
+    ran = chat("demo/parrot", stdin="")
+    assert (ran.code, ran.out) == (2, "")
+    assert "PROMPT" in ran.err
 
 
 def test_json_is_the_answer_as_it_came(chat: Chat) -> None:
@@ -115,7 +122,7 @@ def test_thoughts_are_shown_apart_from_the_answer() -> None:
 def test_an_answer_may_be_empty() -> None:
     with host(200, events('{"choices": [{"delta": {}}]}', "[DONE]")) as url:
         ran = ask(url)
-    assert (ran.code, ran.out) == (0, "\n")
+    assert (ran.code, ran.out) == (0, "")
     assert "first after" not in ran.err
 
 
@@ -139,6 +146,14 @@ def test_an_answer_that_is_none_is_explained(
     assert words in ran.err
 
 
+def test_what_breaks_an_answer_stands_on_a_line_of_its_own() -> None:
+    said = '{"choices": [{"delta": {"content": "Half an"}}]}'
+    with host(200, events(said, '{"error": {"message": "It fell."}}')) as url:
+        ran = ask(url)
+    assert (ran.code, ran.out) == (1, "Half an\n")
+    assert ran.err == "dragoman: It fell.\n"
+
+
 def test_speed_is_that_of_what_came_after_the_first_content() -> None:
     times = iter([2.0, 3.0, 7.0])
     speed = Speed(lambda: next(times), began=1.5)
@@ -159,6 +174,13 @@ class Terminal:
 
     def type(self, text: str) -> None:
         os.write(self._end, text.encode())
+
+    def interrupt(self) -> None:
+        """Signal until it is heard: readline misses what comes before it listens."""
+        deadline = time.monotonic() + 20
+        while not select.select([self._end], [], [], 0.2)[0]:
+            assert time.monotonic() < deadline
+            self.process.send_signal(signal.SIGINT)
 
     def until(self, text: str) -> str:
         """Read until `text` is on the screen; return what came up to it."""
@@ -211,9 +233,10 @@ def test_ctrl_c_stops_the_answer_and_the_conversation_continues(gateway: Running
         person.type("tell me everything\n")
         person.until("the ")
         person.process.send_signal(signal.SIGINT)
-        person.until("(stopped)")
+        person.until("\r\n(stopped)")
         person.until("> ")
-        person.process.send_signal(signal.SIGINT)
+        person.interrupt()
+        assert person.until("\n").strip() == ""
         assert person.process.wait(20) == 130
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from dragoman.cli.console import out, per_million, print_json, print_table, printable
 from dragoman.cli.log_lines import LogLines
+from tests.cli.command import execute_bytes
 
 ROWS = [("a", "1"), ("long name", "22")]
 
@@ -32,6 +33,23 @@ def test_off_a_terminal_a_table_is_aligned_text(capsys: pytest.CaptureFixture[st
 def test_off_a_terminal_no_cell_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(("name",), [("x" * 500,)])
     assert "x" * 500 in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", ["20", "200"])
+def test_on_a_terminal_no_cell_is_cut_either_however_narrow(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stdout", screen := Screen())
+    print_table(("id", ">count"), [("gen-1795220736-cNhy1g9nZ70pc4qsz5Bm", "1")])
+    assert "gen-1795220736-cNhy1g9nZ70pc4qsz5Bm      1\n" in screen.getvalue()
+
+
+def test_wide_letters_keep_columns_straight(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("name", "n"), [("鹦鹉", "1"), ("parrot", "2")])
+    assert capsys.readouterr().out.splitlines() == ["NAME    N", "鹦鹉    1", "parrot  2"]
 
 
 def test_a_table_on_a_terminal_is_styled_unless_colour_is_unwanted(
@@ -59,6 +77,12 @@ def test_json_is_one_document_in_its_own_characters(capsys: pytest.CaptureFixtur
     printed = capsys.readouterr().out
     assert json.loads(printed) == {"name": "Ünï"}
     assert "Ünï" in printed
+
+
+def test_json_is_utf_8_in_every_locale() -> None:
+    environ = {"PYTHONIOENCODING": "latin-1"}
+    made = execute_bytes("keys", "create", "Ünï", "--json", **environ)
+    assert json.loads(made.decode("utf-8"))["name"] == "Ünï"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """`dragoman doctor`: each finding with its fix, and the exit code of a broken installation."""
 
 import json
+import os
 import resource
 import shutil
 import socket
@@ -89,6 +90,44 @@ def test_variables_are_named_with_what_they_open_and_secrets_are_not_shown(
     assert "GitHub Models" in checked["GITHUB_TOKEN"]["detail"]
     assert "secret" not in ran.out
     assert not any(name.startswith("provider ") for name in checked)
+
+
+def test_a_host_that_needs_two_variables_says_which_one_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "secret")
+    check = found(run("doctor", "--offline", "--json"))["AZURE_OPENAI_API_KEY"]
+    assert check["detail"] == "is set, and AZURE_RESOURCE_NAME is not"
+    monkeypatch.setenv("AZURE_RESOURCE_NAME", "mine")
+    assert "credential azure" in found(run("doctor", "--offline", "--json"))
+
+
+def test_a_price_for_a_million_tokens_is_not_taken_for_one_per_token(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text(
+        "providers: {acme: {base_url: 'http://x/v1', price: {prompt: 0.01, completion: 1e-6}, "
+        "models: {a/b: {price: {prompt: 2.5, completion: 10}}}}}"
+    )
+    checked = found(run("doctor", "--offline", "--json"))
+    check = checked["providers.acme.models.a/b.price"]
+    assert check["detail"] == "10 USD per token is 10,000,000 USD per million"
+    assert "providers.acme.price" not in checked
+
+
+def test_a_data_directory_that_is_none_is_broken_and_left_alone(data: Path) -> None:
+    data.write_text("")
+    ran = run("doctor", "--offline", "--json")
+    assert ran.code == 1
+    assert found(ran)["data"]["detail"] == f"{data} is no directory"
+    assert "chmod" not in ran.out
+
+
+def test_a_data_directory_that_cannot_be_made_is_broken(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    ran = run("doctor", "--offline", "--json")
+    assert ran.code == 1
+    assert f"{data} cannot be made: {data.parent}" in found(ran)["data"]["detail"]
 
 
 def test_an_alias_that_leads_nowhere_is_noted(tmp_path: Path) -> None:

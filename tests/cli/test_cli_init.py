@@ -124,3 +124,9 @@ def test_the_published_schema_is_the_schema() -> None:
     assert PUBLISHED.read_text() == schema_text(json_schema()), (
         "docs/dragoman.schema.json is out of date: dragoman init --schema > it"
     )
+
+
+def test_a_directory_gets_the_file_under_its_usual_name(tmp_path: Path) -> None:
+    assert run("init", str(tmp_path)).code == 0
+    assert (tmp_path / "dragoman.yaml").exists()
+    assert run("init", ".").code == 2

@@ -120,3 +120,11 @@ def test_nothing_is_made_where_there_is_no_gateway(command: tuple[str, ...], dat
     assert (ran.code, ran.out) == (2, "")
     assert "dragoman keys create NAME" in ran.err
     assert not data.exists()
+
+
+def test_a_list_without_keys_says_whether_there_were_any() -> None:
+    run("keys", "create", "one")
+    run("keys", "revoke", "one")
+    ran = run("keys", "list")
+    assert "All keys are revoked; --all lists them." in ran.err
+    assert "one" in run("keys", "list", "--all").out

@@ -172,3 +172,10 @@ def test_an_empty_list_says_so() -> None:
 def test_where_there_is_no_gateway_nothing_is_made(data: Path) -> None:
     assert run("logs").code == 2
     assert not data.exists()
+
+
+def test_before_the_first_request_there_is_nothing_to_be_like() -> None:
+    run("keys", "create", "one")
+    assert "No generations yet." in run("logs").err
+    assert "No generations like that." in run("logs", "--failed").err
+    assert "No generations like that." in run("logs", "--model", "a/b").err

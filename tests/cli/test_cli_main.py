@@ -50,6 +50,8 @@ def test_every_command_explains_itself_and_its_exit_codes(name: str) -> None:
     assert ran.code == 0
     assert f"dragoman {name}" in ran.out.replace("root", "dragoman")
     assert "130 interrupted" in ran.out
+    assert "--install-completion" not in ran.out
+    assert "[[" not in ran.out
 
 
 def test_the_version_is_printed() -> None:

@@ -7,9 +7,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from dragoman.cli.serve import is_loopback
 from dragoman.cli.welcome import greet, reachable
 from dragoman.office.premises import open_premises
 from dragoman.web.server import Server
-from tests.cli.command import Running, execute, run, start
+from tests.cli.command import DRAGOMAN, Running, execute, run, start
 
 CHAT = {"model": "demo/parrot", "messages": [{"role": "user", "content": "Hello!"}]}
 
@@ -114,7 +117,35 @@ def test_providers_of_the_settings_are_named_and_the_demo_gives_way(
     running = start(data, "--config", str(file))
     running.stop()
     assert "Providers: acme (2 models)" in running.printed
+    assert "models --config" not in running.printed
     assert '"model": "acme/cheap"' in running.printed
+
+
+@contextmanager
+def left_open(running: Running) -> Iterator[Any]:
+    """Ask something that is not answered, and wait until the gateway has it."""
+    body = CHAT | {"messages": [{"role": "user", "content": "[[fault:hang]]"}], "stream": True}
+    words = json.dumps(body).encode()
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: gateway\r\n"
+        f"Authorization: Bearer {running.key}\r\nContent-Length: {len(words)}\r\n"
+    )
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as line:
+        line.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+        assert b"100 Continue" in line.recv(100)
+        line.sendall(words)
+        yield line
+
+
+def test_a_stop_says_what_it_waits_for_and_a_second_one_does_not_wait(data: Path) -> None:
+    running = start(data)
+    with left_open(running):
+        running.send(signal.SIGINT)
+        assert "Stopping after 1 open request, in 120 s at the latest" in running.complaint()
+        assert running.stop(signal.SIGINT) == 0
+    assert "lifespan" not in running.complaints
+    assert len(run("logs", "--json").json) == 1
 
 
 def test_several_workers_are_refused_and_name_their_feature() -> None:
@@ -128,7 +159,7 @@ def test_an_address_in_use_is_a_failure_that_names_the_fix() -> None:
         port = taken.getsockname()[1]
         ran = run("serve", "--port", str(port))
     assert ran.code == 1
-    assert f"127.0.0.1:{port} cannot be listened on: Address already in use" in ran.err
+    assert f"127.0.0.1:{port} cannot be listened on: Address already in use. Choose" in ran.err
     assert "--port" in ran.err
 
 
@@ -180,6 +211,37 @@ def test_settings_that_make_no_catalog_are_wrong_usage(tmp_path: Path) -> None:
     assert "providers.acme.base_url" in ran.err
 
 
+def test_a_file_of_authorities_that_is_none_is_wrong_usage_for_every_command(
+    tmp_path: Path,
+) -> None:
+    for name, said in (("nowhere.pem", "No such file"), ("dragoman.yaml", "PEM")):
+        (tmp_path / "dragoman.yaml").write_text(f"upstream: {{ca_file: {name}}}")
+        for command in (["serve", "--port", "0"], ["doctor"], ["models"]):
+            ran = run(*command)
+            assert ran.code == (1 if command == ["doctor"] else 2)
+            assert f"upstream.ca_file: {name}: " in ran.out + ran.err
+            assert said in ran.out + ran.err
+
+
+def test_commands_to_paste_name_a_path_where_the_command_is_on_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sys, "argv", [str(DRAGOMAN)])
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert context.program() == str(DRAGOMAN)
+    monkeypatch.setenv("PATH", str(DRAGOMAN.parent))
+    assert context.program() == "dragoman"
+
+
+def test_a_settings_file_elsewhere_is_named_in_commands_to_paste(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    file = tmp_path / "here" / "own.yaml"
+    file.write_text("")
+    assert context.config_words(context.settings(None, file)) == f" --config {file}"
+    (tmp_path / "dragoman.yaml").write_text("")
+    assert context.config_words(context.settings(None, None)) == ""
+
+
 def test_a_settings_file_that_is_not_there_is_wrong_usage() -> None:
     ran = run("serve", "--config", "nowhere.yaml")
     assert ran.code == 2
@@ -226,7 +288,7 @@ def test_a_server_that_does_not_come_up_is_a_failure(monkeypatch: pytest.MonkeyP
         ("demo: off", ["No provider is configured", "dragoman init"]),
         (
             "providers: {mine: {base_url: 'http://127.0.0.1:9'}}",
-            ["Providers: mine (0 models, and what mine may list)"],
+            ["Providers: mine (those that mine lists)"],
         ),
     ],
 )

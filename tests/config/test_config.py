@@ -75,8 +75,8 @@ def test_the_schema_accepts_the_published_example_and_nothing_misspelt() -> None
     validator.check_schema(schema)
     validator.validate(yaml.safe_load(EXAMPLE))
     validator.validate({})
-    for wrong in ({"serve": {}}, {"server": {"port": "x"}}, {"providers": {"a": {"url": "x"}}}):
-        assert not validator.is_valid(wrong)
+    for wrong in ("serve: {}", "server: {port: x}", "providers: {a: {url: x}}"):
+        assert not validator.is_valid(yaml.safe_load(wrong))
 
 
 @pytest.mark.parametrize("section", ["server", "upstream", "access", "providers", "aliases"])
@@ -138,8 +138,19 @@ def test_a_variable_that_is_not_set_is_named_with_its_place(
     [
         ("server: {port: abc}", "server.port: Expected `int`, got `str`"),
         ("server: {port: 70000}", "server.port: Expected `int` <= 65535"),
-        ("server: {prot: 1}", "server: Object contains unknown field `prot`"),
-        ("servers: {}", "Object contains unknown field `servers`"),
+        (
+            "server: {prot: 1}",
+            "server: Object contains unknown field `prot`. Did you mean `port`?",
+        ),
+        ("servers: {}", "Object contains unknown field `servers`. Did you mean `server`?"),
+        (
+            "access: {colour: red}",
+            "access: Object contains unknown field `colour`. There are: key_prefix",
+        ),
+        (
+            "providers: {a: {models: {b/c: {contxt: 1}}}}",
+            "providers.a.models.b/c: Object contains unknown field `contxt`. Did you mean `con",
+        ),
         ("upstream: {idle_s: 0}", "upstream.idle_s: Expected `float` > 0.0"),
         ("access: {key_prefix: 'a b'}", "access: key_prefix 'a b': give 1 to 32"),
         (
@@ -152,15 +163,48 @@ def test_a_variable_that_is_not_set_is_named_with_its_place(
         ),
         ("providers: {a: {api_keys: [x, 5]}}", "providers.a.api_keys.1: Expected `str`"),
         ("aliases: {x: {a/b: 1, a/c: z}}", "aliases.x.a/c: Expected `float`, got `str`"),
-        ("demo: maybe", "demo: Invalid enum value 'maybe'"),
+        ("demo: maybe", "demo: Invalid enum value 'maybe'. Use one of: auto, off, on"),
+        (
+            "providers: {a: {dialect: olama}}",
+            "providers.a.dialect: Invalid enum value 'olama'. Use one of: openai",
+        ),
+        (
+            "providers: {a: {models: {b/c: {inputs: [text, smell]}}}}",
+            "providers.a.models.b/c.inputs.1: Invalid enum value 'smell'. Use one of: audio, ",
+        ),
+        ("providers: {1: {base_url: http://x}}", "providers: a key: Expected `str`, got `int`"),
         ("[1, 2]", "expected sections such as `providers:`, got [1, 2]"),
         ("just text", "expected sections such as `providers:`, got 'just text'"),
-        ("server: {port: 1", "while parsing a flow mapping"),
-        ("a: !!python/object:os.system {}", "could not determine a constructor"),
+        ("server: {port: 1", "line 1, column 17: expected ',' or '}'"),
+        ("a: b: c", "line 1, column 5: mapping values are not allowed here"),
+        ("a: !!python/object:os.system {}", "line 1, column 4: could not determine a constructor"),
+        ("demo: \x00", "unacceptable character"),
+        ("server: {port: 1}\nserver: {port: 2}", "line 2, column 1: `server` stands here a second"),
+        ("providers:\n  a: {}\n  a: {}", "line 3, column 3: `a` stands here a second time"),
+        ("? [a]\n: 1", "line 1, column 3: found unhashable key"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_place(file: Path, text: str, said: str) -> None:
     assert complaint(file, text).startswith(said)
+
+
+def test_a_number_or_a_switch_may_come_from_a_variable(file: Path) -> None:
+    text = "server: {port: '${PORT:-4001}'}\nproviders: {a: {base_url: http://x, cancels: '${C}'}}"
+    options = read(file, text, PORT="5000", C="true")
+    assert (options.server.port, options.providers["a"].cancels) == (5000, True)
+    assert read(file, text, C="false").server.port == 4001
+
+
+@pytest.mark.parametrize("text", ["null", "none", "12345", "true", ""])
+def test_a_text_stays_text_whatever_it_looks_like(file: Path, text: str) -> None:
+    options = read(file, f"providers: {{a: {{base_url: http://x, api_key: '{text}'}}}}")
+    assert options.providers["a"].api_key == text
+
+
+def test_what_a_section_has_in_common_may_be_written_once(file: Path) -> None:
+    text = "providers: {a: &a {base_url: http://x, api_key: k}, b: {<<: *a, api_key: l}}"
+    b = read(file, text).providers["b"]
+    assert (b.base_url, b.api_key) == ("http://x", "l")
 
 
 def test_a_wrong_secret_is_not_repeated(file: Path) -> None:
@@ -212,9 +256,17 @@ def test_the_environment_alone_can_name_a_host_of_ones_own() -> None:
             "DRAGOMAN__SERVER: server.port: Expected `int`, got `str`",
         ),
         ({"DRAGOMAN__DEMO": "maybe"}, "DRAGOMAN__DEMO: demo: Invalid enum value"),
-        ({"DRAGOMAN__SERVER__PORT": "[5"}, "DRAGOMAN__SERVER__PORT: while parsing"),
+        ({"DRAGOMAN__SERVER__PORT": "[5"}, "DRAGOMAN__SERVER__PORT: line 1, column 3: expected"),
         ({"DRAGOMAN__DEMO__X": "1"}, "DRAGOMAN__DEMO__X: `demo` is not a section"),
-        ({"DRAGOMAN__NOPE": "1"}, "the environment: Object contains unknown field `nope`"),
+        ({"DRAGOMAN__NOPE": "1"}, "DRAGOMAN__NOPE: Object contains unknown field `nope`"),
+        (
+            {"DRAGOMAN__SERVR__PORT": "1"},
+            "DRAGOMAN__SERVR__PORT: Object contains unknown field `servr`. Did you mean `server`?",
+        ),
+        (
+            {"DRAGOMAN__SERVER__PROT": "1"},
+            "DRAGOMAN__SERVER__PROT: server: Object contains unknown field `prot`",
+        ),
     ],
 )
 def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
@@ -239,6 +291,17 @@ def test_state_is_kept_where_one_says_else_where_the_user_keeps_such_things(
     assert data_directory(None, NOWHERE) == tmp_path / ".local" / "share" / "dragoman"
     monkeypatch.chdir(tmp_path)
     assert data_directory(Path("here"), NOWHERE) == tmp_path / "here"
+    assert data_directory(Path("here/../there"), NOWHERE) == tmp_path / "there"
+
+
+def test_without_a_home_one_is_asked_where_to_keep_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(ConfigError, match="--data or DRAGOMAN_DATA"):
+        data_directory(None, NOWHERE)
+    assert data_directory(None, {"XDG_DATA_HOME": "/data"}) == Path("/data/dragoman")
 
 
 def test_the_file_is_the_chosen_one_else_the_one_here_else_beside_the_data(

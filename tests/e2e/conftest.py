@@ -1,7 +1,9 @@
 """One gateway for all end-to-end tests, in front of two scripted upstreams."""
 
 import json
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -65,8 +67,25 @@ def good() -> Iterator[ScriptedUpstream]:
 
 
 @pytest.fixture(scope="session")
+def deaf_port() -> Iterator[int]:
+    """A port whose queue is full: a connection to it is never made, and never refused."""
+    with ExitStack() as held:
+        listener = held.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            waiting = held.enter_context(socket.socket())
+            waiting.settimeout(0)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
 def gateway(
-    bad: ScriptedUpstream, good: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+    bad: ScriptedUpstream,
+    good: ScriptedUpstream,
+    deaf_port: int,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Gateway]:
     home: Path = tmp_path_factory.mktemp("gateway")
     price = {"prompt": 0.0000025, "completion": 0.00001}
@@ -89,6 +108,10 @@ def gateway(
             },
             "nowhere": {"base_url": "http://nowhere.invalid/v1", "models": {"net/dns": row}},
             "refuses": {"base_url": "http://127.0.0.1:9/v1", "models": {"net/refuse": row}},
+            "deaf": {
+                "base_url": f"http://127.0.0.1:{deaf_port}/v1",
+                "models": {"net/connect": row},
+            },
             "speaks-no-tls": {
                 "base_url": bad.url.replace("http:", "https:"),
                 "models": {"net/tls": row},

@@ -98,7 +98,7 @@ def test_a_python_snippet_runs(
     monkeypatch.setenv("DRAGOMAN_URL", gateway.base)
     monkeypatch.setenv("DRAGOMAN_API_KEY", gateway.key)
     text = snippet.text.replace("http://127.0.0.1:4000", gateway.url)
-    names: dict[str, object] = {"DRAGOMAN_API_KEY": gateway.key}
+    names: dict[str, object] = {}
     exec(compile(text, snippet.page, "exec"), names)
     close = getattr(names.get("client"), "close", None)
     if close is not None:

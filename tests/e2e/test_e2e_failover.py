@@ -22,7 +22,6 @@ BEFORE_CONTENT = [
     "quota",
     "html",
     "empty",
-    "bad_json",
     "bad_sse",
     "sse_error",
     "reset",
@@ -43,13 +42,14 @@ AFTER_CONTENT = [
 ]
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("script", BEFORE_CONTENT)
+@pytest.mark.parametrize(
+    ("script", "stream"),
+    [(script, stream) for script in BEFORE_CONTENT for stream in (False, True)]
+    + [("bad_json", False)],
+)
 def test_a_fault_before_content_is_answered_by_the_next_provider(
     gateway: Gateway, bad: ScriptedUpstream, good: ScriptedUpstream, script: str, *, stream: bool
 ) -> None:
-    if script in {"bad_json", "drip"} and stream:
-        pytest.skip("a fault of whole answers only")
     model = model_id(script, "stream" if stream else "whole")
     reply = gateway.chat(model=model, provider=BAD_FIRST, stream=stream)
     assert reply.status == 200, reply.body
@@ -61,11 +61,16 @@ def test_a_fault_before_content_is_answered_by_the_next_provider(
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("kind", ["dns", "refuse", "tls"])
+@pytest.mark.parametrize("kind", ["dns", "refuse", "tls", "connect"])
 def test_a_host_that_cannot_be_reached_is_passed_over(
     gateway: Gateway, kind: str, *, stream: bool
 ) -> None:
-    first = {"dns": "nowhere", "refuse": "refuses", "tls": "speaks-no-tls"}[kind]
+    first = {
+        "dns": "nowhere",
+        "refuse": "refuses",
+        "tls": "speaks-no-tls",
+        "connect": "deaf",
+    }[kind]
     order = {"order": [first, "net-good"]}
     reply = gateway.chat(
         {"X-OpenRouter-Metadata": "enabled"}, model=f"net/{kind}", provider=order, stream=stream

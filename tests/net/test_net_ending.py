@@ -6,6 +6,7 @@ import weakref
 
 import pytest
 
+from dragoman.net.exchange import Exchange
 from dragoman.net.types import Limits, NetError
 from tests.net.carrier import FakeCarrier, exchange, failure, fed, finished
 from tests.net.upstream import answer, chunked
@@ -115,6 +116,72 @@ async def test_closing_wakes_who_waits_and_is_nothing_to_repeat(data: bytes) -> 
     with pytest.raises(NetError, match="closed before its end") as raised:
         await reading
     assert not raised.value.reused
+
+
+def released(data: bytes) -> tuple[Exchange, FakeCarrier]:
+    """Return an exchange that was released after `data`, and its carrier."""
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    one.feed(data)
+    one.release()
+    return one, carrier
+
+
+@pytest.mark.parametrize("missing", [0, 2, 5])
+def test_an_answer_released_before_its_end_keeps_its_connection(missing: int) -> None:
+    whole = chunked(b"abc")
+    cut = len(whole) - missing
+    one, carrier = released(whole[:cut])
+    if missing:
+        assert carrier.done == []
+        one.feed(whole[cut:-1])
+        one.feed(whole[-1:])
+    assert carrier.done == ["finish"]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b"x" * 20_000, b"ZZ\r\n", b"0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"],
+    ids=["too much", "nonsense", "a second answer"],
+)
+def test_what_comes_after_a_release_may_cost_the_connection(after: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    one, carrier = released(head + b"3\r\nabc\r\n")
+    one.feed(b"5000\r\n" + after if after.startswith(b"x") else after)
+    assert carrier.done[0] == "cut"
+    assert carrier.done[-1] == "finish"
+    assert carrier.done.count("finish") == 1
+
+
+def test_a_released_answer_has_a_second_to_end() -> None:
+    one, carrier = released(chunked(b"abc")[:-5])
+    one.sweep(100.0)
+    assert carrier.done == []
+    one.sweep(101.0)
+    one.close()
+    one.release()
+    assert (carrier.done[0], carrier.done.count("finish")) == ("cut", 1)
+
+
+@pytest.mark.parametrize("phase", ["eof", "reset"])
+def test_a_released_answer_may_lose_its_connection(phase: str) -> None:
+    one, carrier = released(chunked(b"abc")[:-5])
+    one.lost(phase, "gone")  # type: ignore[arg-type]
+    assert carrier.done[-1] == "finish"
+
+
+def test_an_answer_that_only_the_connection_ends_is_not_waited_for() -> None:
+    _, carrier = released(b"HTTP/1.1 200 OK\r\n\r\nabc")
+    assert (carrier.done[0], carrier.done[-1]) == ("cut", "finish")
+
+
+def test_a_peer_that_was_made_to_wait_may_go_on_after_a_release() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    one.feed(chunked(b"x" * 300_000)[:-5])
+    one.release()
+    one.feed(b"0\r\n\r\n")
+    assert carrier.done == ["pause", "resume", "finish"]
 
 
 async def test_a_cancelled_reader_closes() -> None:

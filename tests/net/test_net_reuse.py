@@ -10,7 +10,7 @@ from dragoman.net.pool import Counts
 from dragoman.net.types import Limits, NetError
 from tests.net.calls import echo, fetch, post, stall, until
 from tests.net.conftest import Serve
-from tests.net.upstream import Peer, answer
+from tests.net.upstream import Peer, answer, chunked
 
 LONG_AFTER = 1e12
 
@@ -30,6 +30,30 @@ async def test_calls_at_once_have_a_connection_each_and_origins_do_not_share(
     await asyncio.gather(*(fetch(client, at) for at in (one, one, other)))
     assert (one.accepted, other.accepted) == (2, 1)
     assert client.counts == Counts(kept=3, open=3)
+
+
+async def test_an_answer_whose_end_comes_late_does_not_cost_the_connection(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    go = asyncio.Event()
+
+    async def late(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.send(chunked(b"all")[:-5])
+            await go.wait()
+            await peer.send(b"0\r\n\r\n")
+
+    upstream = await serve(late, channel)
+    for _ in range(3):
+        response = await client.send(post(upstream), Limits())
+        assert await anext(response.chunks()) == b"all"
+        response.release()
+        assert client.counts == Counts(busy=1, open=1)
+        go.set()
+        await until(lambda: client.counts == Counts(kept=1, open=1))
+        go.clear()
+    assert upstream.accepted == 1
 
 
 async def test_tls_connections_are_shared_too(

@@ -204,6 +204,26 @@ def test_a_whole_answer() -> None:
     assert answer.fault is None
 
 
+@pytest.mark.parametrize("id_", ["", '"id":"",', '"id":null,'])
+def test_a_call_without_an_id_gets_one_that_stays_the_same(id_: str) -> None:
+    """A client sends it back with the result, and an id that is empty names no call."""
+    calls = f'[{{{id_}"function":{{"name":"f"}}}},{{{id_}"function":{{"name":"f"}}}},{{"id":"c"}}]'
+    body = f'{{"id":"x","choices":[{{"message":{{"tool_calls":{calls}}}}}]}}'.encode()
+    found = json.loads(bytes(read_answer(body).choices[0].message["tool_calls"]))
+    first, second, third = (call["id"] for call in found)
+    assert first.startswith("call_")
+    assert second.startswith("call_")
+    assert first != second
+    assert third == "c"
+    assert found == json.loads(bytes(read_answer(body).choices[0].message["tool_calls"]))
+
+
+@pytest.mark.parametrize("calls", ['"x"', "[1]", '[{"id":5}]'])
+def test_odd_tool_calls_of_an_answer_are_left_alone(calls: str) -> None:
+    body = f'{{"choices":[{{"message":{{"tool_calls":{calls}}}}}]}}'.encode()
+    assert bytes(read_answer(body).choices[0].message["tool_calls"]) == calls.encode()
+
+
 def test_an_answer_with_tool_calls_finishes_with_tool_calls() -> None:
     answer = read_answer(
         b'{"choices":[{"message":{"content":null,"tool_calls":[{"id":"c"}]},"finish_reason":"stop"}]}'

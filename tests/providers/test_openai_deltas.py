@@ -136,6 +136,19 @@ def test_odd_tool_calls_are_left_alone(odd: str) -> None:
     assert delta(f'{{"tool_calls":{odd}}}') == {"tool_calls": odd}
 
 
+def test_a_call_that_begins_without_an_id_gets_one() -> None:
+    got = events(
+        '{"tool_calls":[{"index":0,"id":"","function":{"name":"f","arguments":""}}]}',
+        '{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]}',
+        '{"tool_calls":[{"index":1,"function":{"name":"f","arguments":""}}]}',
+    )
+    first, then, second = (json.loads(each["tool_calls"])[0] for each in got)
+    assert first["id"].startswith("call_")
+    assert "id" not in then
+    assert second["id"].startswith("call_")
+    assert second["id"] != first["id"]
+
+
 def test_empty_tool_calls_are_no_call() -> None:
     decoder = OpenAiDecoder()
     decoder.feed(b'{"choices":[{"delta":{"tool_calls":[]}}]}')

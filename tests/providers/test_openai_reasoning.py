@@ -30,6 +30,24 @@ from tests.providers.openai_calls import call, endpoint, said, sent, write
             [(Change.RENAMED, "reasoning.enabled")],
         ),
         (
+            '"reasoning":{"enabled":false,"effort":"high"}',
+            Reasoning(enabled=False, effort="high"),
+            "none",
+            [(Change.RENAMED, "reasoning.enabled")],
+        ),
+        (
+            '"reasoning":{"enabled":true,"effort":"high"}',
+            Reasoning(enabled=True, effort="high"),
+            "high",
+            [],
+        ),
+        (
+            '"reasoning":{"max_tokens":0}',
+            Reasoning(max_tokens=0),
+            "none",
+            [(Change.RENAMED, "reasoning.max_tokens")],
+        ),
+        (
             '"reasoning":{"max_tokens":2000}',
             Reasoning(max_tokens=2000),
             "low",

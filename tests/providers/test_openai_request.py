@@ -143,8 +143,24 @@ def test_an_endpoint_that_lists_nothing_gets_everything() -> None:
     ],
 )
 def test_support_of_one_parameter_may_include_another(source: str, supports: str) -> None:
-    assert write(call(source), endpoint(supports)).notes == ()
-    assert len(write(call(source), endpoint("seed")).notes) == 1
+    assert write(call(source, tools=True), endpoint(supports)).notes == ()
+    assert len(write(call(source, tools=True), endpoint("seed")).notes) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "dropped"),
+    [
+        ('"tools":[]', ["tools"]),
+        ('"tools":[ ],"tool_choice":"auto"', ["tools", "tool_choice"]),
+        ('"tool_choice":"none"', ["tool_choice"]),
+        ('"parallel_tool_calls":true', ["parallel_tool_calls"]),
+        ('"tools":null,"tool_choice":null', []),
+    ],
+)
+def test_without_tools_nothing_is_said_of_them(source: str, dropped: list[str]) -> None:
+    outgoing = write(call(source))
+    assert sent(outgoing) == {}
+    assert said(outgoing) == [(Change.DROPPED, name) for name in dropped]
 
 
 @pytest.mark.parametrize(

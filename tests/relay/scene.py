@@ -24,7 +24,7 @@ from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.options import UpstreamOptions
 from tests.access.fakes import HandClock
 from tests.upstream.hosts import Hosts, Script
-from tests.upstream.scenery import chat, credential, provider, step
+from tests.upstream.scenery import Calm, chat, credential, provider, step
 
 CALLER = Caller(key_hash="f" * 64, key_name="laptop", key_label="sk-dm-v1-abc...xyz")
 WALL = 1_760_000_000.0
@@ -52,7 +52,7 @@ class Scene:
             health=self.health,
             options=options or UpstreamOptions(),
             clock=clock,
-            rng=Random(7),
+            rng=Calm(),
         )
         self.desk = Desk(
             catalog=lambda: catalog(*offered),

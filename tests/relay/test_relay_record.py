@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 import pytest
 
-from dragoman.core.errors import GatewayError
+from dragoman.core.errors import GatewayError, Internal
 from dragoman.records.types import Generation
 from dragoman.relay.chat import answer_chat, stream_chat
 from dragoman.relay.life import begin
@@ -175,6 +175,13 @@ def test_a_record_is_written_once() -> None:
         turn.close()
         turn.close(500)
     assert outcome(scene.record) == (200, False, None, 0)
+
+
+def test_a_defect_shows_no_routing() -> None:
+    scene = Scene(a=whole())
+    with begin(scene.desk, scene.visit(routed=True)) as turn:
+        assert turn.failed(Internal("x")).routing is None
+    assert outcome(scene.record)[0] == 500
 
 
 async def test_latency_and_speed_are_learnt_from_what_went_well() -> None:

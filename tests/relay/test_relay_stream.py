@@ -158,6 +158,45 @@ async def test_a_stream_needs_one_sign_of_its_end(acts: tuple[Act, ...], reason:
     assert [c["choices"][0]["finish_reason"] for c in heard.chunks][-2:] == [reason] * 2
 
 
+@pytest.mark.parametrize(
+    "end",
+    [CUT, NetError("reset", "rst"), NetError("idle", "silence"), b"data: {oops\n\n", Pass(601)],
+    ids=["eof", "reset", "silence", "nonsense", "too long"],
+)
+async def test_an_answer_that_has_ended_is_whole_however_its_connection_ends(end: Act) -> None:
+    scene = Scene(a=plays(says("x"), ends("length"), counts(10, 5), end, b": more\n\n"))
+    heard = await scene.stream()
+    assert heard.finished
+    assert heard.last["usage"]["completion_tokens"] == 5
+    assert heard.last["choices"][0]["finish_reason"] == "length"
+    assert (scene.record.status, scene.record.cost_nanos > 0) == (200, True)
+    assert not scene.health.seen
+
+
+@pytest.mark.parametrize("end", [(), (CUT,)], ids=["end", "cut"])
+async def test_an_answer_is_not_whole_while_one_of_its_choices_is_open(
+    end: tuple[Act, ...],
+) -> None:
+    scene = Scene(a=plays(says("a", 0), says("b", 1), ends("stop", 0), *end))
+    heard = await scene.stream(n=2)
+    assert not heard.finished
+    assert heard.last["error"]["code"] == 502
+    assert scene.record.cost_nanos == 0
+
+
+async def test_the_mark_ends_the_choices_that_are_still_open() -> None:
+    acts = (says("a", 0), says("b", 1), says("c", 2), ends("length", 1), DONE)
+    heard = await Scene(a=plays(*acts)).stream(n=3)
+    assert heard.finished
+    reasons = {
+        choice["index"]: choice["finish_reason"]
+        for chunk in heard.chunks
+        for choice in chunk["choices"]
+        if choice["finish_reason"]
+    }
+    assert reasons == {0: "stop", 1: "length", 2: "stop"}
+
+
 async def test_content_after_the_end_of_a_choice_is_dropped() -> None:
     heard = await Scene(a=plays(says("x"), ends(), says("ghost"), ends("length"), DONE)).stream()
     assert heard.text() == "x"
@@ -213,8 +252,8 @@ async def test_debug_shows_every_body_that_was_sent_first_of_all() -> None:
 async def test_an_unknown_price_is_no_price_at_all() -> None:
     scene = Scene(endpoint("a", price=None), a=streamed())
     heard = await scene.stream()
-    assert heard.last["usage"]["cost"] is None
-    assert set(heard.last["usage"]["cost_details"].values()) == {None}
+    assert "cost" not in heard.last["usage"]
+    assert "cost_details" not in heard.last["usage"]
     assert not scene.record.price_known
 
 

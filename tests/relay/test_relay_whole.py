@@ -65,7 +65,7 @@ async def test_without_usage_it_is_estimated_from_the_text() -> None:
 async def test_an_unknown_price_has_no_cost() -> None:
     reply = await Scene(endpoint("a", price=None), a=whole()).answer()
     assert reply.cost_usd is None
-    assert json.loads(reply.body)["usage"]["cost"] is None
+    assert "cost" not in json.loads(reply.body)["usage"]
 
 
 @pytest.mark.parametrize("finish", [None, ""])

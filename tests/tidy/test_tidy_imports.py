@@ -1,21 +1,27 @@
 """Who may import whom: the contracts hold, cover every room, and no module is in a cycle."""
 
 import re
+import subprocess
+import sys
 from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
 from typing import Final
 
 import grimp
 import pytest
-from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
 
 from tests.tidy.project import PYPROJECT, ROOMS, ROOT
 
+LINT_IMPORTS: Final = Path(sys.executable).with_name("lint-imports")
 LAYERS: Final = " ".join(PYPROJECT["tool"]["importlinter"]["contracts"][0]["layers"])
 
 
-def test_the_import_contracts_hold(capsys: pytest.CaptureFixture[str]) -> None:
-    status = lint_imports(config_filename=str(ROOT / "pyproject.toml"), no_cache=True)
-    assert status == EXIT_STATUS_SUCCESS, capsys.readouterr().out
+def test_the_import_contracts_hold() -> None:
+    # In a process of its own: import-linter switches off every logger that exists.
+    done = subprocess.run(
+        [LINT_IMPORTS, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("room", [room.name for room in ROOMS])

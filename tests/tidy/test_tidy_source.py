@@ -16,6 +16,7 @@ TABLES: Final[frozenset[str]] = frozenset()
 """Modules that are data in the shape of Python, and may be long."""
 
 BROAD_EXCEPTS: Final = {
+    "app.py:_kept_up": "a defect in one loop of the background must not end all of them",
     "store/batch.py:_attempt": "one batch that is refused must not end the writing of all others",
     "web/edge.py:_http": "a defect of ours must still become an answer, and a line in the log",
 }

@@ -85,6 +85,9 @@ class PlayedResponse:
     def close(self) -> None:
         self.closed += 1
 
+    def release(self) -> None:
+        self.closed += 1
+
 
 class Hosts:
     """The `Transport`. `calls` are the requests that came, as (host, request)."""

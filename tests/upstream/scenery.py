@@ -1,6 +1,7 @@
 """Values for tests of the upstream room: steps, tries and faults in one line each."""
 
 import json
+from random import Random
 from typing import Any
 
 from dragoman.catalog.hosts import Credential
@@ -13,6 +14,16 @@ from dragoman.upstream.faults import Try
 from dragoman.wire.chat import ChatCall, parse_chat
 
 CENT = Price(prompt=PicoUsd(1_000_000), completion=PicoUsd(2_000_000))
+
+
+class Calm(Random):
+    """Draws pauses that take next to no time, and counts them."""
+
+    drawn = 0
+
+    def uniform(self, a: float, b: float) -> float:
+        self.drawn += 1
+        return min(0.001, a + b)
 
 
 def step(provider: str, model: str = "acme/turbo", context: int | None = 8192) -> Step:

@@ -16,7 +16,7 @@ from dragoman.net.types import NetError
 from dragoman.providers.dialect import Kind, Outgoing
 from dragoman.providers.openai.dialect import OpenAiDialect
 from dragoman.providers.registry import DIALECTS
-from dragoman.upstream.attempt import Attempt, Line, answer, stream
+from dragoman.upstream.attempt import MOST_HELD, Attempt, Line, answer, stream
 from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.wire.chat import ChatCall
@@ -69,6 +69,15 @@ class Stage:
     @property
     def closed(self) -> list[int]:
         return [response.closed for response in self.hosts.responses]
+
+
+async def test_a_flood_of_nothing_before_content_is_not_kept() -> None:
+    flood = [ROLE] * 500
+    stage = Stage(plays(counts(1, 1), *flood, counts(10, 5), says("x"), "hang"))
+    opened = await stream(stage.attempt())
+    assert len(opened.first) <= MOST_HELD + 2
+    assert [chunk.usage.prompt for chunk in opened.first if chunk.usage] == [1, 10]
+    opened.stream.close()
 
 
 async def failure(attempt: Attempt) -> AttemptFailed:

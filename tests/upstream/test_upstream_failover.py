@@ -1,7 +1,6 @@
 """The attempt loop: who is called after whom, with which credential, and what is learnt."""
 
 from collections.abc import Iterable, Sequence
-from random import Random
 from typing import Any
 
 import pytest
@@ -28,20 +27,10 @@ from tests.upstream.hosts import (
     streamed,
     whole,
 )
-from tests.upstream.scenery import chat, credential, provider, step
+from tests.upstream.scenery import Calm, chat, credential, provider, step
 
 A, B, C = step("a"), step("b"), step("c")
 SLOW = breaks(NetError("head", "silence"))
-
-
-class Calm(Random):
-    """Draws pauses that take next to no time, and counts them."""
-
-    drawn = 0
-
-    def uniform(self, a: float, b: float) -> float:
-        self.drawn += 1
-        return min(0.001, a + b)
 
 
 class Stage:
@@ -220,6 +209,15 @@ async def test_no_attempt_begins_when_the_request_is_nearly_over() -> None:
 async def test_a_short_request_is_tried_all_the_same() -> None:
     stage = Stage(a=streamed(), options=UpstreamOptions(request_s=1))
     assert await stage.open(stage.journey(A)) == "a"
+
+
+async def test_our_own_want_of_connections_leads_on_and_is_held_against_nobody() -> None:
+    full = breaks(NetError("pool", "200 calls wait already"))
+    stage = Stage(a=full, b=full, c=streamed())
+    assert await stage.open(stage.journey(A, B, C)) == "c"
+    for _ in range(5):
+        assert (await stage.refusal(stage.journey(A, B))).type == "gateway_overloaded"
+    assert not stage.seen(A).outage
 
 
 async def test_attempts_end_at_their_number() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from dragoman.core.errors import (
     CapacityExhausted,
+    Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
     ProviderUnavailable,
@@ -28,6 +29,7 @@ ASKED = ("acme/turbo",)
         (fault(Kind.TIMEOUT, None), ProviderTimeout, 504, "timeout"),
         (fault(Kind.CREDENTIAL, 401), ProviderUnavailable, 502, "provider_unavailable"),
         (fault(Kind.RATE, 429), CapacityExhausted, 429, "rate_limit_exceeded"),
+        (fault(Kind.LOCAL, None), Overloaded, 503, "gateway_overloaded"),
         (
             fault(Kind.CALLER, 400, "content_policy_violation"),
             RefusedUpstream,
@@ -112,10 +114,10 @@ def test_the_last_model_to_refuse_the_request_has_the_last_word() -> None:
         ("connect", Kind.TIMEOUT),
         ("head", Kind.TIMEOUT),
         ("idle", Kind.TIMEOUT),
-        ("pool", Kind.TIMEOUT),
+        ("pool", Kind.LOCAL),
     ],
 )
-def test_what_breaks_below_http_is_the_endpoints_fault(phase: Phase, kind: Kind) -> None:
+def test_what_breaks_below_http_is_the_endpoints_fault_or_ours(phase: Phase, kind: Kind) -> None:
     assert of_net(NetError(phase, "x")).kind is kind
 
 
@@ -127,6 +129,7 @@ def test_what_breaks_below_http_is_the_endpoints_fault(phase: Phase, kind: Kind)
         (fault(Kind.TRANSIENT, 200), 502),
         (fault(Kind.TRANSIENT, 529), 503),
         (fault(Kind.CREDENTIAL, 401), 502),
+        (fault(Kind.LOCAL, None), 503),
         (fault(Kind.CALLER, 400, "context_length_exceeded"), 400),
     ],
 )

@@ -1,5 +1,7 @@
 """What an upstream has still to say, once it has begun: chunks, silence, and its ends."""
 
+import json
+
 import pytest
 
 from dragoman.core.clock import Clock
@@ -75,6 +77,28 @@ async def test_nothing_after_the_mark_is_read() -> None:
 
 async def test_an_event_without_a_blank_line_at_the_end_counts() -> None:
     assert await heard(upstream(says("a"), says("b").rstrip())) == "ab"
+
+
+@pytest.mark.parametrize("cut_at", [1, 10, 1000])
+async def test_a_host_that_answers_whole_where_a_stream_was_asked_for_is_understood(
+    cut_at: int,
+) -> None:
+    body = json.dumps({"choices": [{"message": {"content": "ab"}, "finish_reason": "stop"}]})
+    raw = body.encode()
+    assert await heard(upstream(raw[:cut_at], raw[cut_at:])) == "ab"
+
+
+async def test_an_error_as_a_whole_body_keeps_its_meaning() -> None:
+    stream = upstream(b'{"error": {"message": "pay", "code": "insufficient_quota"}}')
+    assert await stream.next() == []
+    (chunk,) = await stream.next() or []
+    assert chunk.fault is not None
+    assert chunk.fault.code == "insufficient_quota"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b": only a comment", b"[]"])
+async def test_a_body_that_is_neither_stream_nor_object_says_nothing(body: bytes) -> None:
+    assert await heard(upstream(body)) == ""
 
 
 @pytest.mark.parametrize(

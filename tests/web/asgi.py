@@ -34,6 +34,8 @@ class Client:
         }
         self.sent: list[Message] = []
         self.on_send: Callable[[Message], None] = lambda _: None
+        self.reads = asyncio.Event()
+        self.reads.set()
         self._parts: asyncio.Queue[Message] = asyncio.Queue()
         for number, part in enumerate(parts, 1):
             self.say(part, more=number < len(parts))
@@ -43,6 +45,9 @@ class Client:
         return await self._parts.get()
 
     async def send(self, message: Message) -> None:
+        """Take a message, once the client reads. As with a socket, others run meanwhile."""
+        await self.reads.wait()
+        await asyncio.sleep(0)
         self.sent.append(message)
         self.on_send(message)
 

@@ -1,6 +1,8 @@
 """The outermost layer: routes, preflight, and what leaves when something breaks."""
 
+import json
 import logging
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from dragoman.web.edge import Edge, canonical
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 from tests.relay.scene import Scene
-from tests.upstream.hosts import whole
+from tests.upstream.hosts import streamed, whole
 from tests.web.asgi import Client
 from tests.web.front import Front, control, lifespan
 
@@ -104,6 +106,23 @@ async def test_an_answer_that_has_begun_is_not_begun_again(
         client = await Client(method="GET", path="/broken-late").of(Front(Scene(a=whole())).edge)
     assert (client.status, client.ended) == (200, False)
     assert "request.failed" in caplog.text
+
+
+async def test_a_stream_that_a_defect_breaks_off_still_ends_with_an_event(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> bytes:
+        raise ZeroDivisionError("the secret of this house")
+
+    monkeypatch.setattr("dragoman.relay.chat.ChunkWriter.usage", broken)
+    with caplog.at_level(logging.ERROR):
+        front = Front(Scene(a=streamed("one")))
+        client = await front.chat(stream=True)
+    assert (client.status, client.ended) == (200, True)
+    last = json.loads(client.body.decode().split("\n\n")[-2].removeprefix("data: "))
+    assert (last["error"]["code"], last["error"]["message"]) == (500, "Internal Server Error")
+    assert b"secret" not in client.body
+    assert "the secret of this house" in caplog.text
 
 
 async def test_an_error_of_ours_is_rendered_wherever_it_comes_from() -> None:

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from dragoman.routing.types import Seen
 from dragoman.web.options import ServerOptions
 from dragoman.wire.sse import PROCESSING
 from tests.relay.scene import Scene, endpoint
@@ -12,6 +13,7 @@ from tests.upstream.hosts import (
     DONE,
     HANGS,
     ROLE,
+    Act,
     Script,
     ends,
     plays,
@@ -26,7 +28,7 @@ from tests.web.front import Front
 
 async def ready() -> None:
     """Let what is ready run."""
-    for _ in range(10):
+    for _ in range(30):
         await asyncio.sleep(0)
 
 
@@ -214,7 +216,7 @@ async def test_a_failure_after_the_hold_is_an_event_with_the_status_it_would_hav
 
 async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_second_answer() -> None:
     go = asyncio.Event()
-    front = Front(Scene(a=Script(head=(go,), status=503)))
+    front = Front(Scene(a=Script(head=(go,), status=422)))
     client = front.client(stream=True)
     serving = await begun(front, client)
     go.set()
@@ -223,6 +225,20 @@ async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_seco
     assert client.status == 200
     assert client.body.startswith(PROCESSING + b"data: ")
     assert client.ended
+
+
+async def test_no_comment_comes_after_a_refusal_that_is_slow_to_leave() -> None:
+    front = Front(Scene(a=refuses(422)))
+    client = front.client(stream=True)
+    client.reads.clear()
+    serving = await begun(front, client)
+    hold_is_over(front)
+    await ready()
+    client.reads.set()
+    await serving
+    await ready()
+    assert client.status == 422
+    assert PROCESSING not in client.body
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
@@ -265,9 +281,40 @@ async def test_a_server_that_stops_is_no_client_who_leaves() -> None:
     front = Front(Scene(a=HANGS))
     serving = await begun(front, front.client())
     serving.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await serving
-    assert front.scene.record.status == 499
+    client = await serving
+    assert (client.status, client.headers["retry-after"]) == (503, "1")
+    assert client.json()["error"]["metadata"]["error_type"] == "gateway_unavailable"
+    assert (front.scene.record.status, front.scene.record.cancelled) == (503, False)
+
+
+@pytest.mark.parametrize("acts", [(ROLE, "hang"), (says("one"), "hang")], ids=["before", "after"])
+async def test_a_server_that_stops_ends_its_streams_with_one_error(acts: tuple[Act, ...]) -> None:
+    front = Front(Scene(a=plays(*acts)))
+    serving = await begun(front, front.client(stream=True))
+    hold_is_over(front)
+    await ready()
+    serving.cancel()
+    client = await serving
+    assert client.body.count(b'"error":') == 1
+    assert b'"code":503' in client.body
+    assert client.ended
+    assert not client.body.endswith(DONE)
+    assert front.scene.record.status == 503
+    assert (front.scene.record.cost_nanos > 0) is (says("one") in acts)
+    assert not front.scene.health.seen.get("a|acme/turbo", Seen()).outage
+
+
+async def test_a_client_that_does_not_read_is_let_go_and_so_is_its_host() -> None:
+    front = Front(Scene(a=plays(says("one"), says("two"), "hang")))
+    client = front.client(stream=True)
+    client.reads.clear()
+    serving = await begun(front, client)
+    front.scene.clock.now += 31
+    front.pulse.beat()
+    await serving
+    assert (front.scene.record.status, front.scene.record.cancelled) == (499, True)
+    assert [response.closed for response in front.scene.hosts.responses] == [1]
+    assert client.sent == []
 
 
 async def test_a_client_that_says_more_is_still_there() -> None:

@@ -14,16 +14,11 @@ from tests.web.asgi import Client
 OPTIONS = ServerOptions(header_hold_s=10, keepalive_s=15)
 
 
-class Slow(Client):
-    """A client whose every message takes until `go` is set."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.go = asyncio.Event()
-
-    async def send(self, message: Message) -> None:
-        await self.go.wait()
-        await super().send(message)
+def slow() -> Client:
+    """Return a client that does not read yet."""
+    client = Client()
+    client.reads.clear()
+    return client
 
 
 class Scene:
@@ -33,7 +28,12 @@ class Scene:
         self.clock = HandClock()
         self.client = client or Client()
         self.pulse = Pulse(Clock(monotonic=self.clock), OPTIONS)
-        self.stream = self.pulse.open(self.client.send, [(b"x-generation-id", b"gen-1")])
+        self.given_up = 0
+        headers = [(b"x-generation-id", b"gen-1")]
+        self.stream = self.pulse.open(self.client.send, headers, self.give_up)
+
+    def give_up(self) -> None:
+        self.given_up += 1
 
     async def write(self, data: bytes) -> None:
         await self.stream.write(data, self.clock.now)
@@ -48,7 +48,7 @@ class Scene:
 
 async def settle() -> None:
     """Let what is ready run."""
-    for _ in range(3):
+    for _ in range(10):
         await asyncio.sleep(0)
 
 
@@ -109,13 +109,13 @@ async def test_a_stream_that_was_closed_is_left_alone() -> None:
 
 
 async def test_a_write_waits_for_a_comment_that_is_on_its_way() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
     writing = asyncio.create_task(scene.write(b"one"))
     await settle()
     assert client.sent == []
-    client.go.set()
+    client.reads.set()
     await writing
     await scene.stream.end()
     assert client.status == 200
@@ -123,35 +123,63 @@ async def test_a_write_waits_for_a_comment_that_is_on_its_way() -> None:
 
 
 async def test_the_end_waits_for_a_comment_that_is_on_its_way() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
     ending = asyncio.create_task(scene.stream.end())
     await settle()
-    client.go.set()
+    client.reads.set()
     await ending
     assert (client.body, client.ended) == (PROCESSING, True)
 
 
 async def test_a_comment_never_lands_inside_a_write() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     writing = asyncio.create_task(scene.write(b"one"))
     await settle()
     assert await scene.after(100) == []
-    client.go.set()
+    client.reads.set()
     await writing
     assert client.body == b"one"
 
 
 async def test_one_comment_at_a_time() -> None:
-    client = Slow()
+    client = slow()
     scene = Scene(client)
     await scene.after(11)
-    await scene.after(100)
-    client.go.set()
+    await scene.after(20)
+    client.reads.set()
     await settle()
     assert client.body == PROCESSING
+
+
+async def test_a_client_that_does_not_read_is_given_up_in_the_end() -> None:
+    scene = Scene(slow())
+    writing = asyncio.create_task(scene.write(b"one"))
+    await settle()
+    await scene.after(29)
+    assert scene.given_up == 0
+    await scene.after(2)
+    assert scene.given_up == 1
+    writing.cancel()
+
+
+async def test_a_client_that_does_not_even_read_a_comment_is_given_up_with_it() -> None:
+    scene = Scene(slow())
+    await scene.after(11)
+    await scene.after(31)
+    assert scene.given_up == 1
+    scene.client.reads.set()
+    await settle()
+    assert scene.client.sent == []
+
+
+async def test_a_stream_with_nothing_to_send_is_not_given_up() -> None:
+    scene = Scene()
+    for _ in range(10):
+        await scene.after(14)
+    assert scene.given_up == 0
 
 
 async def test_a_stream_is_committed_once_its_comment_is_out() -> None:
@@ -168,7 +196,7 @@ async def test_a_write_that_fails_leaves_the_stream_free_to_end() -> None:
     async def broken(_: Message) -> None:
         raise ConnectionError
 
-    stream = Stream(broken, [], 0.0)
+    stream = Stream(broken, [], 0.0, lambda: None)
     with pytest.raises(ConnectionError):
         await stream.write(b"x", 0.0)
     assert stream.is_quiet(100.0, 10.0)
@@ -177,7 +205,7 @@ async def test_a_write_that_fails_leaves_the_stream_free_to_end() -> None:
 async def test_the_pulse_beats_by_itself() -> None:
     client = Client()
     pulse = Pulse(Clock(), ServerOptions(header_hold_s=0.01, keepalive_s=0.01))
-    pulse.open(client.send, [])
+    pulse.open(client.send, [], lambda: None)
     beating = asyncio.create_task(pulse.run())
     arrived = asyncio.Event()
     client.on_send = lambda message: arrived.set() if message.get("body") else None

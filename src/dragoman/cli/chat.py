@@ -20,7 +20,7 @@ from dragoman.cli.gateway import Chunk, Gateway, Message, Usage, stream, whole
 
 HERE = "http://127.0.0.1:4000/api/v1"
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EPILOG)
@@ -28,7 +28,7 @@ def chat(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="Such as demo/parrot.")],
     prompt: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PROMPT]...", help="Without it, a conversation begins."),
+        typer.Argument(metavar="PROMPT", help="Without it, a conversation begins."),
     ] = None,
     url: Annotated[str, typer.Option("--url", envvar="DRAGOMAN_URL", help="The gateway.")] = HERE,
     key: Annotated[
@@ -50,6 +50,8 @@ def chat(
     asked = " ".join(prompt or ())
     if not asked and not sys.stdin.isatty():
         asked = sys.stdin.read().strip()
+    if not asked and (as_json or not sys.stdin.isatty()):
+        raise Failure("Give a PROMPT, as words or through a pipe.", USAGE)
     if as_json:
         _print_raw(gateway, model, asked)
     elif asked:
@@ -59,10 +61,8 @@ def chat(
 
 
 def _print_raw(gateway: Gateway, model: str, asked: str) -> None:
-    if not asked:
-        raise Failure("--json needs a PROMPT", USAGE)
     status, body = asyncio.run(whole(gateway, model, (Message("user", asked),)))
-    typer.echo(body.decode(errors="replace"))
+    typer.echo(body)
     if status != 200:
         raise Failure(f"The gateway answered {status}.")
 
@@ -78,6 +78,9 @@ def _converse(gateway: Gateway, model: str) -> None:
         except EOFError:
             remarks.print()
             return
+        except KeyboardInterrupt:
+            remarks.print()
+            raise
         if not asked:
             continue
         show = _Show(model)
@@ -85,9 +88,9 @@ def _converse(gateway: Gateway, model: str) -> None:
         try:
             asyncio.run(show.answer(gateway, said))
         except KeyboardInterrupt:
-            remarks.print("\n(stopped)", style="dim")
+            remarks.print("(stopped)" if show.text else "\n(stopped)", style="dim")
         except Failure as failure:
-            remarks.print(f"\n{failure}", style="red")
+            remarks.print(str(failure), style="red")
             continue
         if show.text:
             messages = (*said, Message("assistant", show.text))
@@ -107,12 +110,14 @@ class _Show:
     async def answer(self, gateway: Gateway, messages: tuple[Message, ...]) -> None:
         """Ask, and print the answer and its figures. Raises Failure."""
         last = Chunk()
-        async for chunk in stream(gateway, self._model, messages):
-            last = chunk
-            for choice in chunk.choices:
-                self._think(choice.delta.reasoning or "")
-                self._say(choice.delta.content or "")
-        _print_on(self._out, "\n")
+        try:
+            async for chunk in stream(gateway, self._model, messages):
+                last = chunk
+                for choice in chunk.choices:
+                    self._think(choice.delta.reasoning or "")
+                    self._say(choice.delta.content or "")
+        finally:
+            self._end_line()
         self._err.print(self._figures(last), style="dim")
 
     def _think(self, text: str) -> None:
@@ -130,6 +135,11 @@ class _Show:
         self._speed.tick()
         self.text += text
         _print_on(self._out, text)
+
+    def _end_line(self) -> None:
+        """End the line that the answer is on, if it has begun."""
+        if self._thinking or self.text:
+            _print_on(self._err if self._thinking else self._out, "\n")
 
     def _figures(self, last: Chunk) -> str:
         usage = last.usage or Usage()

@@ -4,12 +4,13 @@ A check is a value; how checks are shown, and those that use the network, are to
 in `dragoman.cli.doctor` and `dragoman.cli.reach`.
 """
 
+import os
 import platform
 import resource
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -18,6 +19,7 @@ from msgspec import Struct
 
 from dragoman import __version__
 from dragoman.catalog.assemble import dangling
+from dragoman.catalog.hosts import TEMPLATE
 from dragoman.cli.catalog import Shelf
 from dragoman.cli.context import opened
 from dragoman.config import Settings
@@ -29,6 +31,8 @@ MIB = 1024 * 1024
 LITTLE_DISK = 1024 * MIB
 NO_DISK = 100 * MIB
 FEW_FILES = 4096
+DEAR_USD = 0.01
+"""A price per token that nobody asks for: a hundred times that of the dearest models."""
 RELEASED = 1_790_000_000
 """Unix time before which this release cannot run: a clock that says so is wrong."""
 
@@ -81,8 +85,23 @@ def free_disk(data: Path) -> Check:
 
 def settings_file(chosen: Settings) -> Check:
     """Tell which file the settings came from. They have been read already."""
-    detail = f"{chosen.file} is valid" if chosen.file else "no file; everything has a default"
+    detail = f"{chosen.file} is read" if chosen.file else "no file; everything has a default"
     return Check(name="configuration", state="ok", detail=detail)
+
+
+def prices(chosen: Settings) -> Iterator[Check]:
+    """Yield a note for each price that must have been meant for a million tokens."""
+    for slug, provider in chosen.options.providers.items():
+        listed = {f"models.{id_}.": model.price for id_, model in provider.models.items()}
+        for place, price in {"": provider.price, **listed}.items():
+            dearest = max(float(price.prompt), float(price.completion)) if price else 0.0
+            if dearest > DEAR_USD:
+                yield Check(
+                    name=f"providers.{slug}.{place}price",
+                    state="note",
+                    detail=f"{dearest:g} USD per token is {dearest * 1e6:,.0f} USD per million",
+                    fix="Prices are USD per token: 2.50 per million is written 0.0000025.",
+                )
 
 
 def aliases(shelf: Shelf) -> Iterator[Check]:
@@ -120,7 +139,11 @@ def data_directory(data: Path) -> Iterator[Check]:
     Raises what `opened` does.
     """
     if not data.exists():
-        yield Check(name="data", state="ok", detail=f"{data} is made by the first start")
+        yield _to_be_made(data)
+        return
+    if not data.is_dir():
+        fix = "Choose another with --data."
+        yield Check(name="data", state="broken", detail=f"{data} is no directory", fix=fix)
         return
     mode = stat.S_IMODE(data.stat().st_mode)
     others = mode & (stat.S_IRWXG | stat.S_IRWXO)
@@ -144,16 +167,34 @@ def data_directory(data: Path) -> Iterator[Check]:
     )
 
 
-def environment(shelf: Shelf) -> Iterator[Check]:
+def _to_be_made(data: Path) -> Check:
+    there = next(path for path in data.parents if path.exists())
+    if os.access(there, os.W_OK | os.X_OK):
+        return Check(name="data", state="ok", detail=f"{data} is made by the first start")
+    detail = f"{data} cannot be made: {there} is not yours to write"
+    fix = "Choose another with --data."
+    return Check(name="data", state="broken", detail=detail, fix=fix)
+
+
+def environment(shelf: Shelf, environ: Mapping[str, str]) -> Iterator[Check]:
     """Yield the credentials that were found, and the variables that were left alone."""
     for credential in shelf.hosts.credentials:
         provider = shelf.hosts.providers[credential.provider]
         if provider.dialect != "demo":
-            secret = credential.secret.hint() if credential.secret.reveal() else "none"
+            secret = f", {credential.secret.hint()}" if credential.secret.reveal() else ""
             yield Check(
                 name=f"credential {provider.slug}",
                 state="ok",
-                detail=f"{credential.source}, {secret}",
+                detail=f"{credential.source}{secret}",
+            )
+    for provider in shelf.hosts.providers.values():
+        variable = next((name for name in provider.keys if environ.get(name)), None)
+        if variable and (missing := TEMPLATE.findall(provider.base_url)):
+            yield Check(
+                name=variable,
+                state="note",
+                detail=f"is set, and {' and '.join(missing)} is not",
+                fix=f"Set it, or give base_url of {provider.slug} in dragoman.yaml.",
             )
     for found in shelf.hosts.found:
         yield Check(

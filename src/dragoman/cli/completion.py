@@ -8,7 +8,7 @@ from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from dragoman.cli.exits import EPILOG
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Shell(StrEnum):

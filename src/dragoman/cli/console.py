@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import IO, Any
 
 import msgspec
+import typer
+from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 GAP = "  "
 
@@ -30,9 +30,8 @@ def _console(stream: IO[str]) -> Console:
 
 
 def print_json(value: Any) -> None:
-    """Print `value` as one JSON document on stdout."""
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value)).decode() + "\n")
-    sys.stdout.flush()
+    """Print `value` as one JSON document on stdout: in UTF-8 whatever the locale (RFC 8259)."""
+    typer.echo(msgspec.json.format(msgspec.json.encode(value)))
 
 
 def per_million(usd: float | None) -> str:
@@ -50,26 +49,19 @@ def printable(text: str) -> str:
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under their heads. A head that begins with `>` is aligned to the right.
 
-    Off a terminal nothing is cut or wrapped, so that a pipe sees every cell whole.
+    No cell is ever cut: an id is there to be copied. A narrow terminal wraps the lines.
     """
     console = out()
-    if not console.is_terminal:
-        _print_plain(console, heads, [*rows])
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for head in heads:
-        table.add_column(head.lstrip(">"), justify="right" if head[0] == ">" else "left")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console.print(table, soft_wrap=False)
-
-
-def _print_plain(console: Console, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     lines = [[head.lstrip(">").upper() for head in heads], *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
         cells = (
-            cell.rjust(width) if head[0] == ">" else cell.ljust(width)
+            _padded(cell, width, to_the_right=head[0] == ">")
             for head, cell, width in zip(heads, line, widths, strict=True)
         )
-        console.print(GAP.join(cells).rstrip())
+        console.print(GAP.join(cells).rstrip(), style=None if number else "bold")
+
+
+def _padded(cell: str, width: int, *, to_the_right: bool) -> str:
+    space = " " * (width - cell_len(cell))
+    return space + cell if to_the_right else cell + space

@@ -2,6 +2,9 @@
 
 import os
 import shlex
+import shutil
+import ssl
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +12,15 @@ from typing import Annotated
 
 import typer
 
-from dragoman.cli.exits import USAGE, Failure
-from dragoman.config import Settings, config_file, data_directory, load
+from dragoman.cli.exits import USAGE, Failure, reason
+from dragoman.config import (
+    FILE_NAME,
+    ConfigError,
+    Settings,
+    config_file,
+    data_directory,
+    load,
+)
 from dragoman.office.premises import PEPPER, Premises, open_premises
 
 DataOption = Annotated[
@@ -44,7 +54,21 @@ def settings(data: Path | None, config: Path | None) -> Settings:
     environ = dict(os.environ)
     where = data_directory(data, environ)
     file = config_file(config, where, environ)
-    return Settings(options=load(file, environ), file=file, data=where, environ=environ)
+    options = load(file, environ)
+    _check_authorities(options.upstream.ca_file)
+    return Settings(options=options, file=file, data=where, environ=environ)
+
+
+def _check_authorities(ca_file: str | None) -> None:
+    """Raise ConfigError unless the file holds certificates, or there is none to be read."""
+    if ca_file is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(ca_file)
+    except ssl.SSLError as error:
+        raise ConfigError(f"upstream.ca_file: {ca_file}: holds no PEM certificates") from error
+    except OSError as error:
+        raise ConfigError(f"upstream.ca_file: {ca_file}: {reason(error)}") from error
 
 
 def directory(data: Path | None) -> Path:
@@ -52,11 +76,27 @@ def directory(data: Path | None) -> Path:
     return data_directory(data, os.environ)
 
 
+def program() -> str:
+    """Return this command as it can be typed: by its name, else by the path it was called by."""
+    called = sys.argv[0]
+    found = shutil.which("dragoman")
+    if Path(called).name != "dragoman" or (found and Path(found).samefile(called)):
+        return "dragoman"
+    return shlex.quote(called)
+
+
 def data_words(chosen: Settings) -> str:
     """Return ` --data DIR` for a command to be pasted, nothing where it finds the data itself."""
     if data_directory(None, chosen.environ) == chosen.data:
         return ""
     return f" --data {shlex.quote(str(chosen.data))}"
+
+
+def config_words(chosen: Settings) -> str:
+    """Return ` --config FILE` for a command to be pasted, nothing where it finds it itself."""
+    if chosen.file in {None, Path(FILE_NAME), chosen.data / FILE_NAME}:
+        return ""
+    return f" --config {shlex.quote(str(chosen.file))}"
 
 
 @contextmanager

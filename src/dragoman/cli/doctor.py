@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 MARKS: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "broken": ("✗", "red")}
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EPILOG)
@@ -80,7 +80,8 @@ def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
         return
     report.take(checks.catalog(shelf, chosen))
     report.take(checks.aliases(shelf))
-    report.take(checks.environment(shelf))
+    report.take(checks.prices(chosen))
+    report.take(checks.environment(shelf, chosen.environ))
     waiting = len(reach.asked(shelf))
     if waiting and not offline:
         with err().status(f"Asking {waiting} providers…"):

@@ -4,6 +4,7 @@ Light on purpose, since every command imports it. Which exception of which room
 becomes which sentence is told in `dragoman.cli.failures`.
 """
 
+import os
 from typing import Final
 
 OK: Final = 0
@@ -20,3 +21,9 @@ class Failure(Exception):
     def __init__(self, sentence: str, code: int = FAILED) -> None:
         super().__init__(sentence)
         self.code = code
+
+
+def reason(error: OSError) -> str:
+    """Return what the system says of an error, without what Python adds to it."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)

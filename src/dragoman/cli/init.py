@@ -18,12 +18,12 @@ TEMPLATE = Path(__file__).with_name("template.yaml")
 SCHEMA_NAME = "dragoman.schema.json"
 PRIVATE = 0o600
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EPILOG)
 def init(
-    file: Annotated[Path, typer.Argument(metavar="[FILE]", help="Where to write it.")] = Path(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path(
         FILE_NAME
     ),
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
@@ -35,6 +35,8 @@ def init(
     if schema:
         print_json(json_schema())
         return
+    if file.is_dir():
+        file /= FILE_NAME
     beside = file.with_name(SCHEMA_NAME)
     _write(file, TEMPLATE.read_text(encoding="utf-8"), force)
     _write(beside, schema_text(json_schema()), force=True)

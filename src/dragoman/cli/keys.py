@@ -31,7 +31,10 @@ from dragoman.records.reader import Reader
 from dragoman.store.sql import Work
 
 app = typer.Typer(
-    no_args_is_help=True, epilog=EPILOG, help="Create, list, disable and revoke keys."
+    no_args_is_help=True,
+    add_completion=False,
+    epilog=EPILOG,
+    help="Create, list, disable and revoke keys.",
 )
 
 KeyArgument = Annotated[
@@ -109,15 +112,15 @@ def list_(
 ) -> None:
     """List the keys and what each has spent, newest first."""
     with opened_existing(settings(data, config).data) as premises:
-        found = [
-            key for key in premises.ledger.run_now(keys.every) if all_ or key.revoked_at is None
-        ]
+        made = premises.ledger.run_now(keys.every)
+        found = [key for key in made if all_ or key.revoked_at is None]
         shown = asyncio.run(_with_spending(premises, found))
     if as_json:
         print_json(shown)
         return
     if not shown:
-        err().print("No keys yet. Make one with: dragoman keys create NAME")
+        why = "All keys are revoked; --all lists them." if made else "No keys yet."
+        err().print(f"{why} Make one with: dragoman keys create NAME")
         return
     print_table(
         ("label", "name", "state", "created", ">spent", "hash"),

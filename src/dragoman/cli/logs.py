@@ -23,14 +23,14 @@ AGE = re.compile(r"(\d+)([smhd])")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EPILOG)
 def logs(
     which: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[[show] ID]", help="One generation, in detail."),
+        typer.Argument(metavar="ID", help="Shows one generation in detail."),
     ] = None,
     *,
     number: Annotated[
@@ -72,8 +72,11 @@ def logs(
         found = tuple(each for each in found if each.status >= 400)[:number]
     if as_json:
         print_json([describe(each) for each in found])
-    else:
+    elif found:
         _show(found)
+    else:
+        anything = wanted == Wanted() and not failed
+        err().print("No generations yet." if anything else "No generations like that.")
 
 
 def seconds(age: str) -> int:
@@ -113,9 +116,6 @@ def _show(found: Iterable[Generation]) -> None:
         )
         for each in found
     ]
-    if not rows:
-        err().print("No generations like that.")
-        return
     heads = (
         "time", "model", "provider", "status", ">tokens", ">cost", ">first", ">attempts", "id",
     )  # fmt: skip

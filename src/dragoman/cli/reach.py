@@ -17,6 +17,7 @@ from dragoman.catalog.hosts import Credential
 from dragoman.catalog.options import ProviderOptions
 from dragoman.cli.catalog import Shelf
 from dragoman.cli.checks import Check
+from dragoman.cli.exits import reason
 from dragoman.cli.gateway import connected, get
 from dragoman.config import Settings
 from dragoman.net.types import Limits, NetError, Transport
@@ -117,7 +118,7 @@ def _bindable(host: str, port: int) -> Check:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         socket.create_server(address[:2], family=family).close()
     except OSError as error:
-        detail = f"{host}:{port} cannot be listened on: {error.strerror}"
+        detail = f"{host}:{port} cannot be listened on: {reason(error)}"
         fix = "Choose another with --host, --port or the section server."
         return Check(name="gateway", state="broken", detail=detail, fix=fix)
     detail = f"none runs; {host}:{port} is free. Start one: dragoman serve"

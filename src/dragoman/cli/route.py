@@ -27,7 +27,9 @@ from dragoman.wire.json import members
 
 MINIMAL = b'{"messages": [{"role": "user", "content": "Hello!"}]}'
 
-app = typer.Typer(no_args_is_help=True, epilog=EPILOG, help="Explain where requests go.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, epilog=EPILOG, help="Explain where requests go."
+)
 
 
 class Explained(Explanation, frozen=True, kw_only=True):

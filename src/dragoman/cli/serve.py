@@ -5,7 +5,7 @@ themselves. What the gateway is made of is told in `dragoman.app`.
 """
 
 import gc
-import os
+import resource
 import signal
 import socket
 import sys
@@ -19,15 +19,16 @@ from msgspec import structs
 
 from dragoman.app import build
 from dragoman.cli import log_lines
+from dragoman.cli.console import err
 from dragoman.cli.context import ConfigOption, DataOption, data_words, opened, settings
-from dragoman.cli.exits import EPILOG, USAGE, Failure
+from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
 from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.office.premises import Premises
 from dragoman.web.server import BACKLOG, Server
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command(epilog=EPILOG)
@@ -68,10 +69,13 @@ def _with_address(chosen: Settings, host: str | None, port: int | None) -> Setti
 
 
 def _run(chosen: Settings, premises: Premises) -> None:
+    _allow_many_files()
     edge = build(chosen, premises, Clock())
     options = chosen.options.server
     with _listening(options.host, options.port) as listener:
-        server = Server(edge, options, partial(_started, chosen, premises))
+        server = Server(
+            edge, options, partial(_started, chosen, premises), partial(_draining, options.drain_s)
+        )
         signal.signal(signal.SIGTERM, _stop)
         signal.signal(signal.SIGINT, _stop)
         server.run([listener])
@@ -79,10 +83,25 @@ def _run(chosen: Settings, premises: Premises) -> None:
         raise Failure("The gateway did not start; the reason is above.")
 
 
+def _allow_many_files() -> None:
+    """Take all the open files this process may have: each stream is two sockets."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def _started(chosen: Settings, premises: Premises, url: str) -> None:
     greet(chosen, premises, url)
     gc.collect()
     gc.freeze()
+
+
+def _draining(patience_s: float, requests: int) -> None:
+    """Say on stderr why the server does not stop at once."""
+    err().print(
+        f"Stopping after {requests} open request{'s' * (requests != 1)}, "
+        f"in {patience_s:g} s at the latest. Ctrl-C again stops now."
+    )
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
@@ -118,7 +137,7 @@ def _listening(host: str, port: int) -> socket.socket:
         )[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except OSError as error:
-        reason = error.strerror or os.strerror(error.errno or 0)
         raise Failure(
-            f"{host}:{port} cannot be listened on: {reason}. Choose another with --host or --port."
+            f"{host}:{port} cannot be listened on: {reason(error)}. "
+            "Choose another with --host or --port."
         ) from error

@@ -10,7 +10,7 @@ from dragoman.catalog.listing import is_callable
 from dragoman.catalog.types import Catalog, Endpoint
 from dragoman.cli.catalog import Shelf, shipped_only
 from dragoman.cli.console import out
-from dragoman.cli.context import data_words
+from dragoman.cli.context import config_words, data_words, program
 from dragoman.config import Settings
 from dragoman.office import keys
 from dragoman.office.premises import Premises
@@ -28,15 +28,17 @@ def greet(chosen: Settings, premises: Premises, url: str) -> None:
     console.print(f"Dragoman {__version__}  {url}  data: {premises.path}", style="bold")
     console.print(found(shelf))
     if premises.has_any_key():
-        console.print(f"Make a key: dragoman keys create NAME{data_words(chosen)}")
+        console.print(f"Make a key: {program()} keys create NAME{data_words(chosen)}")
     else:
         key = first_key(chosen, premises)
         console.print(f"Key (shown this once): {key}")
         if model is None:
-            console.print("What can be called: dragoman models")
+            words = data_words(chosen) + config_words(chosen)
+            console.print(f"What can be called: {program()} models{words}")
         else:
             console.print(f"Try it:\n  {curl(here, key, model)}")
-            console.print(f"Or talk to it: dragoman chat {model} --url {here}/api/v1 --key {key}")
+            talk = f"{program()} chat {model} --url {here}/api/v1 --key {key}"
+            console.print(f"Or talk to it: {talk}")
     console.file.flush()
 
 
@@ -55,9 +57,10 @@ def found(shelf: Shelf) -> str:
     asked = {shelf.hosts.providers[slug].name for slug in shelf.hosts.discover}
     if not names | asked:
         return "No provider is configured. Set a key such as OPENAI_API_KEY, or: dragoman init"
-    models = len({each.model for each in endpoints})
-    own = f", and what {', '.join(sorted(asked))} may list" if asked else ""
-    return f"Providers: {', '.join(sorted(names | asked))} ({models} models{own})"
+    count = len({each.model for each in endpoints})
+    models = [f"{count} model{'s' * (count != 1)}"] if count else []
+    own = [f"those that {', '.join(sorted(asked))} lists"] if asked else []
+    return f"Providers: {', '.join(sorted(names | asked))} ({', and '.join(models + own)})"
 
 
 def example(catalog: Catalog) -> str | None:

@@ -16,6 +16,10 @@ from dragoman.net.types import Limits, NetError, Phase
 # so the low mark at which the peer may go on is an empty buffer.
 HIGH_WATER = 256 * 1024
 
+# How much may still come, and for how long, of an answer that nobody reads to its end.
+MOST_LET_PASS = 16 * 1024
+LONGEST_LET_PASS_S = 1.0
+
 # What a field adds to the head besides its name and value: colon, space, CR, LF.
 _FIELD_OVERHEAD = 4
 
@@ -50,8 +54,8 @@ class Exchange:
     __slots__ = (
         "_buffered", "_bytes_seen", "_carrier", "_closed", "_complete", "_error", "_expects_body",
         "_fields_size", "_framing_size", "_head_deadline", "_head_done", "_limits", "_parser",
-        "_parts", "_paused", "_quiet_at", "_quiet_since", "_reusable", "_until_eof", "_waiter",
-        "headers", "status",
+        "_parts", "_paused", "_quiet_at", "_quiet_since", "_released_at", "_reusable",
+        "_until_eof", "_waiter", "headers", "status",
     )  # fmt: skip
 
     def __init__(self, carrier: Carrier, method: str, limits: Limits, head_deadline: float) -> None:
@@ -80,6 +84,7 @@ class Exchange:
         self._bytes_seen = 0
         self._quiet_at = 0
         self._quiet_since = 0.0
+        self._released_at: int | None = None
 
     async def head(self) -> None:
         """Return when status and headers are in. Raises NetError, closed then."""
@@ -133,6 +138,19 @@ class Exchange:
         del self._parser
         self._carrier.finish()
 
+    def release(self) -> None:
+        """Close, but let the little that is missing come, so that the connection can be kept.
+
+        For an answer whose content ended before its framing did, as streams do.
+        """
+        if self._closed or self._complete or self._error is not None or self._until_eof:
+            self.close()
+            return
+        self._released_at = self._bytes_seen
+        self._quiet_since = 0.0
+        if self._parts or self._paused:
+            self._take()
+
     def feed(self, data: bytes) -> None:
         """Take what the peer sent, at any cut."""
         if self._error is not None:
@@ -143,6 +161,9 @@ class Exchange:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(NetError("protocol", str(error)))
+        if self._released_at is not None:
+            self._let_pass(self._released_at)
+            return
         if self._buffered == before:
             self._count_framing(len(data))
         else:
@@ -160,6 +181,8 @@ class Exchange:
             return
         unanswered = self._carrier.reused and not self._bytes_seen
         self._fail(NetError(phase, detail, reused=unanswered))
+        if self._released_at is not None:
+            self.close()
 
     def sweep(self, now: float) -> None:
         """Fail the exchange if its head or the next bytes of its body are overdue.
@@ -167,7 +190,11 @@ class Exchange:
         Silence counts only while somebody waits for bytes: a reader that is slow
         itself, and thereby makes the peer wait, is no fault of the peer.
         """
-        if not self._head_done:
+        if self._released_at is not None:
+            self._quiet_since = self._quiet_since or now
+            if now - self._quiet_since >= LONGEST_LET_PASS_S:
+                self.close()
+        elif not self._head_done:
             if now >= self._head_deadline:
                 self._fail(NetError("head", f"no answer within {self._limits.head_s:g} s"))
         elif self._waiter is None or self._bytes_seen != self._quiet_at:
@@ -245,6 +272,14 @@ class Exchange:
             self._fail(
                 NetError("too_large", f"head or trailers over {self._limits.head_bytes} bytes")
             )
+
+    def _let_pass(self, released_at: int) -> None:
+        """Drop what came after the release; part from the connection at the end, or at too much."""
+        self._parts.clear()
+        self._buffered = 0
+        too_much = self._bytes_seen - released_at > MOST_LET_PASS
+        if self._complete or self._error is not None or too_much:
+            self.close()
 
     def _take(self) -> bytes:
         parts = self._parts

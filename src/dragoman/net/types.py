@@ -75,6 +75,13 @@ class Response(Protocol):
     def close(self) -> None:
         """Give the connection back if the body has been read to its end, else cut it."""
 
+    def release(self) -> None:
+        """Close an answer whose content is complete though its body has not ended yet.
+
+        What is missing is awaited for a moment, in the background, so that the
+        connection can be kept.
+        """
+
 
 class Transport(Protocol):
     """Something that carries a request to an upstream and brings its answer."""

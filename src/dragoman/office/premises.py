@@ -13,7 +13,7 @@ from msgspec import Struct
 from dragoman.access import migrations as access
 from dragoman.access.keyring import every_key
 from dragoman.records import migrations as records
-from dragoman.store.custody import Pepper, keep_directory, keep_pepper
+from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_pepper
 from dragoman.store.migrations import migrate
 from dragoman.store.sql import Database
 
@@ -49,13 +49,17 @@ def open_premises(path: Path, wall: Callable[[], float] = time.time) -> Premises
     Raises CustodyError, NewerDatabase, or Unavailable when it cannot be used.
     """
     keep_directory(path)
-    premises = Premises(
-        path=path,
-        ledger=Database(path / LEDGER, synchronous="FULL"),
-        records=Database(path / RECORDS, synchronous="NORMAL"),
-        pepper=keep_pepper(path / PEPPER),
-    )
     now = wall()
-    premises.ledger.run_now(lambda c: migrate(c, access.ROOM, access.MIGRATIONS, now))
-    premises.records.run_now(lambda c: migrate(c, records.ROOM, records.MIGRATIONS, now))
-    return premises
+    ledger = Database(path / LEDGER, synchronous="FULL")
+    ledger.run_now(lambda c: migrate(c, access.ROOM, access.MIGRATIONS, now))
+    has_pepper = (path / PEPPER).exists()
+    if not has_pepper and ledger.run_now(every_key):
+        ledger.close()
+        raise CustodyError(
+            f"{path / PEPPER} is gone, and without it none of the keys in {path / LEDGER} can be "
+            f"verified. Put it back from a backup, or move {LEDGER} away to begin with new keys."
+        )
+    pepper = keep_pepper(path / PEPPER)
+    archive = Database(path / RECORDS, synchronous="NORMAL")
+    archive.run_now(lambda c: migrate(c, records.ROOM, records.MIGRATIONS, now))
+    return Premises(path=path, ledger=ledger, records=archive, pepper=pepper)

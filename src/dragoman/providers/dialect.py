@@ -17,7 +17,7 @@ from dragoman.wire.hub import Answer, Chunk
 
 
 class Kind(StrEnum):
-    """The classes of failure that decide what happens next (reliability 2.1, C0 to C5)."""
+    """The classes of failure that decide what happens next (reliability 2.1, C0 to C5, C7)."""
 
     CALLER = "caller"
     CREDENTIAL = "credential"
@@ -25,6 +25,7 @@ class Kind(StrEnum):
     TRANSIENT = "transient"
     TIMEOUT = "timeout"
     MIDSTREAM = "midstream"
+    LOCAL = "local"
 
 
 class Fault(Struct, frozen=True, kw_only=True):

@@ -1,18 +1,19 @@
 """Chat completions: the steps of `dragoman.relay.life`, walked for whole answers and streams."""
 
-from collections.abc import AsyncGenerator
-from contextlib import closing
+from asyncio import CancelledError
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import closing, contextmanager
 
 import msgspec
 from msgspec import Struct
 
-from dragoman.core.errors import GatewayError
+from dragoman.core.errors import GatewayError, Unavailable
 from dragoman.providers.dialect import Fault
 from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.relay.life import Turn, begin
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
-from dragoman.upstream.faults import AttemptFailed, in_band
+from dragoman.upstream.faults import AttemptFailed, in_band, stopping
 from dragoman.upstream.stream import cut_off, gave_up
 from dragoman.wire.answers import ChunkWriter, answer_body, usage_body
 from dragoman.wire.errors import error_object
@@ -33,7 +34,8 @@ async def answer_chat(desk: Desk, visit: Visit) -> Reply:
     """Serve a request that wants its answer whole. Raises GatewayError."""
     with begin(desk, visit) as turn:
         try:
-            answered = await desk.upstream.fetch(turn.journey, turn.providers)
+            with _told_of_a_stop(visit):
+                answered = await desk.upstream.fetch(turn.journey, turn.providers)
         except GatewayError as error:
             raise turn.failed(error) from error.__cause__
         return _reply(turn, answered)
@@ -58,7 +60,8 @@ async def stream_chat(desk: Desk, visit: Visit) -> AsyncGenerator[bytes, None]:
     """
     with begin(desk, visit) as turn:
         try:
-            opened = await desk.upstream.open(turn.journey, turn.providers)
+            with _told_of_a_stop(visit):
+                opened = await desk.upstream.open(turn.journey, turn.providers)
         except GatewayError as error:
             raise turn.failed(error) from error.__cause__
         with closing(opened.stream):
@@ -73,13 +76,28 @@ async def stream_chat(desk: Desk, visit: Visit) -> AsyncGenerator[bytes, None]:
             yield pump.ending()
 
 
+@contextmanager
+def _told_of_a_stop(visit: Visit) -> Iterator[None]:
+    """Make a cancellation an error that is answered, unless nobody is there to read it."""
+    try:
+        yield
+    except CancelledError:
+        if visit.left():
+            raise
+        raise Unavailable(stopping().message, retry_after_s=1) from None
+
+
 async def _next(pump: "_Pump", opened: Opened) -> list[Chunk] | None:
     """Return the next chunks, None when there are none; a break becomes the pump's fault."""
     try:
         return await opened.stream.next()
     except AttemptFailed as failed:
-        pump.fault = failed.fault
-        return None
+        pump.broke(failed.fault)
+    except CancelledError:
+        if pump.left():
+            raise
+        pump.broke(stopping())
+    return None
 
 
 class _Pump:
@@ -95,6 +113,15 @@ class _Pump:
         self._writer = ChunkWriter(turn.chose(opened.step, opened.notes))
         reasoning = turn.visit.call.reasoning
         self._strip = reasoning is not None and reasoning.exclude
+
+    def left(self) -> bool:
+        """Say whether the client has hung up."""
+        return self._turn.visit.left()
+
+    def broke(self, fault: Fault) -> None:
+        """Take note that nothing more comes: a fault, unless every choice has ended already."""
+        if not self._meter.complete:
+            self.fault = fault
 
     def echo(self) -> bytes:
         """Return an event for every body that was sent upstream."""
@@ -121,17 +148,17 @@ class _Pump:
 
     def ending(self) -> bytes:
         """Settle, record, and return the events that end the stream."""
-        if self.fault is None and not self._meter.ends and not self._opened.stream.said_done:
-            self.fault = cut_off()
+        if not self._opened.stream.said_done and self.fault is None:
+            self.broke(cut_off())
         return self._end() if self.fault is None else self._broken(self.fault)
 
     def _end(self) -> bytes:
         ends = self._meter.ends
         before = b""
-        if not ends:
-            stop = Piece(index=0, delta={}, finish_reason="stop")
-            ends[0] = stop
-            before = self._writer.pieces((stop,))
+        unsaid = self._meter.begun - ends.keys()
+        for index in sorted(unsaid if unsaid or ends else {0}):
+            ends[index] = Piece(index=index, delta={}, finish_reason="stop")
+            before += self._writer.pieces((ends[index],))
         turn = self._turn
         bill = turn.settle()
         turn.close()

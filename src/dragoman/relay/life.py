@@ -19,7 +19,7 @@ from typing import Self
 from msgspec import Struct
 
 from dragoman.catalog.types import Catalog
-from dragoman.core.errors import GatewayError, Internal
+from dragoman.core.errors import GatewayError, Internal, OwnError
 from dragoman.core.money import NanoUsd, usd
 from dragoman.core.notes import Note
 from dragoman.ledger.cost import FREE, Cost, cost_of
@@ -119,9 +119,9 @@ class Turn:
         return self._bill
 
     def broke(self, error: GatewayError) -> Bill:
-        """End an answer in `error`. What was seen is free, unless it was us who ran out of time."""
+        """End an answer in `error`. What was seen is free, unless it was us who ended it."""
         now = self._desk.clock.monotonic()
-        if now > self.journey.deadline:
+        if now > self.journey.deadline or isinstance(error, OwnError):
             self.settle()
         else:
             self._bill = Bill(self.meter.usage(self.visit.call), FREE)

@@ -10,10 +10,14 @@ BYTES_PER_TOKEN = 4
 
 
 class Meter:
-    """Sees every chunk of one stream. `ends` maps a choice's index to how it ended."""
+    """Sees every chunk of one stream. `ends` maps a choice's index to how it ended.
+
+    `begun` are the choices that brought content.
+    """
 
     __slots__ = (
         "_clock",
+        "begun",
         "ends",
         "first_content",
         "last_content",
@@ -25,6 +29,7 @@ class Meter:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self.begun: set[int] = set()
         self.ends: dict[int, Piece] = {}
         self.first_content: float | None = None
         self.last_content: float | None = None
@@ -32,6 +37,11 @@ class Meter:
         self.reported: Usage | None = None
         self.service_tier: str | None = None
         self.upstream_id: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every choice that was begun has ended, and there was one."""
+        return bool(self.ends) and self.begun <= self.ends.keys()
 
     def see(self, chunk: Chunk) -> tuple[Piece, ...]:
         """Take in a chunk; return what of it is passed on.
@@ -85,6 +95,7 @@ class Meter:
             if self.first_content is None:
                 self.first_content = now
             self.last_content = now
+            self.begun.add(piece.index)
             self.produced_bytes += _size(piece.delta)
         elif piece.finish_reason is None:
             return False

@@ -26,6 +26,9 @@ class Visit(Struct, frozen=True, kw_only=True):
     title: str | None = None
     user_agent: str | None = None
     wants_metadata: bool = False
+    left: Callable[[], bool] = lambda: True
+    """Whether the client has hung up: asked when the request is cancelled, which may
+    also mean that the server stops."""
 
 
 class Desk(Struct, frozen=True, kw_only=True):

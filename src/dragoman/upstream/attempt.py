@@ -63,6 +63,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """Grows by the body of every attempt of the request, for the debug echo."""
 
 
+MOST_HELD = 16
+"""Of what comes before content only so much is kept: a flood of nothing must not fill memory."""
+
+
 async def stream(attempt: Attempt) -> Opened:
     """Return a stream once its first content is in. Raises AttemptFailed."""
     patience_s = _patience_s(attempt)
@@ -187,6 +191,7 @@ async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> O
                 first=held,
                 notes=outgoing.notes,
             )
+        del held[1:-MOST_HELD]
     raise AttemptFailed(cut_off())
 
 

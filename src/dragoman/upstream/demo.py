@@ -94,6 +94,10 @@ class DemoResponse:
         """Let go of the answer. Twice is fine."""
         self._closed = True
 
+    def release(self) -> None:
+        """Let go of the answer: there is no connection to keep."""
+        self.close()
+
 
 async def _wait(sleep: Sleep, pause_s: float, limit_s: float, phase: Phase) -> None:
     if pause_s > limit_s:

@@ -146,10 +146,11 @@ class Upstream(Struct, frozen=True, kw_only=True):
 def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, now: float) -> None:
     """Hold a fault against whom it concerns: an endpoint, a credential, or nobody.
 
-    A caller's own mistake is nobody's fault; a rate limit is no outage.
+    A caller's own mistake is nobody's fault, and neither is our own want of connections;
+    a rate limit is no outage.
     """
     endpoint, credential = attempt.step.endpoint, attempt.credential
-    if fault.kind is Kind.CALLER:
+    if fault.kind in {Kind.CALLER, Kind.LOCAL}:
         return
     if fault.kind is Kind.RATE:
         wait_s = health.backoff_s(endpoint.id, fault.retry_after_s)

@@ -13,10 +13,12 @@ from dragoman.core.errors import (
     Availability,
     CapacityExhausted,
     GatewayError,
+    Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
     ProviderUnavailable,
     RefusedUpstream,
+    Unavailable,
 )
 from dragoman.net.types import NetError
 from dragoman.providers.dialect import Fault, Kind
@@ -45,7 +47,14 @@ class Try(Struct, frozen=True, kw_only=True):
 
 
 def of_net(error: NetError) -> Fault:
-    """Classify a call that broke below HTTP."""
+    """Classify a call that broke below HTTP. Connections that we lack are no fault of others."""
+    if error.phase == "pool":
+        return Fault(
+            kind=Kind.LOCAL,
+            error_type=Overloaded.error_type,
+            message=str(error),
+            code=error.phase,
+        )
     if error.timed_out:
         return Fault(kind=Kind.TIMEOUT, error_type="timeout", message=str(error), code=error.phase)
     return Fault(
@@ -74,8 +83,20 @@ def nonsense(detail: str, status: int = 200) -> Fault:
     )
 
 
+def stopping() -> Fault:
+    """Return the fault of an answer that is broken off because the server stops."""
+    return Fault(
+        kind=Kind.LOCAL,
+        error_type=Unavailable.error_type,
+        message="The gateway is stopping.",
+        code="stopping",
+    )
+
+
 def in_band(fault: Fault, step: Step) -> GatewayError:
     """Return what a client is told inside a stream that breaks after its first content."""
+    if fault.kind is Kind.LOCAL:
+        return Unavailable(fault.message, retry_after_s=1)
     metadata: dict[str, object] = {"provider_name": step.endpoint.provider_name}
     if fault.code:
         metadata["provider_code"] = fault.code
@@ -99,7 +120,8 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
 
     A provider's word that the request itself is at fault is passed on. Otherwise
     the answer is about all providers that were tried: 429 if all are rate
-    limited, 504 or 502 if there was one, 503 if there were several.
+    limited, 504 or 502 if there was one, 503 if there were several. Calls that were
+    never made, for want of a connection, are a 503 of our own.
     """
     last = tries[-1]
     if last.fault is None:
@@ -107,6 +129,8 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     if last.fault.kind is Kind.CALLER:
         return _refused(last.fault, tries)
     faults = [t.fault for t in tries if t.fault and t.fault.kind is not Kind.CALLER]
+    if all(f.kind is Kind.LOCAL for f in faults):
+        return Overloaded("Every connection to the provider is in use.", retry_after_s=1)
     if all(f.kind is Kind.RATE for f in faults):
         return _exhausted(tries, faults, requested)
     if len({t.step.endpoint.id for t in tries}) == 1:

@@ -30,7 +30,7 @@ class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     request_s: Seconds = 600.0
     attempts_per_model: Annotated[int, Meta(ge=1, le=10)] = 3
     attempts: Annotated[int, Meta(ge=1, le=30)] = 6
-    connections_per_host: Annotated[int, Meta(ge=1, le=10_000)] = 200
+    connections_per_host: Annotated[int, Meta(ge=1, le=10_000)] = 1000
     ca_file: str | None = None
     """A PEM file of additional certificate authorities."""
 

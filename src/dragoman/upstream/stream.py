@@ -29,6 +29,7 @@ class UpstreamStream:
         "_decoder",
         "_last_content",
         "_parser",
+        "_spoke",
         "done",
         "response",
         "said_done",
@@ -49,6 +50,7 @@ class UpstreamStream:
         self.said_done = False
         """Whether the upstream itself marked the end."""
         self._broken: Fault | None = None
+        self._spoke = False
         self._body: AsyncIterator[bytes] = response.chunks()
         self._decoder = decoder
         self._parser = SseParser()
@@ -84,13 +86,17 @@ class UpstreamStream:
 
     def close(self) -> None:
         """Let go of the connection: kept if the answer has ended, else cut."""
-        self.response.close()
+        if self.said_done:
+            self.response.release()
+        else:
+            self.response.close()
 
     def _decode(self, data: bytes | None) -> list[Chunk]:
         """Return the chunks in `data`. What cannot be read breaks the stream after them."""
         chunks: list[Chunk] = []
         try:
             for event in self._events(data):
+                self._spoke = True
                 if event.data == DONE:
                     self.done = self.said_done = True
                     break
@@ -106,7 +112,11 @@ class UpstreamStream:
     def _events(self, data: bytes | None) -> list[Event]:
         if data is not None:
             return self._parser.feed(data)
+        rest = self._parser.rest()
         last = self._parser.flush()
+        if last is None and not self._spoke and rest.startswith(b"{"):
+            # Asked for a stream, some hosts answer whole: mostly when they refuse with a 200.
+            last = Event("", rest)
         return [] if last is None else [last]
 
 

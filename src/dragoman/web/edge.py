@@ -10,9 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 
 from dragoman.core.errors import GatewayError, Internal, NotFound
+from dragoman.web.errors import error_body
 from dragoman.web.inference import Scope, refuse
 from dragoman.web.intake import ClientLeft
-from dragoman.web.outlet import CORS, JSON, Headers, Message, Receive, Send, reply
+from dragoman.web.outlet import CORS, EVENTS, JSON, Headers, Message, Receive, Send, reply
+from dragoman.wire.sse import data_event
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 Routes = Mapping[str, Mapping[str, Handler]]
@@ -87,8 +89,7 @@ class Edge:
             await refuse(out, error, [])
         except Exception:  # noqa: BLE001 - the last net: nothing of ours may reach a client raw
             _log.exception("request.failed")
-            if not out.began:
-                await refuse(out, Internal("an exception that nobody expected"), [])
+            await _excuse(out)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
         method = scope["method"]
@@ -108,16 +109,19 @@ class Edge:
 
 
 class _Watched:
-    """Passes messages on, and knows whether an answer has begun."""
+    """Passes messages on, and knows whether an answer has begun, and whether it is a stream."""
 
-    __slots__ = ("_send", "began")
+    __slots__ = ("_send", "began", "streams")
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self.began = False
+        self.streams = False
 
     async def __call__(self, message: Message) -> None:
-        self.began = True
+        if not self.began:
+            self.began = True
+            self.streams = EVENTS[0] in message["headers"]
         await self._send(message)
 
 
@@ -131,6 +135,15 @@ def canonical(path: str) -> str:
 def not_found(path: str) -> NotFound:
     """Return the error for a path that leads nowhere."""
     return NotFound(f"There is nothing at {path[:200]}. The API is under /api/v1.")
+
+
+async def _excuse(out: _Watched) -> None:
+    """Answer for a defect of ours. A stream that has begun still ends with an event."""
+    error = Internal("an exception that nobody expected")
+    if not out.began:
+        await refuse(out, error, [])
+    elif out.streams:
+        await out({"type": "http.response.body", "body": data_event(error_body(error))})
 
 
 async def _preflight(send: Send) -> None:

@@ -46,6 +46,7 @@ class Inference(Struct, frozen=True, kw_only=True):
         caller = await self.gate.admit(text(headers, b"authorization"), text(headers, b"x-api-key"))
         call = parse_chat(raw)
         created = self.desk.clock.wall()
+        presence = _Presence()
         visit = Visit(
             id=generation_id(created),
             caller=caller,
@@ -57,9 +58,10 @@ class Inference(Struct, frozen=True, kw_only=True):
             title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
             user_agent=_kept(headers, b"user-agent"),
             wants_metadata=_wants_metadata(headers),
+            left=presence.has_left,
         )
-        serve = self._stream if call.stream else self._answer
-        await _until_left(receive, serve(visit, send))
+        work = self._stream(visit, send, presence) if call.stream else self._answer(visit, send)
+        await presence.until_left(receive, work)
 
     async def _answer(self, visit: Visit, send: Send) -> None:
         try:
@@ -69,9 +71,9 @@ class Inference(Struct, frozen=True, kw_only=True):
             return
         await reply(send, 200, answer.body, [*JSON, *_id_headers(visit), *_cost(answer)])
 
-    async def _stream(self, visit: Visit, send: Send) -> None:
+    async def _stream(self, visit: Visit, send: Send, presence: "_Presence") -> None:
         now = self.desk.clock.monotonic
-        stream = self.pulse.open(send, _id_headers(visit))
+        stream = self.pulse.open(send, _id_headers(visit), presence.leave)
         try:
             async with aclosing(stream_chat(self.desk, visit)) as events:
                 async for event in events:
@@ -92,29 +94,44 @@ async def refuse(send: Send, error: GatewayError, headers: Headers) -> None:
     await reply(send, error.code, error_body(error), [*JSON, *error_headers(error), *headers])
 
 
-async def _until_left(receive: Receive, work: Awaitable[None]) -> None:
-    """Do the work, but stop as soon as the client hangs up."""
-    task = asyncio.current_task()
-    if task is None:
-        raise RuntimeError("a request is served by a task")
-    left = False
+class _Presence:
+    """Whether the client is there; its leaving cancels the task that serves it."""
 
-    async def watch() -> None:
-        nonlocal left
+    __slots__ = ("_left", "_task")
+
+    def __init__(self) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a request is served by a task")
+        self._task = task
+        self._left = False
+
+    def has_left(self) -> bool:
+        """Say whether the client hung up, or was given up."""
+        return self._left
+
+    def leave(self) -> None:
+        """Take the client for gone, and stop working for it."""
+        if not self._left:
+            self._left = True
+            self._task.cancel()
+
+    async def until_left(self, receive: Receive, work: Awaitable[None]) -> None:
+        """Do the work, but stop as soon as the client hangs up."""
+        watcher = asyncio.get_running_loop().create_task(self._watch(receive))
+        try:
+            await work
+        except asyncio.CancelledError:
+            if not self._left:
+                raise
+            self._task.uncancel()
+        finally:
+            watcher.cancel()
+
+    async def _watch(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
-        left = True
-        task.cancel()
-
-    watcher = asyncio.get_running_loop().create_task(watch())
-    try:
-        await work
-    except asyncio.CancelledError:
-        if not left:
-            raise
-        task.uncancel()
-    finally:
-        watcher.cancel()
+        self.leave()
 
 
 def _late_error(visit: Visit, error: GatewayError) -> bytes:

@@ -18,5 +18,7 @@ class ServerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How long a stream's 200 is held back, so that an early failure keeps its status."""
     keepalive_s: Annotated[float, Meta(gt=0)] = 15.0
     """How long a stream may be silent before a comment shows that it lives."""
+    stall_s: Annotated[float, Meta(gt=0)] = 30.0
+    """How long a client may leave a stream unread, once nothing more fits on its way."""
     drain_s: Annotated[float, Meta(ge=0)] = 120.0
     """How long open requests may go on after the signal to stop."""

@@ -50,12 +50,18 @@ async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
 
 
 class Stream:
-    """One answer on its way out as events. Nothing is committed before the first write."""
+    """One answer on its way out as events. Nothing is committed before the first write.
 
-    __slots__ = ("_comment", "_headers", "_send", "_writing", "began", "quiet_since")
+    `give_up` ends the request; it is called when its client does not read.
+    """
 
-    def __init__(self, send: Send, headers: Headers, now: float) -> None:
+    __slots__ = ("_comment", "_give_up", "_headers", "_send", "_writing", "began", "quiet_since")
+
+    def __init__(
+        self, send: Send, headers: Headers, now: float, give_up: Callable[[], None]
+    ) -> None:
         self.began = False
+        self._give_up = give_up
         self.quiet_since = now
         self._send = send
         self._headers = headers
@@ -67,13 +73,13 @@ class Stream:
         if self._comment is not None:
             await self._comment
         self._writing = True
+        self.quiet_since = now
         try:
             if not self.began:
                 await self._begin()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
         finally:
             self._writing = False
-            self.quiet_since = now
 
     async def committed(self) -> bool:
         """Say whether the 200 is out, once a comment that may carry it is."""
@@ -90,6 +96,17 @@ class Stream:
     def is_quiet(self, now: float, for_s: float) -> bool:
         """Whether nothing was sent for so long, and nothing is being sent."""
         return not self._writing and self._comment is None and now - self.quiet_since >= for_s
+
+    def is_stuck(self, now: float, for_s: float) -> bool:
+        """Whether what is being sent has not left for so long, since the client does not read."""
+        sending = self._writing or self._comment is not None
+        return sending and now - self.quiet_since >= for_s
+
+    def abandon(self) -> None:
+        """Stop sending, and end the request."""
+        if self._comment is not None:
+            self._comment.cancel()
+        self._give_up()
 
     def comment(self, now: float) -> "asyncio.Task[None]":
         """Start sending a comment; whoever writes next waits for it."""
@@ -125,9 +142,9 @@ class Pulse:
         self._streams: set[Stream] = set()
         self._comments: set[asyncio.Task[None]] = set()
 
-    def open(self, send: Send, headers: Headers) -> Stream:
+    def open(self, send: Send, headers: Headers, give_up: Callable[[], None]) -> Stream:
         """Return a stream that is looked after until `close`."""
-        stream = Stream(send, headers, self._clock.monotonic())
+        stream = Stream(send, headers, self._clock.monotonic(), give_up)
         self._streams.add(stream)
         return stream
 
@@ -136,11 +153,13 @@ class Pulse:
         self._streams.discard(stream)
 
     def beat(self) -> None:
-        """Send a comment into every stream that has been silent too long."""
+        """Send a comment into every stream that has been silent too long; give up unread ones."""
         now = self._clock.monotonic()
         for stream in self._streams:
             patience_s = self._options.keepalive_s if stream.began else self._options.header_hold_s
-            if stream.is_quiet(now, patience_s):
+            if stream.is_stuck(now, self._options.stall_s):
+                stream.abandon()
+            elif stream.is_quiet(now, patience_s):
                 task = stream.comment(now)
                 self._comments.add(task)
                 task.add_done_callback(self._comments.discard)

@@ -7,6 +7,7 @@ that comes before it is there waits for it (docs/decisions/0005).
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 
 from msgspec import Struct
@@ -15,12 +16,14 @@ from dragoman.access.gate import Gate
 from dragoman.catalog.listing import Measure, unmeasured
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
+from dragoman.core.errors import Unavailable
 from dragoman.records.reader import Reader
 from dragoman.store.sql import Database
 from dragoman.web.edge import Handler
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 
+PATIENCE_S = 10.0
 MODULE, FACTORY = "dragoman.web.control", "control_plane"
 
 
@@ -53,11 +56,14 @@ class LatePlane:
         self._there.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, once the control plane is there."""
+        """Serve a request, once the control plane is there. Raises Unavailable if it is late."""
         if self._plane is None:
-            await self._there.wait()
-        if self._plane is not None:
-            await self._plane(scope, receive, send)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._there.wait()
+        if self._plane is None:
+            raise Unavailable("The control plane is not there yet.", retry_after_s=1)
+        await self._plane(scope, receive, send)
 
     def _make(self) -> Handler:
         factory: Callable[[Control], Handler] = getattr(import_module(MODULE), FACTORY)

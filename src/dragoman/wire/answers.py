@@ -8,7 +8,7 @@ chunk carries one choice with an empty delta, since naive clients index `choices
 """
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import UNSET, Raw, Struct, UnsetType
 
 from dragoman.wire.hub import Answer, Choice, Members, Piece
 from dragoman.wire.usage import Usage
@@ -56,35 +56,44 @@ class _CompletionDetails(Struct):
 
 class _CostDetails(Struct):
     upstream_inference_cost: float | None
-    upstream_inference_prompt_cost: float | None
-    upstream_inference_completions_cost: float | None
+    upstream_inference_prompt_cost: float
+    upstream_inference_completions_cost: float
 
 
 class _UsageBody(Struct):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
-    cost: float | None
+    cost: float | UnsetType
     is_byok: bool
     prompt_tokens_details: _PromptDetails
-    cost_details: _CostDetails
+    cost_details: _CostDetails | UnsetType
     completion_tokens_details: _CompletionDetails
 
 
 def usage_body(usage: Usage, billing: Billing) -> bytes:
-    """Return the `usage` object."""
+    """Return the `usage` object. What it cost is left out where that is unknown.
+
+    Null would be as true, but the official JavaScript clients then refuse the answer.
+    """
     return encode(
         _UsageBody(
             usage.prompt,
             usage.completion,
             usage.prompt + usage.completion,
-            billing.cost,
+            UNSET if billing.cost is None else billing.cost,
             billing.is_byok,
             _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio),
-            _CostDetails(billing.upstream, billing.prompt, billing.completion),
+            _cost_details(billing),
             _CompletionDetails(usage.reasoning, usage.completion_image, usage.completion_audio),
         )
     )
+
+
+def _cost_details(billing: Billing) -> _CostDetails | UnsetType:
+    if billing.prompt is None or billing.completion is None:
+        return UNSET
+    return _CostDetails(billing.upstream, billing.prompt, billing.completion)
 
 
 def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") -> bytes:

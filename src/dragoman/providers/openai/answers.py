@@ -5,6 +5,8 @@ which tool calls a choice has begun. The end marker `[DONE]` belongs to the fram
 whoever splits the stream into events sees it first.
 """
 
+import hashlib
+
 import msgspec
 from msgspec import Raw, Struct
 
@@ -15,7 +17,7 @@ from dragoman.providers.openai.event import (
     read_event,
     usage_of,
 )
-from dragoman.providers.openai.members import finish, tidy
+from dragoman.providers.openai.members import NULL, finish, tidy
 from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece
 
 DONE = b"[DONE]"
@@ -38,7 +40,7 @@ def read_answer(body: bytes) -> Answer:
     event = read_event(body)
     fault = fault_of(event, body)
     choices = tuple(
-        _choice(choice, position)
+        _choice(choice, position, event.id)
         for position, choice in enumerate(event.choices or ())
         if choice.message or choice.delta
     )
@@ -54,8 +56,10 @@ def read_answer(body: bytes) -> Answer:
     )
 
 
-def _choice(choice: Alternative, position: int) -> Choice:
+def _choice(choice: Alternative, position: int, answer: str | None) -> Choice:
     message = tidy(choice.message or choice.delta or {})
+    if "tool_calls" in message:
+        message["tool_calls"] = _named(message["tool_calls"], answer)
     native = choice.finish_reason or None
     return Choice(
         index=position if choice.index is None else choice.index,
@@ -64,6 +68,27 @@ def _choice(choice: Alternative, position: int) -> Choice:
         native_finish_reason=native,
         logprobs=given(choice.logprobs),
     )
+
+
+def _named(value: Raw, answer: str | None) -> Raw:
+    """Return tool calls, each with an id: without one no client can say which it has run."""
+    try:
+        calls = _calls(value)
+    except msgspec.ValidationError:
+        return value
+    if all(call.id for call in calls):
+        return value
+    fragments = _fragments(value)
+    for place, (fragment, call) in enumerate(zip(fragments, calls, strict=True)):
+        if not call.id:
+            fragment["id"] = _call_id(fragment, answer, place)
+    return Raw(_encode(fragments))
+
+
+def _call_id(call: Members, answer: str | None, place: int) -> Raw:
+    """Return an id for the call at `place`, the same whenever the same answer is read."""
+    source = b"%b %d %b" % ((answer or "").encode(), place, bytes(call.get("function", NULL)))
+    return Raw(b'"call_%b"' % hashlib.sha256(source).hexdigest()[:24].encode())
 
 
 class OpenAiDecoder:
@@ -82,7 +107,7 @@ class OpenAiDecoder:
         event = read_event(data)
         pieces = []
         for position, choice in enumerate(event.choices or ()):
-            piece = self._piece(choice, position)
+            piece = self._piece(choice, position, event.id)
             if piece is not None:
                 pieces.append(piece)
         usage = usage_of(event) if event.usage or event.x_groq else None
@@ -98,13 +123,13 @@ class OpenAiDecoder:
             system_fingerprint=event.system_fingerprint,
         )
 
-    def _piece(self, choice: Alternative, position: int) -> Piece | None:
+    def _piece(self, choice: Alternative, position: int, answer: str | None) -> Piece | None:
         delta = tidy(choice.delta or choice.message or {})
         index = position if choice.index is None else choice.index
         # The client is told the role in every chunk, whatever the provider repeats.
         delta.pop("role", None)
         if "tool_calls" in delta:
-            delta["tool_calls"] = self._numbered(index, delta["tool_calls"])
+            delta["tool_calls"] = self._numbered(index, delta["tool_calls"], answer)
         native = choice.finish_reason or None
         logprobs = given(choice.logprobs) if choice.logprobs else None
         if not delta and native is None and logprobs is None:
@@ -117,11 +142,11 @@ class OpenAiDecoder:
             logprobs=logprobs,
         )
 
-    def _numbered(self, choice: int, value: Raw) -> Raw:
+    def _numbered(self, choice: int, value: Raw, answer: str | None) -> Raw:
         """Return fragments of tool calls, each with the index by which clients join them.
 
         Google sends none: a fragment with an id begins a call, one without goes on
-        with the last.
+        with the last. The first fragment of a call gets an id if it has none.
         """
         try:
             calls = _calls(value)
@@ -129,17 +154,23 @@ class OpenAiDecoder:
             return value
         last = self._last_call.get(choice, -1)
         indices = []
+        nameless = set()
         for call in calls:
             index = call.index
             if index is None:
                 index = last + 1 if call.id or last < 0 else last
+            if index > last and not call.id:
+                nameless.add(index)
             last = max(last, index)
             indices.append(index)
         if calls:
             self._last_call[choice] = last
-        if all(call.index is not None for call in calls):
+        if not nameless and all(call.index is not None for call in calls):
             return value
         fragments = _fragments(value)
         for fragment, index in zip(fragments, indices, strict=True):
             fragment["index"] = Raw(b"%d" % index)
+            if index in nameless:
+                nameless.remove(index)
+                fragment["id"] = _call_id(fragment, answer, index)
         return Raw(_encode(fragments))

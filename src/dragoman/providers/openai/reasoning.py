@@ -18,6 +18,7 @@ SHARE_OF_OUTPUT = {"low": 0.2, "medium": 0.5, "high": 0.8}
 Only the efforts that every host knows take part in choosing one for a number.
 """
 DEFAULT_EFFORT = "medium"
+NO_EFFORT = "none"
 
 _UNDERSTOOD = frozenset({"effort", "max_tokens", "enabled", "exclude"})
 
@@ -64,19 +65,28 @@ def _asks(wish: Reasoning) -> bool:
 
 def _ask_for_effort(draft: Draft, call: ChatCall, endpoint: Endpoint, wish: Reasoning) -> None:
     _note_strangers(draft, call.members.get("reasoning", NULL))
-    effort = wish.effort
-    if effort is None and wish.max_tokens is not None:
-        effort = nearest_effort(wish.max_tokens, call.max_tokens or endpoint.max_output)
-        _note_effort(draft, "reasoning.max_tokens", effort)
-    elif effort is None and wish.enabled is not None:
-        effort = DEFAULT_EFFORT if wish.enabled else "none"
-        _note_effort(draft, "reasoning.enabled", effort)
-    if effort is not None:
-        draft.offer("reasoning_effort", Raw(_encode(effort)))
+    effort, source = _effort(wish, call.max_tokens or endpoint.max_output)
+    if effort is None:
+        return
+    if source is not None:
+        draft.note(Change.RENAMED, source, f"sent as reasoning_effort {effort}")
+    draft.offer("reasoning_effort", Raw(_encode(effort)))
 
 
-def _note_effort(draft: Draft, field: str, effort: str) -> None:
-    draft.note(Change.RENAMED, field, f"sent as reasoning_effort {effort}")
+def _effort(wish: Reasoning, output: int | None) -> tuple[str | None, str | None]:
+    """Return the effort that a wish means, and the member that says so in other words.
+
+    A switch that is off, and a budget of nothing, win over an effort.
+    """
+    if wish.enabled is False:
+        return NO_EFFORT, "reasoning.enabled"
+    if wish.max_tokens == 0:
+        return NO_EFFORT, "reasoning.max_tokens"
+    if wish.max_tokens is not None:
+        return nearest_effort(wish.max_tokens, output), "reasoning.max_tokens"
+    if wish.effort is None and wish.enabled:
+        return DEFAULT_EFFORT, "reasoning.enabled"
+    return wish.effort, None
 
 
 def _note_strangers(draft: Draft, value: Raw) -> None:

@@ -44,6 +44,9 @@ _NULL_MEANS_ABSENT = CHOOSY | {
     "n", "modalities", "audio", "image_config", "service_tier",
     "prompt_cache_key", "prompt_cache_options",
 }  # fmt: skip
+_OF_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+"""Members that OpenAI refuses where there is no tool, be it an empty list or the wish for none."""
+
 _OTHER_LIMIT = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
@@ -115,7 +118,10 @@ def _copy(draft: Draft, call: ChatCall) -> None:
             continue
         if value == NULL and name in _NULL_MEANS_ABSENT:
             continue
-        draft.offer(name, value)
+        if name in _OF_TOOLS and not call.tools:
+            draft.note(Change.DROPPED, name, "there are no tools to call")
+        else:
+            draft.offer(name, value)
 
 
 def _limit_output(draft: Draft, members: Members, endpoint: Endpoint, quirks: Quirks) -> None:
