@@ -23,7 +23,10 @@ LIMITS = Limits(head_s=30.0, idle_s=30.0, body_bytes=MOST_BYTES)
 MODELS = "models.json"
 
 app = typer.Typer(
-    no_args_is_help=True, epilog=EPILOG, help="Build, refresh and compare the catalog of models."
+    no_args_is_help=True,
+    add_completion=False,
+    epilog=EPILOG,
+    help="Build, refresh and compare the catalog of models.",
 )
 
 
