@@ -27,7 +27,7 @@ COMMANDS: Final = MappingProxyType(
         "doctor": "Check the installation, and name a fix for what is wrong.",
         "keys": "Create, list, disable and revoke keys.",
         "models": "List the models that can be called, or compare some.",
-        "catalog": "Build, refresh and compare the catalog of models.",
+        "catalog": "Refresh the catalog of models, and see what counts.",
         "chat": "Talk to a model in the terminal.",
         "route": "Explain where a request would go, and why.",
         "logs": "Show what was asked, who answered and what it cost.",
