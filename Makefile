@@ -5,6 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 NODE := tests/e2e/node
+MOCK := tests/compat/node
+AGENTS := tests/compat/agents
+FRAMEWORKS := tests/compat/frameworks
 CHECKED := src tests bench
 PURE := core/* wire/* routing/* shaping/* providers/* catalog/types.py
 comma := ,
@@ -13,15 +16,15 @@ space := $(subst ,, )
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help setup setup-dev run test coverage lint format bench lock clean
+.PHONY: help setup setup-dev run test coverage lint format bench bench-data bench-compare bench-peers load chaos cluster compat lock clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## */\1\t/' | expand -t 16
 
 setup: $(VENV)/.project  ## Install Dragoman into .venv, at locked versions
 	@:
 
-setup-dev: $(VENV)/.dev $(VENV)/.node $(VENV)/.project  ## Install what tests and checks need, too
+setup-dev: $(VENV)/.dev $(VENV)/.node $(VENV)/.mock $(VENV)/.project  ## Install what tests and checks need, too
 	@:
 
 run: setup  ## Start the gateway: make run [PORT=4000] [DATA=dir]
@@ -48,8 +51,29 @@ format: setup-dev  ## Rewrite the code as the formatter wants it
 	@$(BIN)/ruff check --quiet --fix $(CHECKED)
 	@$(BIN)/ruff format --quiet $(CHECKED)
 
-bench: setup  ## Measure CPU per request and per chunk beside nginx (BENCH="--write" keeps it)
+bench: setup  ## Measure CPU, latency and memory against the limits (BENCH="--quick", "--write", "--soak")
 	@$(BIN)/python -m bench.run $(BENCH)
+
+bench-data: setup-dev  ## Measure lists and reports over many generations: make bench-data [ROWS=10000000]
+	@$(BIN)/python -m bench.data $(if $(ROWS),--rows '$(ROWS)') $(BENCH)
+
+bench-compare: setup  ## Compare with another revision, by CPU and by instructions: make bench-compare BASE=main
+	@$(BIN)/python -m bench.compare $(or $(BASE),HEAD) $(BENCH)
+
+bench-peers: setup  ## Install LiteLLM and Portkey, which `make bench` then measures, too (needs npm)
+	@$(BIN)/python -m bench.peers
+
+load: setup  ## Let hostile clients loose on a gateway, honest ones beside them (LOAD="--only idle", "--write")
+	@$(BIN)/python -m bench.siege.run $(LOAD)
+
+chaos: setup-dev  ## Kill a gateway and its database under load, take them away, and check its books (CHAOS="--cycles 20 --only server-2")
+	@$(BIN)/python -m tests.chaos.run $(CHAOS)
+
+cluster: setup-dev  ## Run two nodes over PostgreSQL, Redis and nginx as processes (CLUSTER="--check" shows what holds, and ends)
+	@$(BIN)/python -m bench.cluster.run $(CLUSTER)
+
+compat: setup-dev $(VENV)/.agents $(VENV)/.frameworks  ## Ask every provider API in every client API, by official clients, frameworks and coding agents (COMPAT="--write", "--matrix")
+	@$(BIN)/python -m tests.compat.run $(COMPAT)
 
 lock: export PATH := $(CURDIR)/$(BIN):$(PATH)
 lock:  ## Lock dependencies after a change of pyproject.toml (needs uv)
@@ -61,7 +85,7 @@ lock:  ## Lock dependencies after a change of pyproject.toml (needs uv)
 	    --no-default-groups --group build --group dev --output-file requirements/dev.txt
 
 clean:  ## Remove everything that can be made again
-	rm -rf $(VENV) $(NODE)/node_modules dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
+	rm -rf $(VENV) $(NODE)/node_modules $(MOCK)/node_modules $(AGENTS)/node_modules bench/.peers dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.*
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || { \
@@ -88,3 +112,22 @@ $(VENV)/.project: pyproject.toml $(VENV)/.run
 $(VENV)/.node: $(NODE)/package-lock.json | $(BIN)/python
 	@if command -v npm > /dev/null && (cd $(NODE) && npm ci --no-audit --no-fund --ignore-scripts --silent); \
 	    then touch $@; else echo 'The Node clients are not installed: tests that need them skip.'; fi
+
+$(VENV)/.mock: $(MOCK)/package-lock.json | $(BIN)/python
+	@if command -v npm > /dev/null && (cd $(MOCK) && npm ci --no-audit --no-fund --ignore-scripts --silent); \
+	    then touch $@; else echo 'The mock server is not installed: the compatibility matrix skips.'; fi
+
+# Claude Code and OpenCode are programs that a script of their packages puts into place.
+# No lock: it would have to name the programs of all other systems.
+$(VENV)/.agents: $(AGENTS)/package.json | $(BIN)/python
+	@if command -v npm > /dev/null && (cd $(AGENTS) && \
+	    npm install --no-package-lock --no-audit --no-fund --ignore-scripts --silent && \
+	    node node_modules/@anthropic-ai/claude-code/install.cjs && \
+	    (cd node_modules/opencode-ai && node postinstall.mjs)); \
+	    then touch $@; else echo 'The coding agents are not installed: make compat leaves them out.'; fi
+
+# They want other versions of shared dependencies than the project: a place of their own.
+$(VENV)/.frameworks: $(FRAMEWORKS)/requirements.txt | $(BIN)/python
+	@$(BIN)/python -m venv $(VENV)/frameworks
+	@$(VENV)/frameworks/bin/python -m pip --disable-pip-version-check --quiet install -r $<
+	@touch $@

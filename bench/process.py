@@ -1,16 +1,19 @@
 """Processes under measurement: started, waited for, their CPU time and memory read, ended."""
 
 import os
+import resource
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
-PATIENCE_S: Final = 15.0
+PATIENCE_S: Final = 60.0
+QUIET_S: Final = 0.2
+MANY_FILES: Final = 65_536
 
 
 def free_port() -> int:
@@ -19,6 +22,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def allow_many_files() -> int:
+    """Take the open files that this process and its children want, and return how many.
+
+    That is what the system lets anybody have, and `MANY_FILES` where we may ask for more.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < MANY_FILES:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (MANY_FILES, MANY_FILES))
+            return MANY_FILES
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard
 
 
 @contextmanager
@@ -54,26 +71,57 @@ def cpu_s(pid: int) -> float:
     Source: proc(5), fields 14 and 15 of /proc/pid/stat; field 4 is the parent.
     """
     stats = dict(_stats())
-    return sum(_ticks(stats[one]) for one in _family(pid, stats)) / TICKS_PER_S
+    return sum(ticks(stats[one]) for one in _family(pid, stats)) / TICKS_PER_S
+
+
+def settled_cpu_s(pid: int, patience_s: float) -> float:
+    """Return `cpu_s` once the process is idle, or `patience_s` have passed.
+
+    What a request leaves to the background, such as its record, belongs to its cost.
+    """
+    end = time.monotonic() + patience_s
+    before = cpu_s(pid)
+    while time.monotonic() < end:
+        time.sleep(QUIET_S)
+        now = cpu_s(pid)
+        if now - before <= 1 / TICKS_PER_S:
+            return now
+        before = now
+    return before
+
+
+def descendants(pid: int) -> set[int]:
+    """Return a process, its children, and theirs."""
+    return _family(pid, dict(_stats()))
+
+
+def memory_mb(pid: int) -> float:
+    """Return the memory a process and its children hold now, in MB (proc(5), VmRSS)."""
+    return sum(_status_kb(one, "VmRSS:") for one in _family(pid, dict(_stats()))) / 1000
 
 
 def peak_memory_mb(pid: int) -> float:
     """Return the most memory a process and its children have held, in MB (proc(5), VmHWM)."""
-    return sum(_peak_kb(one) for one in _family(pid, dict(_stats()))) / 1000
+    return sum(_status_kb(one, "VmHWM:") for one in _family(pid, dict(_stats()))) / 1000
+
+
+def fields(stat: str) -> list[str]:
+    """Return the fields of a line of /proc/pid/stat from the third on; a name may hold blanks."""
+    return stat.rpartition(")")[2].split()
+
+
+def ticks(stat: list[str]) -> int:
+    """Return user and system time, in clock ticks, of what `fields` returned."""
+    return int(stat[11]) + int(stat[12])
 
 
 def _stats() -> Iterator[tuple[int, list[str]]]:
-    """Yield the fields of each process's stat from the third on; a name may hold blanks."""
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = path.read_text()
         except OSError:
             continue
-        yield int(path.parent.name), text.rpartition(")")[2].split()
-
-
-def _ticks(stat: list[str]) -> int:
-    return int(stat[11]) + int(stat[12])
+        yield int(path.parent.name), fields(text)
 
 
 def _family(pid: int, stats: Mapping[int, list[str]]) -> set[int]:
@@ -83,6 +131,6 @@ def _family(pid: int, stats: Mapping[int, list[str]]) -> set[int]:
     return family
 
 
-def _peak_kb(pid: int) -> int:
+def _status_kb(pid: int, name: str) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
+    return next((int(line.split()[1]) for line in lines if line.startswith(name)), 0)

@@ -2,13 +2,15 @@
 
 It speaks OpenAI chat on `POST /v1/chat/completions`. The model's name says what
 to answer: `plain` an answer of 1.5 KB, `stream-50` 50 chunks as fast as they go,
-`paced-50` 50 chunks, one each 10 ms. Every byte is made before the first request.
-Run it as `python -m bench.upstream PORT`.
+`paced-50` 50 chunks, one each 10 ms, `hold` one chunk and then silence, `flood`
+chunks of 16 KB without end, one each 20 ms, as long as they are read. Every byte is made before
+the first request. Run it as `python -m bench.upstream PORT [CERTIFICATE KEY]`.
 """
 
 import asyncio
+import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Final, cast
 
@@ -16,9 +18,13 @@ import httptools
 import msgspec
 import uvloop
 
+from bench.process import allow_many_files
+
 PACE_S: Final = 0.010
+FLOOD_S: Final = 0.020
 PROMPT_TOKENS: Final = 400
 ANSWER_TOKENS: Final = 200
+BACKLOG: Final = 4096
 
 
 class Asked(msgspec.Struct):
@@ -87,7 +93,15 @@ def _events(chunks: int) -> Iterator[bytes]:
     yield msgspec.json.encode({**base, "choices": [last], "usage": _usage(chunks)})
 
 
+def flood() -> bytes:
+    """Return one event of 16 KB, as a chunk of HTTP."""
+    choice = {"index": 0, "delta": {"content": "All work and no play. " * 745}}
+    event = {"id": "chatcmpl-bench", "object": "chat.completion.chunk", "choices": [choice]}
+    return _chunk(msgspec.json.encode(event))
+
+
 PLAIN: Final = plain()
+FLOOD: Final = flood()
 
 
 class Upstream(asyncio.Protocol):
@@ -97,6 +111,7 @@ class Upstream(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._body: list[bytes] = []
         self._transport: asyncio.Transport
+        self._floods = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
@@ -114,8 +129,28 @@ class Upstream(asyncio.Protocol):
             self._transport.write(PLAIN)
         elif kind == "stream":
             self._transport.write(b"".join(stream(int(chunks))))
+        elif kind == "hold":
+            self._transport.write(b"".join(stream(2)[:3]))
+        elif kind == "flood":
+            self._floods = True
+            self._transport.write(stream(1)[0])
+            self._pour()
         else:
             self._pace(iter(stream(int(chunks))))
+
+    def pause_writing(self) -> None:
+        self._floods = False
+
+    def resume_writing(self) -> None:
+        """Write on, now that the reader has caught up."""
+        self._floods = True
+
+    def _pour(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._floods:
+            self._transport.write(FLOOD)
+        asyncio.get_running_loop().call_later(FLOOD_S, self._pour)
 
     def _pace(self, writes: Iterator[bytes]) -> None:
         if self._transport.is_closing() or (piece := next(writes, None)) is None:
@@ -124,11 +159,20 @@ class Upstream(asyncio.Protocol):
         asyncio.get_running_loop().call_later(PACE_S, self._pace, writes)
 
 
-async def serve(port: int) -> None:
-    """Answer on a port of the loopback interface until the process ends."""
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+async def serve(port: int, certificate: Sequence[str] = ()) -> None:
+    """Answer on a port of the loopback interface until the process ends.
+
+    `certificate` is the chain and its key, as files; without it there is no TLS.
+    """
+    context = None
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*certificate)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Upstream, "127.0.0.1", port, ssl=context, backlog=BACKLOG)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    allow_many_files()
+    uvloop.run(serve(int(sys.argv[1]), sys.argv[2:]))

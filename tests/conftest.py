@@ -3,27 +3,61 @@
 `needs("node")` gives the path of a program. Where it is missing the test skips
 and says so at the end of the run; with `DRAGOMAN_REQUIRE_ALL=1`, as in CI, it
 fails instead, so that nothing is skipped unnoticed.
+
+`state` says where a test keeps its state: each that asks for it runs on SQLite and PostgreSQL.
 """
 
+import gc
 import os
 import shutil
-from collections.abc import Callable
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
+from dragoman.store.options import DatabaseOptions
+from tests import postgres
+
 Needs = Callable[[str], str]
 
 SYSTEM_PATH: Final = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 NODE_CLIENTS: Final = Path(__file__).parent / "e2e" / "node"
 
+IS_LONG: Final = os.environ.get("DRAGOMAN_LONG") == "1"
+"""Whether to repeat as often as one would overnight, and not as often as it takes to see."""
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # So it is behind `nohup` and `&`, and what tests start would ignore it as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 
-def _absent(what: str) -> None:
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over modules and tests, a million objects that stay.
+
+    Each of its turns would take seconds, and tests that count what is left have many.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def applications() -> Iterator[None]:
+    """Have FastAPI forget the applications of a module: it keeps thousands, each with a catalog."""
+    yield
+    for each in vars(sys.modules.get("fastapi.dependencies.models", sys)).values():
+        if forget := getattr(each, "cache_clear", None):
+            forget()
+
+
+def absent(what: str) -> None:
     """Skip the test that is running, or fail it where everything is required."""
     reason = f"{what}; set DRAGOMAN_REQUIRE_ALL=1 to make this a failure"
     if os.environ.get("DRAGOMAN_REQUIRE_ALL") == "1":
@@ -37,7 +71,7 @@ def needs() -> Needs:
 
     def find(program: str) -> str:
         if (path := shutil.which(program, path=SYSTEM_PATH)) is None:
-            _absent(f"{program} is not installed")
+            absent(f"{program} is not installed")
         assert path is not None
         return path
 
@@ -49,5 +83,33 @@ def node_clients(needs: Needs) -> Path:
     """Return the directory in which Node finds the clients that `make setup-dev` installs."""
     needs("node")
     if not (NODE_CLIENTS / "node_modules").is_dir():
-        _absent("the Node clients are not installed (make setup-dev installs them, with npm)")
+        absent("the Node clients are not installed (make setup-dev installs them, with npm)")
     return NODE_CLIENTS
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The address of a PostgreSQL server; the test skips if there is none."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(postgres.server())
+        except postgres.NoServer as why:
+            url = ""
+            absent(str(why))
+        yield url
+
+
+@pytest.fixture
+def postgres_state(postgres_url: str) -> Iterator[DatabaseOptions]:
+    """A schema of PostgreSQL for one test."""
+    with postgres.schema(postgres_url) as options:
+        yield options
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def state(request: pytest.FixtureRequest) -> DatabaseOptions:
+    """Where a test keeps its state: it runs on each."""
+    if request.param == "sqlite":
+        return DatabaseOptions()
+    options: DatabaseOptions = request.getfixturevalue("postgres_state")
+    return options

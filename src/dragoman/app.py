@@ -1,112 +1,161 @@
 """The composition root: one node, put together from its settings, started and stopped.
 
-Here, and only here, the rooms learn of each other. Everything that runs in the
-background belongs to the one task group below.
+Here, and only here, the rooms learn of each other. What serves inference is put together in
+`serving`, since workers are made of it as well. Everything that runs in the background
+belongs to the one task group below.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from random import Random
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from dragoman.access.gate import Gate
-from dragoman.catalog.types import Catalog
+from dragoman.access import own_credentials
 from dragoman.config import Options, Settings
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient
 from dragoman.office.archive import Archive
+from dragoman.office.checkout import Checkout
+from dragoman.office.counting import CountingHouse
 from dragoman.office.discovery import Discovery
+from dragoman.office.found import FoundFile
+from dragoman.office.housekeeping import Housekeeping
 from dragoman.office.keeper import LocalKeeper
+from dragoman.office.key_admin import Mint
 from dragoman.office.premises import Premises
+from dragoman.office.price_book import PriceBook
 from dragoman.office.shelf import Shelf
+from dragoman.office.turnstile import Turnstile, turnstile
 from dragoman.office.upkeep import Upkeep
-from dragoman.providers.registry import DIALECTS
+from dragoman.office.watch import Troubles
+from dragoman.office.watchtower import Watchtower
+from dragoman.records.content import Contents
+from dragoman.records.content_rows import ContentReader, store
 from dragoman.records.reader import Reader
-from dragoman.records.recorder import Recorder
-from dragoman.relay.visit import Desk
-from dragoman.upstream.credentials import Wallet
-from dragoman.upstream.demo import DemoTransport
-from dragoman.upstream.failover import Upstream
+from dragoman.relay.books import Journaled
+from dragoman.serving import Loop, Means, Serving, kept_up, problems, serving
 from dragoman.upstream.health import HealthBoard
 from dragoman.web.edge import Edge
-from dragoman.web.inference import Inference, Scope
-from dragoman.web.outlet import Pulse, Receive, Send
-from dragoman.web.plane import Control, LatePlane
-
-RESTART_S = 1.0
-
-_log = logging.getLogger(__name__)
+from dragoman.web.inference import Scope
+from dragoman.web.outlet import Receive, Send
+from dragoman.web.plane import Control, LatePlane, Staff, nobody
 
 
-def build(settings: Settings, premises: Premises, clock: Clock) -> Edge:
+def counter_of(settings: Settings, premises: Premises, clock: Clock) -> Turnstile:
+    """Return who counts for this node, with its workers."""
+    options = settings.options
+    is_alone = options.database.server is None
+    return turnstile(premises, clock, options.redis, is_alone=is_alone)
+
+
+async def _all_is_here() -> None:
+    """Stand in for a flush of workers where there are none."""
+
+
+class Crew(Struct, frozen=True, kw_only=True):
+    """What a keeper has in common with its workers; without workers, what stands in for it.
+
+    `flush` has them hand over what they recorded, `staff` tells what they are doing, `troubles`
+    what is wrong with the node though it serves, `found` is where they read what hosts told;
+    `loops` run beside everything else.
+    """
+
+    counter: Turnstile
+    health: HealthBoard = field(default_factory=HealthBoard)
+    troubles: Troubles = field(default_factory=Troubles)
+    flush: Callable[[], Awaitable[None]] = _all_is_here
+    staff: Staff = nobody
+    found: FoundFile | None = None
+    loops: tuple[Loop, ...] = ()
+
+
+def build(settings: Settings, premises: Premises, clock: Clock, crew: Crew | None = None) -> Edge:
     """Return the ASGI application. It starts and stops by the server's lifespan messages.
 
     Raises CatalogError when the settings do not make a catalog.
     """
     options = settings.options
+    crew = crew or Crew(counter=counter_of(settings, premises, clock))
     archive = Archive(premises.path)
-    shelf = Shelf(options.declared, settings.environ, archive, clock)
-    client = HttpClient(
-        clock,
-        ca_file=options.upstream.ca_file,
-        connections_per_host=options.upstream.connections_per_host,
-    )
-    gate = Gate(LocalKeeper(premises.ledger), premises.pepper, clock, options.access)
-    recorder = Recorder(premises.records)
-    health = HealthBoard()
-    rng = Random()  # noqa: S311 - a lottery between providers, not a secret
-    upstream = Upstream(
-        transports={"http": client, "https": client, "demo": DemoTransport()},
-        dialects=DIALECTS,
-        wallet=Wallet(shelf.hosts.credentials),
+    shelf = Shelf(options.declared, settings.environ, archive, clock, crew.found)
+    keeper = LocalKeeper(premises.ledger, options.byok)
+    tower = Watchtower(premises, options.alerts, clock, crew.troubles, options.upstream.ca_file)
+    counting = CountingHouse(premises, keeper, clock, tower.house)
+    health = crew.health
+    contents = Contents(lambda kept: premises.records.run(store(kept)))
+    means = Means(
+        catalog=shelf.catalog,
+        credentials=shelf.hosts.credentials,
+        keeper=keeper,
+        pepper=premises.pepper,
+        vault=premises.vault,
+        books=Journaled(counting.journal),
+        cashier=counting.cashier,
+        limiter=crew.counter.limiter,
         health=health,
-        options=options.upstream,
+        contents=contents,
         clock=clock,
-        rng=rng,
     )
-    desk = Desk(
-        catalog=shelf.catalog, upstream=upstream, record=recorder.record, clock=clock, rng=rng
-    )
-    pulse = Pulse(clock, options.server)
-    inference = Inference(desk=desk, gate=gate, pulse=pulse, options=options.server)
+    work = serving(settings, means)
+
     control = Control(
         catalog=shelf.catalog,
-        gate=gate,
+        gate=work.gate,
         ledger=premises.ledger,
-        reader=Reader(premises.records, recorder.flush),
+        mint=Mint(options.access.key_prefix, premises.pepper),
+        reader=_reader(premises, crew, counting),
+        contents=_content_reader(premises, crew, contents),
         clock=clock,
-        problems=lambda: problems(shelf.catalog()),
+        problems=_readiness(premises, shelf),
         measure=lambda endpoint: health.measured(endpoint, clock.monotonic()),
+        free=work.free,
+        vault=premises.vault,
+        staff=crew.staff,
+        checkout=None if options.stripe is None else Checkout(options.stripe, work.client),
+        free_credit=options.accounts.free_credit,
+        alerting=tower.alerting,
+        troubles=lambda: crew.troubles.said,
     )
     plane = LatePlane(control)
-    upkeep = _upkeep(shelf, archive, client, options, clock)
     background = Background(
         plane=plane,
-        upkeep=upkeep,
-        client=client,
-        gate=gate,
-        recorder=recorder,
-        health=health,
-        pulse=pulse,
-        clock=clock,
+        prices=PriceBook(premises.records.run, shelf.catalog, clock),
+        housekeeping=_housekeeping(premises, options, clock),
+        upkeep=_upkeep(shelf, archive, work.client, options, clock),
+        serving=work,
+        counting=counting,
+        contents=contents,
+        crew=crew,
+        tower=tower,
     )
-    routes = {"/v1/chat/completions": {"POST": inference.chat}}
-    return Edge(routes, plane, background.lifespan)
+    return Edge(work.routes, plane, background.lifespan, options.server)
 
 
-def problems(catalog: Catalog) -> list[str]:
-    """Return why nothing can be served, in words for an operator; empty when all is well."""
-    callable_ = any(
-        endpoint.configured and endpoint.status == "active"
-        for model in catalog.models.values()
-        for endpoint in model.endpoints
-    )
-    if callable_:
-        return []
-    return ["No provider is configured. Set a key such as OPENAI_API_KEY, or run `dragoman init`."]
+def _readiness(premises: Premises, shelf: Shelf) -> Callable[[], Awaitable[list[str]]]:
+    async def problems_of_all() -> list[str]:
+        """Return why nothing can be served, also with credentials that accounts brought."""
+        found = problems(shelf.catalog())
+        own = bool(found) and await premises.ledger.read(own_credentials.any_usable)
+        return [] if own else found
+
+    return problems_of_all
+
+
+def _reader(premises: Premises, crew: Crew, counting: CountingHouse) -> Reader:
+    async def flush() -> None:
+        await crew.flush()
+        await counting.flush()
+
+    return Reader(premises.records, flush)
+
+
+def _content_reader(premises: Premises, crew: Crew, contents: Contents) -> ContentReader:
+    async def flush() -> None:
+        await crew.flush()
+        await contents.flush()
+
+    return ContentReader(premises.records, flush)
 
 
 def _upkeep(
@@ -114,7 +163,7 @@ def _upkeep(
 ) -> Upkeep:
     return Upkeep(
         shelf=shelf,
-        discovery=Discovery(shelf.hosts, options.providers, client),
+        discovery=Discovery(shelf.hosts, options.providers, client, shelf.found),
         archive=archive,
         transport=client,
         options=options.catalog,
@@ -122,33 +171,24 @@ def _upkeep(
     )
 
 
-async def _kept_up(work: Callable[[], Awaitable[None]]) -> None:
-    """Do work of the background, anew when it breaks.
-
-    A defect in one loop must neither end the others nor leave the server without it:
-    without the watch over keys, say, a revoked key would stay good.
-    """
-    while True:
-        try:
-            await work()
-        except Exception:  # noqa: BLE001 - whatever it was, doing nothing from now on is worse
-            _log.exception("background.failed")
-            await asyncio.sleep(RESTART_S)
-        else:
-            return
+def _housekeeping(premises: Premises, options: Options, clock: Clock) -> Housekeeping:
+    return Housekeeping(
+        records=premises.records, ledger=premises.ledger, options=options.records, clock=clock
+    )
 
 
 class Background(Struct, frozen=True, kw_only=True):
     """What runs beside the requests, from the server's start to its stop."""
 
     plane: LatePlane
+    prices: PriceBook
     upkeep: Upkeep
-    client: HttpClient
-    gate: Gate
-    recorder: Recorder
-    health: HealthBoard
-    pulse: Pulse
-    clock: Clock
+    serving: Serving
+    counting: CountingHouse
+    contents: Contents
+    housekeeping: Housekeeping
+    crew: Crew
+    tower: Watchtower
 
     async def lifespan(self, _: Scope, receive: Receive, send: Send) -> None:
         """Start with the server, stop with it (ASGI, "Lifespan Protocol")."""
@@ -160,27 +200,30 @@ class Background(Struct, frozen=True, kw_only=True):
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:
+        await self.counting.begin()
         await self.upkeep.begin()
+        await self.prices.begin()
         async with asyncio.TaskGroup() as group:
             loops = (
                 self.plane.load,
-                self.gate.watch,
-                self.recorder.run,
-                self.client.run,
-                self.pulse.run,
-                self._keep_health,
+                *self.serving.loops,
+                *self.counting.loops,
+                *self.tower.loops(self.counting),
+                self.contents.run,
+                *self.crew.counter.loops,
+                self.housekeeping.run,
+                *self.crew.loops,
                 self.upkeep.watch,
+                self.prices.run,
                 self.upkeep.keep_discovering,
                 self.upkeep.keep_refreshing,
             )
-            tasks = [group.create_task(_kept_up(loop)) for loop in loops]
+            tasks = [group.create_task(kept_up(loop)) for loop in loops]
             yield
             for task in tasks:
                 task.cancel()
-        await self.recorder.close()
-        await self.client.aclose()
-
-    async def _keep_health(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            self.health.refresh(self.clock.monotonic())
+        await self.contents.close()
+        await self.counting.close()
+        await self.tower.aclose()
+        await self.crew.counter.aclose()
+        await self.serving.client.aclose()

@@ -16,14 +16,25 @@ import msgspec
 import yaml
 from msgspec import Struct
 
-from dragoman.access.options import AccessOptions
+from dragoman.access.options import AccessOptions, RedisOptions
 from dragoman.catalog.options import AliasesOptions, Declared, ProvidersOptions
-from dragoman.office.options import CatalogOptions
+from dragoman.ledger.byok import ByokOptions
+from dragoman.ledger.options import LedgerOptions
+from dragoman.net.options import NetOptions
+from dragoman.net.proxy import proxies
+from dragoman.office.alert_options import AlertsOptions
+from dragoman.office.options import AccountsOptions, CatalogOptions
+from dragoman.office.stripe_options import StripeOptions
+from dragoman.records.options import RecordsOptions
+from dragoman.store.options import DatabaseOptions
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.web.options import ServerOptions
 
 FILE_NAME = "dragoman.yaml"
 OVERRIDE = "DRAGOMAN__"
+DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
+SERVERS = {"database": DATABASE_URL, "redis": REDIS_URL}
+"""Sections whose `url` other programs take from the environment, too."""
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _PATH_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\.\.\.|\d+)\]")
 _ERROR_PATH = re.compile(r" - at (`key` in )?`\$([^`]*)`$")
@@ -41,10 +52,19 @@ class Options(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     server: ServerOptions = ServerOptions()
     upstream: UpstreamOptions = UpstreamOptions()
+    net: NetOptions = NetOptions()
     access: AccessOptions = AccessOptions()
+    database: DatabaseOptions = DatabaseOptions()
+    redis: RedisOptions = RedisOptions()
     providers: ProvidersOptions = {}
     aliases: AliasesOptions = {}
     catalog: CatalogOptions = CatalogOptions()
+    accounts: AccountsOptions = AccountsOptions()
+    alerts: AlertsOptions = AlertsOptions()
+    ledger: LedgerOptions = LedgerOptions()
+    records: RecordsOptions = RecordsOptions()
+    byok: ByokOptions = ByokOptions()
+    stripe: StripeOptions | None = None
     demo: Literal["auto", "on", "off"] = "auto"
     """Whether the demo providers are listed: `auto` is as long as there is no real one."""
 
@@ -105,12 +125,20 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Options:
         for variable, value in environ.items()
         if variable.startswith(OVERRIDE)
     }
+    for section in SERVERS:
+        overrides |= _server(raw, environ, section)
     if isinstance(raw.get("demo"), bool):  # YAML 1.1 reads on and off as truth values
         raw["demo"] = "on" if raw["demo"] else "off"
     try:
-        return _converted(raw)
+        options = _converted(raw)
+        proxies(options.net, environ)
     except msgspec.ValidationError as error:
         steps, reason = _located(raw, error)
+    except ValueError as error:
+        place = f"{name}: " if str(error).startswith("net.") else ""
+        raise ConfigError(f"{place}{error}") from error
+    else:
+        return options
     where = ".".join(steps)
     source = _source(overrides, steps, reason) or name
     place = f"{source}: {where}" if where else source
@@ -205,6 +233,16 @@ def _lay_over(raw: Raw, variable: str, value: str) -> str:
             raise ConfigError(f"{variable}: `{section}` is not a section")
     node[key] = _parsed(value, variable)
     return ".".join((*sections, key, ""))
+
+
+def _server(raw: Raw, environ: Mapping[str, str], name: str) -> dict[str, str]:
+    """Take `DATABASE_URL` or `REDIS_URL`, as other programs do, where nothing else names one."""
+    variable = SERVERS[name]
+    section = raw.setdefault(name, {}) if environ.get(variable) else None
+    if not isinstance(section, dict) or section.get("url") is not None:
+        return {}
+    section["url"] = environ[variable]
+    return {f"{name}.url.": variable}
 
 
 def _located(raw: Raw, error: msgspec.ValidationError) -> tuple[list[str], str]:

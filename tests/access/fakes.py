@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 
-from dragoman.access.types import Changes, Key
+from dragoman.access.types import Admission, Changes, Known
 from dragoman.core import ids
 from dragoman.core.errors import Unavailable
 from dragoman.store.custody import Pepper
@@ -26,7 +26,7 @@ class FakeKeeper:
     """A keeper in memory, which counts, and falls silent on request."""
 
     def __init__(self) -> None:
-        self.keys: dict[str, Key] = {}
+        self.keys: dict[str, Known] = {}
         self.changed: list[str] = []
         self.lookups = 0
         self.at_once = 0
@@ -39,7 +39,7 @@ class FakeKeeper:
     def mint(self, name: str = "laptop") -> str:
         """Add a key, and return its text."""
         text = ids.new_key(PREFIX)
-        self.keys[ids.key_hash(text)] = Key(
+        self.keys[ids.key_hash(text)] = Known(
             hash=ids.key_hash(text),
             verifier=PEPPER.sign(text),
             name=name,
@@ -54,7 +54,7 @@ class FakeKeeper:
         del self.keys[ids.key_hash(text)]
         self.changed.append(ids.key_hash(text))
 
-    async def key(self, hash_: str, verifier: str) -> Key | None:
+    async def key(self, hash_: str, verifier: str) -> Admission | None:
         self.lookups += 1
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
@@ -65,7 +65,7 @@ class FakeKeeper:
             self.at_once -= 1
         if self.silent:
             raise Unavailable("silent")
-        return key if key is not None and key.verifier == verifier else None
+        return Admission(key=key) if key is not None and key.verifier == verifier else None
 
     async def changes(self, since: int) -> Changes:
         self.polls += 1
@@ -73,3 +73,6 @@ class FakeKeeper:
         if self.silent:
             raise Unavailable("silent")
         return Changes(len(self.changed), tuple(itertools.islice(self.changed, since, None)))
+
+    async def news(self, within_s: float) -> None:
+        await asyncio.sleep(within_s)

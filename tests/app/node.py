@@ -1,6 +1,7 @@
 """A whole node in this process: real databases, the demo hosts, and no socket."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+from dragoman.access.types import Grant
 from dragoman.app import Background, build
 from dragoman.config import Options, Settings
 from dragoman.core.clock import Clock
@@ -23,11 +25,14 @@ PATIENCE_S = 20
 class Node:
     """The application and its first key. Nothing runs in the background unless `running`."""
 
-    def __init__(self, premises: Premises, options: Options | None = None) -> None:
+    def __init__(
+        self, premises: Premises, options: Options | None = None, clock: Clock | None = None
+    ) -> None:
         settings = Settings(options=options or Options(), file=None, data=Path(), environ={})
         make = keys.create("test", prefix="sk-dm-v1-", pepper=premises.pepper, now=0.0)
         self.key, _ = premises.ledger.run_now(make)
-        self.edge = build(settings, premises, Clock())
+        self.premises = premises
+        self.edge = build(settings, premises, clock or Clock())
 
     @property
     def background(self) -> Background:
@@ -40,6 +45,24 @@ class Node:
         asked = {"model": "demo/parrot", "messages": HI, "provider": {"only": ["demo-swift"]}}
         headers = {"Authorization": f"Bearer {self.key}"}
         return await Client(asked | body, headers).of(self.edge)
+
+    def mint(self, name: str, **grant: Any) -> str:
+        """Make a key with these terms, and return its text."""
+        pepper = self.premises.pepper
+        work = keys.create(
+            name, prefix="sk-dm-v1-", pepper=pepper, now=time.time() - 60, grant=Grant(**grant)
+        )
+        return self.premises.ledger.run_now(work)[0]
+
+    async def call(self, method: str, path: str, body: Any = b"", **headers: str) -> Client:
+        """Serve any request; `key` among the headers is the key it comes with."""
+        named = {name.replace("_", "-"): value for name, value in headers.items() if value}
+        if key := named.pop("key", ""):
+            named["authorization"] = f"Bearer {key}"
+        path, _, query = path.partition("?")
+        client = Client(body, named, method=method, path=path)
+        client.scope["query_string"] = query.encode()
+        return await client.of(self.edge)
 
     async def get(self, path: str, **query: str) -> Client:
         client = Client(headers={"x-api-key": self.key}, method="GET", path=path)
@@ -60,11 +83,13 @@ class Node:
         told.put_nowait({"type": "lifespan.startup"})
         async with asyncio.timeout(PATIENCE_S):
             assert await said.get() == "lifespan.startup.complete"
-        yield
-        told.put_nowait({"type": "lifespan.shutdown"})
-        async with asyncio.timeout(PATIENCE_S):
-            assert await said.get() == "lifespan.shutdown.complete"
-            await living
+        try:
+            yield
+        finally:
+            told.put_nowait({"type": "lifespan.shutdown"})
+            async with asyncio.timeout(PATIENCE_S):
+                assert await said.get() == "lifespan.shutdown.complete"
+                await living
 
 
 @contextmanager

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from dragoman.access.types import Changes
-from dragoman.app import problems
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
 from dragoman.core.ids import key_hash
@@ -14,6 +13,7 @@ from dragoman.office import keys
 from dragoman.office.archive import Archive
 from dragoman.office.premises import Premises
 from dragoman.office.refresh import refresh
+from dragoman.serving import problems
 from tests.app.node import Node
 from tests.office.editions import text, write
 from tests.relay.scene import catalog, endpoint
@@ -52,9 +52,9 @@ async def answered(node: Node, status: int) -> None:
 async def test_a_loop_of_the_background_that_breaks_is_begun_anew_and_the_others_go_on(
     premises: Premises, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("dragoman.app.RESTART_S", 0.01)
+    monkeypatch.setattr("dragoman.serving.RESTART_S", 0.01)
     node = Node(premises)
-    asked, answer = [0], node.background.gate._keeper.changes
+    asked, answer = [0], node.background.serving.gate._keeper.changes
 
     async def changes(since: int) -> Changes:
         asked[0] += 1
@@ -62,7 +62,7 @@ async def test_a_loop_of_the_background_that_breaks_is_begun_anew_and_the_others
             raise ZeroDivisionError("what nobody expected")
         return await answer(since)
 
-    monkeypatch.setattr(node.background.gate._keeper, "changes", changes)
+    monkeypatch.setattr(node.background.serving.gate._keeper, "changes", changes)
     async with node.running(), asyncio.timeout(20):
         await answered(node, 200)
         while asked[0] < 4:  # noqa: ASYNC110 - nobody tells
@@ -105,8 +105,8 @@ async def test_a_node_takes_up_a_catalog_that_another_process_put_into_force(
     async with node.running():
         assert (await node.get("/api/v1/models/acme/one/endpoints")).status == 404
         archive = Archive(premises.path)
-        await refresh(source, archive, node.background.client, Clock())
-        async with asyncio.timeout(10):
+        await refresh(source, archive, node.background.serving.client, Clock())
+        async with asyncio.timeout(30):
             while "acme/one" not in node.background.upkeep.shelf.catalog().models:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert (await node.get("/api/v1/models/acme/one/endpoints")).status == 200

@@ -139,7 +139,7 @@ def _endpoints() -> Iterator[Corruption]:
     yield swap("odd parameter", '"tools"]', '"tolls"]', "'tolls' is no parameter")
     yield swap("unknown provider", '"deepinfra"', '"nobody"', "'nobody' is no provider")
     yield swap("dialect", '"provider": "deepinfra"', '"dialect": "soap", "provider": "deepinfra"',
-               "unknown field `dialect`")  # fmt: skip
+               "Invalid enum value 'soap'")  # fmt: skip
     yield swap("hosts", '"renamed"', '"providers": {"evil": {"dialect": "soap"}}, "renamed"',
                "hosts do not come")  # fmt: skip
     yield swap("no upstream", '"upstream": "Acme/Two",', "", "missing required field", line=23)

@@ -339,3 +339,33 @@ def test_the_order_in_which_things_come_in_does_not_matter(shuffle: random.Rando
     assert build(mixed, keys=("south",), lists=stirred(lists)) == expected
     ids = [each.id for model in expected.models.values() for each in model.endpoints]
     assert len(ids) == len(set(ids))
+
+
+def test_what_is_no_chat_is_spoken_of_in_a_dialect_of_its_own() -> None:
+    models = {
+        "acme/embed": {"outputs": ["embeddings"]},
+        "acme/rank": {
+            "outputs": ["rerank"], "price": {"prompt": 0, "completion": 0, "search": 0.002},
+        },
+    }  # fmt: skip
+    catalog = build({"acme": {"base_url": "http://h/v1", "models": models}})
+    (embed,) = catalog.models["acme/embed"].endpoints
+    (rank,) = catalog.models["acme/rank"].endpoints
+    assert embed.dialect == "openai-embeddings"
+    assert embed.outputs == {"embeddings"}
+    assert not embed.supports
+    assert rank.dialect == "openai-rerank"
+    assert rank.price is not None
+    assert rank.price.search == 2 * 10**9
+    assert build({"acme": acme()}).models["acme/turbo"].endpoints[0].dialect is None
+
+
+def test_what_is_no_chat_stands_alone() -> None:
+    with pytest.raises(CatalogError, match=r"outputs: embeddings must stand alone"):
+        build({"acme": acme(outputs=["text", "embeddings"])})
+
+
+@pytest.mark.parametrize(("dialect", "takes"), [("anthropic", True), ("openai", False)])
+def test_hosts_of_messages_take_typed_tools(dialect: str, *, takes: bool) -> None:
+    catalog = build({"acme": {**acme(), "dialect": dialect}})
+    assert catalog.models["acme/turbo"].endpoints[0].typed_tools is takes

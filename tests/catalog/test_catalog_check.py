@@ -4,7 +4,7 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dragoman.catalog import shipped
@@ -124,6 +124,7 @@ def test_what_cannot_be_made_a_catalog_of_is_refused_too(
 
 
 @given(st.binary(max_size=60), st.integers(0, len(GOOD)))
+@example(b'{"":', 729)
 def test_no_bytes_make_it_fail(noise: bytes, at: int) -> None:
     text = GOOD.encode()
     for torn in (noise, text[:at] + noise, text[:at] + noise + text[at:]):

@@ -39,6 +39,7 @@ def test_every_entry_has_all_that_is_required() -> None:
     assert first["supports_parallel_tool_calls"] is True
     assert second["supports_parallel_tool_calls"] is False
     assert first["truncation_policy"] == {"mode": "tokens", "limit": 10_000}
+    assert first["apply_patch_tool_type"] == "freeform"
     assert first["base_instructions"].startswith("You are a coding agent")
 
 

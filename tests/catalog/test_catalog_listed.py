@@ -36,6 +36,22 @@ def test_a_model_joins_under_the_name_it_is_listed_by(name: str, id_: str) -> No
     assert endpoint.price is None
 
 
+def test_google_says_what_a_model_is_for_and_how_long_it_reads() -> None:
+    """ai.google.dev/api/models, `Model`."""
+    chats = {
+        "name": "models/gemini-9-flash",
+        "displayName": "Gemini 9 Flash",
+        "inputTokenLimit": 1_048_576,
+        "outputTokenLimit": 65_536,
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+    }
+    other = {"name": "models/aqa", "supportedGenerationMethods": ["generateAnswer"]}
+    (model,) = listed(HOUSE, ProviderOptions(), msgspec.json.encode({"models": [chats, other]}))
+    (endpoint,) = model.endpoints
+    assert (model.name, endpoint.upstream) == ("Gemini 9 Flash", "gemini-9-flash")
+    assert (endpoint.context, endpoint.max_output) == (1_048_576, 65_536)
+
+
 def test_what_a_host_does_not_say_is_supported_is_not() -> None:
     (silent,) = tell({"id": "big"})
     assert silent.endpoints[0].supports == MODEST
@@ -110,7 +126,7 @@ def test_an_answer_that_is_no_list_is_refused() -> None:
         ({"lists": False}, None, KEY, False),
         ({"kind": "aggregator"}, None, KEY, False),
         ({"kind": "plan"}, None, KEY, False),
-        ({"dialect": "gemini"}, None, KEY, False),
+        ({"dialect": "vertex"}, None, KEY, False),
     ],
 )
 def test_a_known_host_that_can_be_called_is_asked_unless_there_is_a_reason(

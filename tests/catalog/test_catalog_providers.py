@@ -116,7 +116,6 @@ def test_what_has_no_variable_of_its_own_is_left_to_the_operator() -> None:
         "cloudflare-ai-gateway",  # CLOUDFLARE_API_TOKEN
         "databricks",  # DATABRICKS_TOKEN
         "github-models",  # GITHUB_TOKEN
-        "google-vertex",  # an access token that expires
         "huggingface",  # HF_TOKEN
         "vultr",  # VULTR_API_KEY
         "wandb",  # WANDB_API_KEY

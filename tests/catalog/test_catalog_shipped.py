@@ -30,7 +30,7 @@ def endpoints(package: Shipped) -> list[Endpoint]:
 
 
 def test_the_hosts_a_newcomer_has_a_key_for_are_there(package: Shipped) -> None:
-    found = {row.slug: row.name for row in package.providers.values() if row.dialect == "openai"}
+    found = {row.slug: row.name for row in package.providers.values() if row.dialect != "demo"}
     assert (
         found.items()
         >= {
@@ -82,15 +82,20 @@ def test_every_price_is_one_that_somebody_asks(endpoints: list[Endpoint]) -> Non
     for each in endpoints:
         if each.price is None or each.free:
             continue
-        assert 0 < each.price.prompt < 10**9, each.id
+        by_search = "rerank" in each.outputs and each.price.search
+        assert 0 < each.price.prompt < 10**9 or by_search, each.id
         assert 0 < each.price.completion < 10**9 or "text" not in each.outputs, each.id
         assert each.price.cache_read is None or each.price.cache_read <= each.price.prompt, each.id
         sizes = [tier.min_prompt_tokens for tier in each.price.tiers]
         assert sizes == sorted(set(sizes)), each.id
 
 
-def test_what_does_not_chat_is_not_active(endpoints: list[Endpoint]) -> None:
-    assert all("text" in each.outputs for each in endpoints if each.status == "active")
+def test_what_nobody_can_ask_for_is_not_active(endpoints: list[Endpoint]) -> None:
+    for each in endpoints:
+        if each.status == "active" and each.outputs != {"rerank"}:
+            assert each.outputs & {"text", "embeddings"}, each.id
+    rerank = [each for each in endpoints if "rerank" in each.outputs]
+    assert {each.provider[:5] for each in rerank if each.status == "active"} == {"demo-"}
 
 
 def test_no_endpoint_claims_what_its_host_rejects(

@@ -169,3 +169,12 @@ def test_targets_of_aliases_may_be_written_as_models_may_be() -> None:
     targets = ["meta/old", "META/Llama:nitro", "meta/lama"]
     catalog = build(None, {"fast": targets}, shipped=shipped)
     assert dangling(catalog) == (("fast", "meta/lama"),)
+
+
+@pytest.mark.parametrize(("dialects", "shown"), [({"openai"}, False), ({"demo"}, True)])
+def test_a_host_that_nobody_here_can_speak_to_hides_no_demo(
+    dialects: set[str], *, shown: bool
+) -> None:
+    found = hosts(SHIPPED.providers, {}, {"NORTH_API_KEY": "x"})
+    catalog = assemble(SHIPPED, found, Declared(), dialects=frozenset(dialects))
+    assert ("demo/parrot" in catalog.models) is shown

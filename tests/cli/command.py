@@ -15,8 +15,10 @@ from typer.testing import CliRunner
 from dragoman.catalog import shipped
 from dragoman.catalog.hosts import GENERAL_VARIABLES
 from dragoman.cli.main import command_line
+from dragoman.config import DATABASE_URL, REDIS_URL
 
 DRAGOMAN = Path(sys.executable).with_name("dragoman")
+OF_THE_TESTS = {"DRAGOMAN_REQUIRE_ALL", "DRAGOMAN_TEST_DATABASE_URL"}
 LAST_LINE = ("Or talk to it", "Make a key")
 
 
@@ -67,8 +69,8 @@ def execute_bytes(*arguments: str, **environ: str) -> bytes:
 def clean_environ(*, keep_all: bool = False) -> dict[str, str]:
     """Return the environment without what would configure a gateway."""
     keys = {name for provider in shipped.load().providers.values() for name in provider.keys}
-    ours = {n for n in os.environ if n.startswith(("DRAGOMAN_", "XDG_"))} - {"DRAGOMAN_REQUIRE_ALL"}
-    unwanted = set() if keep_all else keys | ours | set(GENERAL_VARIABLES)
+    ours = {n for n in os.environ if n.startswith(("DRAGOMAN_", "XDG_"))} - OF_THE_TESTS
+    unwanted = set() if keep_all else keys | ours | {DATABASE_URL, REDIS_URL, *GENERAL_VARIABLES}
     return {name: value for name, value in os.environ.items() if name not in unwanted}
 
 
@@ -86,6 +88,15 @@ class Running:
     @property
     def base(self) -> str:
         return f"{self.url}/api/v1"
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def wait(self) -> int:
+        """Wait until the server has ended by itself; return how."""
+        _, self.complaints = self._process.communicate(timeout=60)
+        return self._process.returncode
 
     def send(self, signal_: signal.Signals) -> None:
         """Send a signal, and go on."""

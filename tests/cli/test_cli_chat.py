@@ -186,7 +186,8 @@ class Terminal:
         """Read until `text` is on the screen; return what came up to it."""
         deadline = time.monotonic() + 20
         while text.encode() not in self._seen:
-            assert time.monotonic() < deadline, self._seen
+            left_s = max(deadline - time.monotonic(), 0)
+            assert select.select([self._end], [], [], left_s)[0], self._seen
             self._seen += os.read(self._end, 4096)
         before, _, self._seen = self._seen.partition(text.encode())
         return before.decode()

@@ -167,6 +167,29 @@ def test_each_provider_is_asked_for_its_models(
     assert "provider mine:1" in spoken.out
 
 
+def test_a_host_that_takes_a_token_is_not_asked_but_the_token_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "VERTEX_PROJECT": "mine",
+        "VERTEX_LOCATION": "global",
+        "GOOGLE_APPLICATION_CREDENTIALS": "/no/such/key.json",
+    }.items():
+        monkeypatch.setenv(name, value)
+    checked = found(run("doctor", "--json"))
+    assert checked["credential google-vertex"]["detail"] == "application default credentials"
+    check = checked["provider google-vertex:1"]
+    assert check["state"] == "broken"
+    assert "/no/such/key.json" in check["detail"]
+    with host(200, b'{"access_token":"t"}') as url:
+        monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+        monkeypatch.setenv("HOME", "/no/such/home")
+        monkeypatch.setenv("GCE_METADATA_HOST", url.removeprefix("http://"))
+        check = found(run("doctor", "--json"))["provider google-vertex:1"]
+    base = "https://aiplatform.googleapis.com/v1/projects/mine/locations/global"
+    assert (check["state"], check["detail"]) == ("ok", f"{base}: an access token is given")
+
+
 def test_a_host_that_is_down_is_broken(tmp_path: Path) -> None:
     (tmp_path / "dragoman.yaml").write_text("providers: {mine: {base_url: 'http://127.0.0.1:9'}}")
     ran = run("doctor", "--json")
@@ -190,10 +213,29 @@ def test_a_running_gateway_is_found(gateway: Running, monkeypatch: pytest.Monkey
     assert "runs and is ready" in found(run("doctor", "--json"))["gateway"]["detail"]
 
 
+def test_of_a_gateway_with_a_certificate_it_is_told_whether_anybody_listens(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAGOMAN__SERVER__CERTFILE", "chain.pem")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        monkeypatch.setenv("DRAGOMAN__SERVER__PORT", str(port))
+        check = found(run("doctor", "--json"))["gateway"]
+        assert check["detail"] == f"127.0.0.1:{port} listens, for TLS"
+    check = found(run("doctor", "--json"))["gateway"]
+    assert f"127.0.0.1:{port} is free" in check["detail"]
+
+
 @pytest.mark.parametrize(
     ("status", "body", "state", "words"),
     [
         (200, b'{"status": "unavailable", "problems": ["No provider."]}', "note", "No provider."),
+        (
+            200,
+            b'{"status": "degraded", "problems": ["A journal."]}',
+            "note",
+            "ready, with problems",
+        ),
         (404, b"{}", "broken", "/healthz answered 404"),
         (200, b"<html>", "broken", "another program"),
     ],

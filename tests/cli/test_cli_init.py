@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from msgspec import Struct
 from msgspec.structs import fields, replace
 
 from dragoman.access.options import AccessOptions
@@ -17,7 +18,11 @@ from dragoman.catalog.hosts import hosts
 from dragoman.catalog.options import Declared
 from dragoman.cli.init import SCHEMA_NAME, TEMPLATE, schema_text
 from dragoman.config import Options, json_schema, load
+from dragoman.net.options import NetOptions
+from dragoman.office.alert_options import HouseOptions
 from dragoman.office.options import CatalogOptions
+from dragoman.office.stripe_options import StripeOptions
+from dragoman.store.options import DatabaseOptions
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.web.options import ServerOptions
 from tests.cli.command import run
@@ -84,12 +89,15 @@ def test_the_template_as_it_stands_changes_nothing() -> None:
     [
         ("server", ServerOptions),
         ("access", AccessOptions),
+        ("database", DatabaseOptions),
         ("upstream", UpstreamOptions),
+        ("net", NetOptions),
         ("catalog", CatalogOptions),
     ],
 )
 def test_every_setting_of_a_section_is_listed_with_its_default(
-    section: str, options: type[ServerOptions | AccessOptions | UpstreamOptions | CatalogOptions]
+    section: str,
+    options: type[Struct],
 ) -> None:
     listed = yaml.safe_load(uncommented())[section]
     assert set(listed) == {field.name for field in fields(options)}
@@ -99,7 +107,16 @@ def test_every_section_is_listed_and_the_defaults_are_the_defaults(tmp_path: Pat
     (tmp_path / "all.yaml").write_text(uncommented())
     assert set(yaml.safe_load(uncommented())) == {field.name for field in fields(Options)}
     options = load(tmp_path / "all.yaml", {})
-    assert replace(options, providers={}, aliases={}) == Options()
+    told = replace(options.alerts, allow=(), smtp=None, house=HouseOptions())
+    options = replace(options, alerts=told)
+    assert replace(options, providers={}, aliases={}, stripe=None) == Options()
+    sold = options.stripe
+    assert sold is not None
+    assert sold == StripeOptions(
+        secret_key=sold.secret_key,
+        webhook_secret=sold.webhook_secret,
+        success_url=sold.success_url,
+    )
     assert options.providers
     assert options.aliases
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dragoman.access.types import Grant
 from dragoman.core.ids import is_key, key_hash
 from dragoman.core.money import NanoUsd
+from dragoman.office import keys
 from dragoman.office.premises import open_premises
 from dragoman.records.recorder import store
 from dragoman.records.types import Generation
@@ -43,11 +45,50 @@ def test_the_data_directory_may_be_named(tmp_path: Path) -> None:
     assert run("keys", "list").code == 2
 
 
-def test_a_limit_is_refused_and_names_its_feature(data: Path) -> None:
-    ran = run("keys", "create", "laptop", "--limit", "5", "--json")
+def test_a_limit_is_set_changed_and_shown() -> None:
+    run("keys", "create", "laptop", "--limit", "5", "--reset", "daily")
+    (made,) = run("keys", "list", "--json").json
+    assert (made["limit_usd"], made["limit_reset"], made["account"]) == (5.0, "daily", "default")
+    assert "$5 daily" in run("keys", "list").out
+    assert "may spend $0.5" in run("keys", "limit", "laptop", "0.50").out
+    assert run("keys", "limit", "laptop", "0", "--json").json["limit_usd"] == 0.0
+    assert "without a limit" in run("keys", "limit", "laptop", "none").out
+
+
+@pytest.mark.parametrize("limit", ["-1", "much", "1e9", "0.0000000001", "inf"])
+def test_a_limit_that_cannot_be_is_wrong_usage(limit: str) -> None:
+    run("keys", "create", "laptop")
+    ran = run("keys", "limit", "--", "laptop", limit)
     assert (ran.code, ran.out) == (2, "")
-    assert "ledger" in ran.err
-    assert not data.exists()
+    assert "is not an amount" in ran.err or "finer" in ran.err
+
+
+def test_what_each_user_of_a_key_may_spend_is_set_and_cleared() -> None:
+    run("keys", "create", "app", "--limit", "20", "--user-limit", "2", "--user-reset", "weekly")
+    (key,) = run("keys", "list", "--json").json
+    assert (key["user_limit_usd"], key["user_limit_reset"]) == (2, "weekly")
+    ran = run("keys", "limit", "app", "--user-limit", "5", "--user-reset", "monthly")
+    assert ran.out.endswith("may spend $20, each of its users $5 monthly.\n")
+    key = run("keys", "limit", "app", "--user-limit", "none", "--json").json
+    assert (key["limit_usd"], key["user_limit_usd"], key["user_limit_reset"]) == (20, None, None)
+    key = run("keys", "limit", "app", "--include-byok", "--json").json
+    assert (key["limit_usd"], key["include_byok_in_limit"]) == (20, True)
+    assert run("keys", "limit", "app", "--no-byok", "--json").json["include_byok_in_limit"] is False
+
+
+@pytest.mark.parametrize("options", [(), ("--user-reset", "daily"), ("--user-limit", "much")])
+def test_a_limit_has_to_be_one(options: tuple[str, ...]) -> None:
+    run("keys", "create", "app")
+    assert run("keys", "limit", "app", *options).code == 2
+
+
+def test_a_key_has_an_account_that_exists() -> None:
+    assert run("keys", "create", "a", "--account", "acct_none").code == 1
+    assert "house" in run("keys", "create", "a", "--account", "house:cash").err
+    made = run("credits", "open", "Acme", "--json").json["account"]
+    run("keys", "create", "a", "--account", made)
+    (key,) = run("keys", "list", "--json").json
+    assert key["account"] == made
 
 
 @pytest.mark.parametrize("name", ["", " ", "x" * 101, "tab\there"])
@@ -128,3 +169,66 @@ def test_a_list_without_keys_says_whether_there_were_any() -> None:
     ran = run("keys", "list")
     assert "All keys are revoked; --all lists them." in ran.err
     assert "one" in run("keys", "list", "--all").out
+
+
+def test_a_key_may_be_bound_when_it_is_made() -> None:
+    run(
+        *("keys", "create", "bound", "--expires", "2127-01-01T00:00:00Z", "--rpm", "5"),
+        *("--tpm", "1000", "--concurrency", "2"),
+        *("--allow-model", "Demo/Parrot", "--allow-provider", "Demo Swift"),
+    )
+    (shown,) = run("keys", "list", "--json").json
+    assert shown["kind"] == "inference"
+    assert shown["expires_at"] == "2127-01-01T00:00:00Z"
+    assert shown["allowed_models"] == ["demo/parrot"]
+    assert shown["allowed_providers"] == ["demo-swift"]
+    assert (shown["rpm"], shown["tpm"], shown["concurrency"]) == (5, 1000, 2)
+
+
+def test_the_first_management_key_is_made_here() -> None:
+    assert run("keys", "create", "boss", "--management", "--json").json["kind"] == "management"
+    assert "management" in run("keys", "list").out
+
+
+def test_a_key_that_has_expired_is_listed_as_such(data: Path) -> None:
+    run("keys", "create", "first")
+    premises = open_premises(data)
+    work = keys.create(
+        "old", prefix="sk-", pepper=premises.pepper, now=0.0, grant=Grant(expires_at=1.0)
+    )
+    premises.ledger.run_now(work)
+    premises.close()
+    states = {key["name"]: key["state"] for key in run("keys", "list", "--json").json}
+    assert states == {"first": "active", "old": "expired"}
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--expires", "tomorrow"), "UTC"),
+        (("--expires", "2020-01-01T00:00:00Z"), "past"),
+        (("--allow-model", "no/such"), "Did you mean"),
+        (("--allow-provider", "nobody"), "no provider"),
+        (("--rpm", "0"), "rpm"),
+    ],
+)
+def test_terms_that_cannot_be_are_wrong_usage(option: tuple[str, str], said: str) -> None:
+    ran = run("keys", "create", "laptop", *option)
+    assert (ran.code, said in ran.err) == (2, True)
+
+
+def test_the_audit_log_tells_what_was_done_here() -> None:
+    run("keys", "create", "laptop", "--rpm", "5")
+    run("keys", "disable", "laptop")
+    entries = run("audit", "--json").json
+    assert [(each["actor"], each["action"]) for each in entries] == [
+        ("cli", "key.update"),
+        ("cli", "key.create"),
+    ]
+    assert entries[0]["detail"] == {"disabled": [False, True]}
+    assert "disabled=[false,true]" in run("audit", "-n", "1").out
+
+
+def test_an_audit_log_without_entries_says_so(data: Path) -> None:
+    open_premises(data).close()
+    assert "Nothing was changed yet." in run("audit").err

@@ -10,7 +10,7 @@ from dragoman import __version__
 from dragoman.cli.main import COMMANDS, MODULES
 from tests.cli.command import execute, run
 
-HEAVY = ("fastapi", "uvicorn", "sqlalchemy", "dragoman.app")
+HEAVY = ("fastapi", "uvloop", "sqlalchemy", "dragoman.app")
 
 
 def imported_by(arguments: list[str]) -> set[str]:
@@ -75,7 +75,7 @@ def test_help_imports_neither_a_web_framework_nor_a_database() -> None:
 def test_listing_keys_imports_no_web_framework() -> None:
     modules = imported_by(["keys", "list"])
     assert "dragoman.cli.keys" in modules
-    assert not modules & {"fastapi", "uvicorn", "dragoman.app"}
+    assert not modules & {"fastapi", "uvloop", "dragoman.app"}
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

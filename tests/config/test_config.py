@@ -166,7 +166,7 @@ def test_a_variable_that_is_not_set_is_named_with_its_place(
         ("demo: maybe", "demo: Invalid enum value 'maybe'. Use one of: auto, off, on"),
         (
             "providers: {a: {dialect: olama}}",
-            "providers.a.dialect: Invalid enum value 'olama'. Use one of: openai",
+            "providers.a.dialect: Invalid enum value 'olama'. Use one of: ",
         ),
         (
             "providers: {a: {models: {b/c: {inputs: [text, smell]}}}}",
@@ -275,6 +275,23 @@ def test_a_wrong_variable_is_named(environ: dict[str, str], said: str) -> None:
     assert str(refused.value).startswith(said)
 
 
+@pytest.mark.parametrize(
+    ("text", "environ", "said"),
+    [
+        ("net: {proxy: 'socks5://u:hunter2@a:1'}", {}, "{file}: net.proxy: a proxy is http"),
+        ("", {"HTTPS_PROXY": "socks5://u:hunter2@a:1"}, "HTTPS_PROXY: a proxy is http"),
+    ],
+)
+def test_a_proxy_that_is_none_is_named_and_not_repeated(
+    file: Path, text: str, environ: dict[str, str], said: str
+) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        load(file, environ)
+    assert str(refusal.value).startswith(said.format(file=file))
+    assert "hunter2" not in str(refusal.value)
+
+
 def test_the_file_is_named_when_it_is_the_files_fault(file: Path) -> None:
     said = complaint(file, "server: {port: abc}", DRAGOMAN__SERVER__HOST="::1")
     assert said.startswith("server.port: ")
@@ -327,3 +344,57 @@ def test_a_chosen_file_must_exist(tmp_path: Path, *, by_variable: bool) -> None:
     environ = {"DRAGOMAN_CONFIG": str(missing)} if by_variable else {}
     with pytest.raises(ConfigError, match=r"missing\.yaml: no such file\. `dragoman init`"):
         config_file(None if by_variable else missing, tmp_path, environ)
+
+
+SERVER = "postgresql://u:secret@db.example.com/name"
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("", {}, None),
+        ("", {"DATABASE_URL": SERVER}, SERVER),
+        ("", {"DATABASE_URL": ""}, None),
+        ("", {"DATABASE_URL": "postgresql+asyncpg://h/d"}, "postgresql://h/d"),
+        ("database: {schema: mine}", {"DATABASE_URL": SERVER}, SERVER),
+        ("database: {url: files}", {"DATABASE_URL": SERVER}, None),
+        ("database: {url: 'postgres://h/d'}", {"DATABASE_URL": SERVER}, "postgres://h/d"),
+        ("", {"DATABASE_URL": SERVER, "DRAGOMAN__DATABASE__URL": "files"}, None),
+    ],
+)
+def test_state_is_where_the_file_says_else_where_the_environment_does(
+    file: Path, text: str, environ: dict[str, str], expected: str | None
+) -> None:
+    assert read(file, text, **environ).database.server == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "environ", "expected"),
+    [
+        ("", {}, None),
+        ("redis: {url: 'unix:///s'}", {"REDIS_URL": "redis://h"}, "unix:///s"),
+        ("redis: {prefix: mine}", {"REDIS_URL": "rediss://h"}, "rediss://h"),
+    ],
+)
+def test_nodes_count_where_the_file_says_else_where_the_environment_does(
+    file: Path, text: str, environ: dict[str, str], expected: str | None
+) -> None:
+    assert read(file, text, **environ).redis.url == expected
+
+
+def test_a_counter_of_another_kind_is_refused_and_its_password_not_shown(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^REDIS_URL: redis\.url: ") as refused:
+        read(file, "", REDIS_URL="http://u:secret@h")
+    assert "secret" not in str(refused.value)
+    assert complaint(file, "redis: {prefix: 'A B'}").startswith("redis: prefix")
+
+
+def test_a_database_of_another_kind_is_refused_and_its_password_not_shown(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^DATABASE_URL: database\.url: ") as refused:
+        read(file, "", DATABASE_URL="mysql://u:secret@h/d")
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("schema", ["public", "pg_mine", "Mine", "a-b", "", "x" * 64])
+def test_tables_are_kept_in_a_schema_of_their_own(file: Path, schema: str) -> None:
+    assert complaint(file, f"database: {{schema: '{schema}'}}").startswith("database: schema")

@@ -1,6 +1,7 @@
 """Names of keys and generations."""
 
 import re
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -44,8 +45,9 @@ def test_the_public_id_of_a_key_is_its_sha256() -> None:
 
 @given(st.floats(0, 1e11))
 def test_a_generation_id_has_openrouters_form(now: float) -> None:
-    assert re.fullmatch(rf"gen-{int(now)}-[0-9A-Za-z]{{20}}", ids.generation_id(now))
+    assert re.fullmatch(rf"gen-{int(now)}-[0-9A-Za-z]{{20}}", ids.generation_id(now, Random()))
 
 
 def test_generation_ids_do_not_repeat() -> None:
-    assert len({ids.generation_id(0) for _ in range(10_000)}) == 10_000
+    rng = Random()
+    assert len({ids.generation_id(0, rng) for _ in range(10_000)}) == 10_000

@@ -27,11 +27,15 @@ IMPATIENT = {
     "DRAGOMAN__UPSTREAM__ANSWER_REASONING_S": "1.5",
     "DRAGOMAN__UPSTREAM__IDLE_S": "1.5",
     "DRAGOMAN__UPSTREAM__CONNECT_S": "1",
+    "DRAGOMAN__UPSTREAM__LINGER_S": "1",
     "DRAGOMAN__SERVER__HEADER_HOLD_S": "1",
     "DRAGOMAN__SERVER__KEEPALIVE_S": "1",
 }
 """Seconds where a real gateway has tens of them, so that waiting costs no time here."""
 
+
+SEEING = "test/seeing"
+"""A model that is shown images and documents."""
 
 USES = ("test", "whole", "stream", "alone", "record", "sdk", "node")
 
@@ -95,6 +99,7 @@ def gateway(
             "bad": {
                 "base_url": bad.url,
                 "api_key": "bad-secret-key",
+                "cancels": True,
                 "models": {
                     model_id(s, use): {**row, "upstream": s} for s in scripts() for use in USES
                 },
@@ -104,7 +109,8 @@ def gateway(
                 "api_key": "good-secret-key",
                 "models": {
                     model_id(s, use): {**row, "upstream": "good"} for s in scripts() for use in USES
-                },
+                }
+                | {SEEING: {**row, "upstream": "good", "inputs": ["text", "image", "file"]}},
             },
             "nowhere": {"base_url": "http://nowhere.invalid/v1", "models": {"net/dns": row}},
             "refuses": {"base_url": "http://127.0.0.1:9/v1", "models": {"net/refuse": row}},

@@ -286,6 +286,15 @@ async def echo(call: Call) -> None:
     await call.answer(200, completion(json.dumps(call.body)))
 
 
+async def keyed(call: Call) -> None:
+    """Answer as the end of the credential says: `…-401` is refused, any other word is let in."""
+    ending = call.headers.get("authorization", "").rpartition("-")[2]
+    if not ending.isdigit():
+        await good(call)
+        return
+    await call.error(int(ending), code=f"no {call.headers['authorization']}")
+
+
 SCRIPTS: dict[str, Script] = {
     "good": good, "status": status, "limited": limited, "quota": quota, "too_long": too_long,
     "html": html, "empty": empty, "bad_json": bad_json, "bad_sse": bad_sse,
@@ -293,6 +302,7 @@ SCRIPTS: dict[str, Script] = {
     "hang_body": hang_body, "drip": drip, "slow": slow, "cut": cut, "eof": eof, "rst": rst,
     "garbage": garbage, "late_error": late_error, "stall": stall, "no_finish": no_finish,
     "no_done": no_done, "paced": paced, "after_finish": after_finish, "echo": echo,
+    "keyed": keyed,
 }  # fmt: skip
 
 
@@ -319,12 +329,12 @@ class ScriptedUpstream:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(30)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(30)
 
     @property
     def url(self) -> str:
@@ -349,10 +359,10 @@ class ScriptedUpstream:
         self._loop.close()
 
     async def _serve(self, reader: Reader, writer: Writer) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+        gone = (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError)
+        with contextlib.closing(writer), contextlib.suppress(*gone):
             while not writer.is_closing():
                 await self._one(reader, writer)
-        writer.close()
 
     async def _one(self, reader: Reader, writer: Writer) -> None:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

@@ -193,6 +193,23 @@ def test_a_client_that_leaves_is_noticed(
     assert eventually(lambda: script in bad.left)
 
 
+def test_a_whole_answer_is_charged_though_its_client_left(
+    gateway: Gateway, bad: ScriptedUpstream
+) -> None:
+    connection = open_chat(
+        gateway, model=model_id("slow-0.3"), provider={"only": ["bad"]}, user="left-early"
+    )
+    assert eventually(lambda: bad.calls == ["slow-0.3"])
+    connection.close()
+
+    def charged() -> bool:
+        rows = gateway.run("logs", "--json")
+        return any(row["external_user"] == "left-early" and row["total_cost"] > 0 for row in rows)
+
+    assert eventually(charged)
+    assert bad.left == []
+
+
 def test_a_client_that_leaves_is_charged_for_what_was_produced(gateway: Gateway) -> None:
     connection = open_chat(
         gateway, model=model_id("paced-0.05"), provider={"only": ["bad"]}, stream=True

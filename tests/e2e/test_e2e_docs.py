@@ -21,8 +21,10 @@ PAGES = [
     *sorted(page for page in (ROOT / "docs").rglob("*.md") if "template" not in page.name),
 ]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = ("make run", "make bench")
-"""What starts a gateway or takes minutes; these tests start one themselves, as `make run` does."""
+ELSEWHERE = ("make run", "make bench", "createdb", "db restore", "docker ")
+"""What starts a gateway, takes minutes, or wants a server, Docker or a backup of the reader's
+own; gateways are started here as `make run` does it, `tests/office/test_office_backup.py`
+restores, and `tests/node/test_node_deploy.py` looks at what is for Docker."""
 
 
 class Snippet(Struct, frozen=True):
@@ -58,6 +60,7 @@ def run(snippet: Snippet, gateway: Gateway, home: Path) -> str:
         "PATH": f"{DRAGOMAN.parent}{os.pathsep}{os.environ['PATH']}",
     }
     text = snippet.text.replace("http://127.0.0.1:4000", gateway.url)
+    text = text.replace("/backups/", f"{home}/")
     (home / "models.json").write_text(CATALOG_FILES[0])
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", text],
@@ -114,7 +117,8 @@ def test_a_python_snippet_runs(
 def test_a_configuration_snippet_makes_a_catalog(snippet: Snippet, tmp_path: Path) -> None:
     file = tmp_path / "dragoman.yaml"
     file.write_text(snippet.text)
-    options = config.load(file, {})
+    environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", snippet.text), "secret")
+    options = config.load(file, environ)
     known = shipped.load()
     found = hosts(known.providers, options.providers, {})
     declared = Declared(providers=options.providers, aliases=options.aliases, demo="on")
@@ -123,10 +127,11 @@ def test_a_configuration_snippet_makes_a_catalog(snippet: Snippet, tmp_path: Pat
 
 @pytest.fixture(scope="module")
 def answers(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return what all curls of all pages print, and an error."""
+    """Return what all curls of all pages print, and an error, in both envelopes."""
     home = tmp_path_factory.mktemp("answers")
     printed = [run(each, gateway, home) for each in SHELL if "curl" in each.text]
-    return "".join(printed) + gateway.chat(model="demo/parot").body.decode()
+    errors = gateway.chat(model="demo/parot"), gateway.post("/api/v1/messages", {})
+    return "".join([*printed, *(error.body.decode() for error in errors)])
 
 
 @pytest.mark.parametrize(

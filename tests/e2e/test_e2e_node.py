@@ -14,8 +14,13 @@ from tests.e2e.gateway import Gateway
 
 @pytest.fixture(scope="module")
 def found(gateway: Gateway, needs: Needs, node_clients: Path) -> Any:
+    return run("chat.mjs", gateway, needs, node_clients)
+
+
+def run(script: str, gateway: Gateway, needs: Needs, node_clients: Path) -> Any:
+    """Return what a script found."""
     done = subprocess.run(
-        [needs("node"), "chat.mjs"],
+        [needs("node"), script],
         cwd=node_clients,
         env=gateway.environ
         | {
@@ -61,3 +66,12 @@ def test_node_sees_an_error_inside_a_stream(found: Any) -> None:
 
 def test_node_tools(found: Any) -> None:
     assert found["tool"] == "get_weather"
+
+
+def test_node_responses(gateway: Gateway, needs: Needs, node_clients: Path) -> None:
+    found = run("responses.mjs", gateway, needs, node_clients)
+    assert found["text"] == found["streamed"] == found["final"] == "hello there"
+    assert found["cost"] > 0
+    assert found["tool"] == "get_weather"
+    assert found["refused"]["kind"] == "BadRequestError"
+    assert found["last"] == "response.failed"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import openai
@@ -239,3 +240,24 @@ def test_openrouter_provider_preferences(router: Any) -> None:
     )
     made = router.generations.get_generation(id=answer.id)
     assert made.data.provider_name == "Demo Thrifty"
+
+
+@pytest.mark.filterwarnings("ignore:warning. .. DEPRECATED:DeprecationWarning")
+def test_openrouter_manages_keys(gateway: Gateway, router: Any) -> None:
+    boss = gateway.run("keys", "create", "boss", "--management", "--json")["key"]
+    with OpenRouter(api_key=boss, server_url=gateway.base) as manager:
+        expiry = datetime(2127, 1, 1, tzinfo=UTC)
+        made = manager.api_keys.create(name="sdk", limit_reset="monthly", expires_at=expiry)
+        hash_ = made.data.hash
+        assert manager.api_keys.get(hash=hash_).data.expires_at == expiry
+        assert hash_ in {row.hash for row in manager.api_keys.list().data}
+        with OpenRouter(api_key=made.key, server_url=gateway.base) as worker:
+            assert worker.chat.send(model="demo/parrot", messages=SAY).usage.cost > 0
+        changed = manager.api_keys.update(hash=hash_, name="renamed", disabled=True)
+        assert (changed.data.name, changed.data.disabled) == ("renamed", True)
+        assert changed.data.usage > 0
+        assert manager.api_keys.delete(hash=hash_).DELETED is True
+        with pytest.raises(errors.NotFoundResponseError):
+            manager.api_keys.get(hash=hash_)
+    with pytest.raises(errors.OpenRouterError, match="Only management keys"):
+        router.api_keys.list()

@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from dragoman.catalog.types import Price, PriceTier
+from dragoman.catalog.types import Endpoint, Price, PriceTier, Rate
 from dragoman.core.money import PicoUsd, price
+from dragoman.ledger.bound import Size, most
 from dragoman.ledger.cost import cost_of
 from dragoman.wire.usage import Usage
 
@@ -96,3 +98,93 @@ def test_cost_is_never_negative_and_never_below_the_exact_sum(
     exact = (prompt - read) * 150_000 + read * 75_000 + completion * 600_000
     assert 0 <= cost.total * 1000 - exact < 1000
     assert cost.total <= cost.prompt + cost.completion <= cost.total + 1
+
+
+amounts = st.integers(0, 10**8).map(PicoUsd)
+maybe = st.none() | amounts
+PRICES = st.builds(
+    Price,
+    prompt=amounts,
+    completion=amounts,
+    cache_read=maybe,
+    cache_write=maybe,
+    cache_write_1h=maybe,
+    reasoning=maybe,
+    request=maybe,
+    audio=maybe,
+    audio_output=maybe,
+    image_output=maybe,
+    search=maybe,
+    tiers=st.lists(
+        st.builds(
+            PriceTier,
+            min_prompt_tokens=st.integers(0, 5000),
+            prompt=maybe,
+            completion=maybe,
+            cache_read=maybe,
+            cache_write=maybe,
+            cache_write_1h=maybe,
+        ),
+        max_size=2,
+        unique_by=lambda tier: tier.min_prompt_tokens,
+    ).map(lambda tiers: tuple(sorted(tiers, key=lambda tier: tier.min_prompt_tokens))),
+    rates=st.sampled_from([(), (Rate("flex", 500_000), Rate("priority", 2_500_001))]),
+)
+tokens = st.integers(0, 10_000)
+USAGES = st.builds(
+    Usage,
+    prompt=tokens,
+    completion=tokens,
+    reasoning=tokens,
+    cached=tokens,
+    cache_write=tokens,
+    cache_write_1h=tokens,
+    prompt_audio=tokens,
+    completion_audio=tokens,
+    completion_image=tokens,
+    searches=st.integers(0, 50),
+)
+TIERS_OF_SERVICE = st.sampled_from([None, "default", "flex", "priority"])
+
+
+@given(USAGES, PRICES, TIERS_OF_SERVICE)
+def test_usage_within_the_bound_never_costs_more_than_the_bound(
+    usage: Usage, prices: Price, tier: str | None
+) -> None:
+    size = Size(body_bytes=usage.prompt, output_tokens=usage.completion, searches=usage.searches)
+    endpoint = Endpoint(
+        id="e", model="a/m", provider="p", provider_name="P", tag="p", upstream="m", price=prices
+    )
+    cost, bound = cost_of(usage, prices, tier), most(size, [(endpoint, "openai")])
+    assert cost is not None
+    assert bound is not None
+    assert 0 <= cost.total <= bound
+    assert cost.total <= cost.prompt + cost.completion + cost.search <= cost.total + 2
+
+
+@given(USAGES, PRICES, st.sampled_from(["prompt", "completion", "searches"]))
+def test_more_of_anything_never_costs_less(usage: Usage, prices: Price, which: str) -> None:
+    flat = structs.replace(prices, tiers=())
+    more = structs.replace(usage, **{which: getattr(usage, which) + 7})
+    less, dearer = cost_of(usage, flat), cost_of(more, flat)
+    assert less is not None
+    assert dearer is not None
+    assert less.total <= dearer.total
+
+
+@given(USAGES, PRICES, TIERS_OF_SERVICE)
+def test_a_cost_is_rounded_once_over_the_exact_sum(
+    usage: Usage, prices: Price, tier: str | None
+) -> None:
+    """Twice the tokens and fees cost twice as much, but for the one rounding."""
+    flat = structs.replace(prices, tiers=())
+    twice = structs.replace(
+        flat,
+        **{
+            name: 2 * amount for name, amount in structs.asdict(flat).items() if type(amount) is int
+        },
+    )
+    once, double = cost_of(usage, flat, tier), cost_of(usage, twice, tier)
+    assert once is not None
+    assert double is not None
+    assert 2 * once.total - 1 <= double.total <= 2 * once.total

@@ -16,9 +16,9 @@ import uvloop
 
 from dragoman.core.clock import Clock
 from dragoman.net import client as client_module
-from dragoman.net.client import HttpClient
-from dragoman.net.dial import secure_context
+from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.pool import Counts
+from dragoman.net.tls import ClientContext, secure_context
 from tests.conftest import Needs
 from tests.net.upstream import Script, Upstream
 
@@ -37,7 +37,7 @@ def roots_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @functools.cache
-def _context(ca_file: str | None = None) -> ssl.SSLContext:
+def _context(ca_file: str | None = None) -> ClientContext:
     return secure_context(ca_file)
 
 
@@ -58,7 +58,7 @@ async def serve() -> AsyncIterator[Serve]:
 @pytest.fixture
 async def client(certificate: Path) -> AsyncIterator[HttpClient]:
     """Return a client that trusts the tests' certificate, and whose sweeps the test does itself."""
-    client = HttpClient(Clock(), ca_file=str(certificate), connections_per_host=2)
+    client = HttpClient(Clock(), ca_file=str(certificate), pool=PoolOptions(per_host=2))
     yield client
     await nothing_left(client)
 
@@ -71,14 +71,15 @@ async def nothing_left(client: HttpClient) -> None:
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory, needs: Needs) -> Path:
-    """Return a file with a self-signed certificate for 127.0.0.1 and its key."""
+    """Return a file with a self-signed certificate for 127.0.0.1 and upstream.test, and its key."""
     path = tmp_path_factory.mktemp("tls") / "certificate.pem"
     key = path.with_name("key.pem")
     subprocess.run(
         [
             needs("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt",
             "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=upstream",
-            "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(path),
+            "-addext", "subjectAltName=IP:127.0.0.1,DNS:upstream.test", "-keyout", str(key),
+            "-out", str(path),
         ],
         check=True,
         capture_output=True,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dragoman.core.clock import Clock
-from dragoman.net.client import HttpClient
+from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.connection import Connection
 from dragoman.net.dial import Dialer
 from dragoman.net.pool import Counts
@@ -50,7 +50,7 @@ async def test_an_upstream_that_falls_silent_is_cut_off_by_the_sweep(
 
 
 async def test_the_client_sweeps_by_itself_while_it_runs(serve: Serve) -> None:
-    client = HttpClient(Clock(), sweep_s=0.01)
+    client = HttpClient(Clock(), pool=PoolOptions(sweep_s=0.01))
     upstream = await serve(silence)
     running = asyncio.create_task(client.run())
     with pytest.raises(NetError, match="head"):
@@ -178,3 +178,31 @@ async def test_cancelling_a_reader_closes_its_connection(
         await rest
     await upstream.all_gone.wait()
     assert client.counts.busy == 0
+
+
+async def test_what_takes_a_pouring_body_may_fail_without_leaving_anybody_to_wait(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None
+) -> None:
+    poured, told = asyncio.Event(), []
+
+    async def slow(peer: Peer) -> None:
+        await peer.request()
+        head, body = chunked(b"begun").split(b"\r\n\r\n", 1)
+        await peer.send(head + b"\r\n\r\n")
+        await poured.wait()
+        await peer.send(body[:-5])
+        await peer.gone()
+
+    def fail(_: bytes) -> bool:
+        raise ZeroDivisionError
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    upstream = await serve(slow, channel)
+    response = await client.send(post(upstream), Limits())
+    pouring = asyncio.create_task(response.pour(fail))
+    await asyncio.sleep(0)
+    poured.set()
+    with pytest.raises(NetError):
+        await pouring
+    response.close()
+    assert any(isinstance(context.get("exception"), ZeroDivisionError) for context in told)

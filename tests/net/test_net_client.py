@@ -34,7 +34,7 @@ async def test_a_request_goes_out_whole_and_the_answer_comes_back(
     assert await response.read() == b"welcome"
     response.close()
     assert seen[0].startswith(b"POST /v1/chat HTTP/1.1\r\nHost: 127.0.0.1:")
-    assert seen[0].endswith(b"\r\nX-Key: k\r\n\r\nhello")
+    assert seen[0].endswith(b"\r\nX-Key: k\r\nContent-Length: 5\r\n\r\nhello")
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 5_000_000])

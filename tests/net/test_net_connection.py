@@ -2,13 +2,15 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from dragoman.net.connection import Connection
+from dragoman.net.connection import PIECE, Connection
 from dragoman.net.exchange import Exchange
 from dragoman.net.pool import Counts, Lane
+from dragoman.net.tls import ClientContext
 from dragoman.net.types import Limits, NetError
 from tests.net.upstream import answer
 
@@ -24,8 +26,8 @@ class FakeTransport(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closing
 
-    def writelines(self, list_of_data: Any) -> None:
-        self.done.append(f"write {b''.join(list_of_data)!r}")
+    def write(self, data: Any) -> None:
+        self.done.append(f"write {bytes(data)!r}")
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
@@ -39,6 +41,16 @@ class FakeTransport(asyncio.Transport):
     def abort(self) -> None:
         self.closing = True
         self.done.append("abort")
+
+
+class AtOnce:
+    """An event loop whose turn ends with each thing it is given to do."""
+
+    def call_soon(self, work: Callable[..., object], *arguments: object) -> None:
+        work(*arguments)
+
+
+AT_ONCE: Any = AtOnce()
 
 
 class Call:
@@ -55,7 +67,7 @@ class Call:
     def again(self) -> None:
         assert self.lane.enter()
         self.exchange = Exchange(self.connection, "POST", Limits(), 1.0)
-        self.connection.start(self.exchange, b"head", b"body")
+        self.connection.start(self.exchange, b"head", b"body", AT_ONCE)
 
 
 def test_head_and_body_leave_in_one_write() -> None:
@@ -93,7 +105,7 @@ async def test_a_connection_is_reused_from_its_second_request_on() -> None:
 def test_a_connection_whose_tcp_still_has_something_to_send_is_not_kept() -> None:
     call = Call()
     tls = FakeTransport()
-    call.connection.secured(tls)
+    call.connection.secured(tls, ClientContext(ssl.PROTOCOL_TLS_CLIENT))
     call.connection.data_received(answer(b"no"))
     call.transport.unsent = 1
     call.exchange.close()
@@ -118,3 +130,48 @@ def test_a_connection_lost_while_it_is_kept_is_forgotten() -> None:
     call.connection.connection_lost(None)
     assert call.lane.take() is None
     assert call.lane.vacant
+
+
+def large(call: Call, size: int) -> list[int]:
+    """Send a body over a connection that says when it is full; return the sizes of the writes."""
+    assert call.lane.enter()
+    sizes: list[int] = []
+
+    def write(data: Any) -> None:
+        sizes.append(len(data))
+        if len(data) == PIECE:
+            call.connection.pause_writing()
+
+    call.transport.write = write  # type: ignore[method-assign]
+    call.exchange = Exchange(call.connection, "POST", Limits(), 1.0)
+    call.connection.start(call.exchange, b"head", bytes(size), AT_ONCE)
+    return sizes
+
+
+def answered() -> Call:
+    call = Call()
+    call.connection.data_received(answer(b"ok"))
+    call.exchange.close()
+    assert call.lane.take() is call.connection
+    return call
+
+
+def test_a_large_body_leaves_as_the_peer_takes_it() -> None:
+    call = answered()
+    sizes = large(call, 2 * PIECE + 5)
+    assert sizes == [4, PIECE]
+    call.connection.resume_writing()
+    assert sizes == [4, PIECE, PIECE]
+    call.connection.resume_writing()
+    call.connection.resume_writing()
+    assert sizes == [4, PIECE, PIECE, 5]
+
+
+def test_an_answer_before_the_request_is_sent_costs_the_connection() -> None:
+    call = answered()
+    sizes = large(call, 2 * PIECE + 5)
+    call.connection.data_received(answer(b"no", status="413 Too Large"))
+    call.exchange.close()
+    call.connection.resume_writing()
+    assert (sizes, call.lane.counts) == ([4, PIECE], Counts(open=1))
+    assert call.transport.closing

@@ -1,5 +1,6 @@
 """HTTP answers, byte by byte, without a socket: what is read, kept, bounded and refused."""
 
+import asyncio
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.net.exchange import HIGH_WATER
+from dragoman.net.exchange import HIGH_WATER, MOST_INTERIM
 from dragoman.net.types import Limits, NetError
 from tests.net.carrier import FakeCarrier, exchange, failure, fed, finished
 from tests.net.upstream import answer, chunked
@@ -168,6 +169,44 @@ def test_a_head_is_bounded_however_it_grows(pieces: list[bytes]) -> None:
     assert failure(fed(*pieces, limits=Limits(head_bytes=1000))).phase == "too_large"
 
 
+@pytest.mark.parametrize(("fields", "fits"), [(10, True), (11, False)])
+def test_the_fields_of_a_head_are_counted(fields: int, *, fits: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"Content-Length: 0\r\n" + b"X: y\r\n" * (fields - 1)
+    one = fed(head + b"\r\n", limits=Limits(head_fields=10))
+    assert one._head_done == fits
+    if not fits:
+        assert failure(one).detail == "a head of more than 10 fields"
+
+
+def test_interim_answers_are_few() -> None:
+    interim = b"HTTP/1.1 103 Early Hints\r\n\r\n"
+    assert finished(fed(interim * MOST_INTERIM + answer(b"x")).read()) == b"x"
+    one = fed(interim * (MOST_INTERIM + 1) + answer(b"x"))
+    assert failure(one).phase == "too_large"
+
+
+@pytest.mark.parametrize(("again", "fits"), [("chunked", True), ("gzip", False)])
+def test_of_two_codings_of_the_transfer_none_may_be_unknown(again: str, *, fits: bool) -> None:
+    data = chunked(b"abc").replace(b"\r\n", f"\r\nTransfer-Encoding: {again}\r\n".encode(), 1)
+    if fits:
+        assert finished(fed(data).read()) == b"abc"
+    else:
+        assert failure(fed(data)).phase == "protocol"
+
+
+async def test_a_whole_body_wakes_its_reader_once() -> None:
+    one = fed(answer(b"abc")[:-3])
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    waiter = one._waiter
+    one.feed(b"a")
+    one.feed(b"b")
+    assert one._waiter is waiter
+    one.feed(b"c")
+    assert one._waiter is None
+    assert await reading == b"abc"
+
+
 def test_trailers_are_bounded_too() -> None:
     one = fed(chunked(b"abc")[:-2], b"X: ", *[b"a" * 100] * 11, limits=Limits(head_bytes=1000))
     assert finished(one.__anext__()) == b"abc"
@@ -219,6 +258,106 @@ def test_a_reader_who_lags_makes_the_peer_wait_and_lets_it_go_on() -> None:
 def test_a_paused_connection_goes_on_before_it_is_kept() -> None:
     carrier = FakeCarrier()
     one = exchange(carrier)
-    one.feed(answer(b"x" * (HIGH_WATER + 1)))
+    one.feed(answer(b"x" * (HIGH_WATER + 2))[:-1])
+    one.feed(b"x")
     one.close()
     assert carrier.done == ["pause", "resume", "finish"]
+
+
+class Bowl:
+    """Takes what is poured, until it has had so many pieces. Each is then taken in turn."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.pieces: list[bytes] = []
+        self.most = most
+
+    def take(self, data: bytes) -> bool:
+        self.pieces.append(data)
+        return len(self.pieces) < self.most
+
+
+@given(st.lists(st.integers(0, 2**16)), st.integers(1, 5))
+def test_what_is_poured_is_the_whole_body_whoever_pauses(cuts: list[int], most: int) -> None:
+    async def poured() -> None:
+        carrier = FakeCarrier()
+        one = exchange(carrier)
+        bowls = []
+
+        async def drink() -> None:
+            ended = False
+            while not ended:
+                bowls.append(Bowl(most))
+                ended = await one.pour(bowls[-1].take)
+
+        drinking = asyncio.create_task(drink())
+        for piece in cut(ANSWERS["chunks"], cuts):
+            one.feed(piece)
+            await asyncio.sleep(0)
+        await asyncio.wait_for(drinking, 5)
+        assert b"".join(piece for bowl in bowls for piece in bowl.pieces) == BODY
+        one.close()
+        assert carrier.done == ["finish"]
+
+    asyncio.run(poured())
+
+
+async def test_who_pours_sleeps_while_pieces_come() -> None:
+    one, bowl = fed(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nab"), Bowl()
+    pouring = asyncio.create_task(one.pour(bowl.take))
+    await asyncio.sleep(0)
+    one.feed(b"cd")
+    assert bowl.pieces == [b"ab", b"cd"], "taken before any task ran"
+    one.feed(b"ef")
+    assert await pouring
+
+
+async def test_a_pause_in_pouring_makes_the_peer_wait() -> None:
+    carrier = FakeCarrier()
+    one, bowl = exchange(carrier), Bowl(most=1)
+    one.feed(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\na" % (2 * HIGH_WATER))
+    assert not await one.pour(bowl.take)
+    one.feed(b"b" * (HIGH_WATER + 1))
+    assert carrier.done == ["pause"]
+    assert not await one.pour(bowl.take)
+    assert carrier.done == ["pause", "resume"]
+    assert list(map(len, bowl.pieces)) == [1, HIGH_WATER + 1]
+
+
+async def test_pouring_ends_with_the_fault_after_what_came_before_it() -> None:
+    one, bowl = exchange(), Bowl()
+    pouring = asyncio.create_task(one.pour(bowl.take))
+    await asyncio.sleep(0)
+    one.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nab")
+    one.lost("reset", "gone")
+    with pytest.raises(NetError, match="gone"):
+        await pouring
+    assert bowl.pieces == [b"ab"]
+
+
+async def test_pouring_that_is_cancelled_closes() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    pouring = asyncio.create_task(one.pour(Bowl().take))
+    await asyncio.sleep(0)
+    pouring.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await pouring
+    assert (carrier.done[0], carrier.done[-1]) == ("cut", "finish")
+
+
+async def test_silence_while_pouring_is_a_fault_and_a_pause_is_not() -> None:
+    one, bowl = fed(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\na"), Bowl(most=1)
+    assert not await one.pour(bowl.take)
+    one.sweep(0.0)
+    one.sweep(1000.0)
+    bowl.most = 100
+    pouring = asyncio.create_task(one.pour(bowl.take))
+    await asyncio.sleep(0)
+    one.sweep(1001.0)
+    one.feed(b"b")
+    one.sweep(1060.0)
+    assert not pouring.done()
+    one.sweep(1121.0)
+    with pytest.raises(NetError, match="no bytes"):
+        await pouring
+    assert bowl.pieces == [b"a", b"b"]

@@ -5,11 +5,12 @@ import ssl
 
 import pytest
 
-from dragoman.net.client import HttpClient
+from dragoman.core.clock import Clock
+from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.pool import Counts
 from dragoman.net.types import Limits, NetError
 from tests.net.calls import echo, fetch, post, stall, until
-from tests.net.conftest import Serve
+from tests.net.conftest import Serve, nothing_left
 from tests.net.upstream import Peer, answer, chunked
 
 LONG_AFTER = 1e12
@@ -194,3 +195,45 @@ async def test_an_answer_closed_unread_costs_the_connection_but_not_the_turn(
         response.close()
     await upstream.all_gone.wait()
     assert client.counts.busy == 0
+
+
+async def test_where_one_kept_connection_has_died_the_others_are_not_tried(
+    serve: Serve, client: HttpClient
+) -> None:
+    gone = asyncio.Event()
+
+    async def mortal(peer: Peer) -> None:
+        await peer.request()
+        await gone.wait()
+        await peer.send(answer(b"ok"))
+        if upstream.accepted <= 2:
+            await peer.request()
+        else:
+            await peer.gone()
+
+    upstream = await serve(mortal)
+    first = [asyncio.create_task(fetch(client, upstream)) for _ in range(2)]
+    await until(lambda: upstream.accepted == 2)
+    gone.set()
+    assert await asyncio.gather(*first) == [b"ok", b"ok"]
+    with pytest.raises(NetError) as raised:
+        await fetch(client, upstream)
+    assert raised.value.reused
+    assert client.counts.kept == 0
+    assert await fetch(client, upstream) == b"ok"
+    assert upstream.accepted == 3
+
+
+async def test_connections_in_all_are_bounded_and_the_kept_ones_give_way(serve: Serve) -> None:
+    upstreams = [await serve(echo) for _ in range(3)]
+    client = HttpClient(Clock(), pool=PoolOptions(total=2))
+    for upstream in upstreams:
+        assert await fetch(client, upstream) == b"hello"
+    await until(lambda: client.counts == Counts(kept=2, open=2))
+    held = [await client.send(post(upstream), Limits()) for upstream in upstreams[1:]]
+    with pytest.raises(NetError, match="all 2 connections are in use") as raised:
+        await fetch(client, upstreams[0])
+    assert raised.value.phase == "pool"
+    for response in held:
+        response.close()
+    await nothing_left(client)

@@ -1,5 +1,6 @@
 """The bodies of `GET /key` and `GET /generation`, read by eye and by the official client."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,10 +16,13 @@ from dragoman.office import keys
 from dragoman.office.generations import generation
 from dragoman.office.key_info import describe, key_info
 from dragoman.records.reader import KeyUsage, Reader
-from dragoman.records.recorder import Recorder
+from dragoman.records.recorder import store
+from dragoman.records.types import Generation
 from dragoman.store.custody import Pepper
 from dragoman.store.sql import Database
 from tests.records.samples import DAY_S, FULL, NOON, PLAIN, sample
+
+Record = Callable[[Generation], Awaitable[None]]
 
 SHOWN: dict[str, Any] = {
     "id": FULL.id,
@@ -79,18 +83,23 @@ SHOWN: dict[str, Any] = {
         }
     ],
     "attempts": [msgspec.to_builtins(attempt) for attempt in FULL.attempts],
+    "usage_source": "estimated",
+    "price_version": "0123456789abcdef",
 }
 """What `FULL` looks like; every other field is null."""
 
 
 @pytest.fixture
-def recorder(records_db: Database) -> Recorder:
-    return Recorder(records_db)
+def record(records_db: Database) -> Record:
+    async def written(made: Generation) -> None:
+        await records_db.run(lambda connection: store(connection, [made]))
+
+    return written
 
 
 @pytest.fixture
-def reader(records_db: Database, recorder: Recorder) -> Reader:
-    return Reader(records_db, recorder.flush)
+def reader(records_db: Database) -> Reader:
+    return Reader(records_db)
 
 
 def on_the_wire(body: object) -> Any:
@@ -104,11 +113,11 @@ async def key_hash(ledger: Database, pepper: Pepper) -> str:
 
 
 async def test_a_key_learns_what_it_has_used(
-    ledger: Database, recorder: Recorder, reader: Reader, key_hash: str
+    ledger: Database, record: Record, reader: Reader, key_hash: str
 ) -> None:
     for number, days_ago in enumerate((0, 1, 10, 100)):
         made = sample(number, key_hash=key_hash, created_at=NOON - days_ago * DAY_S)
-        recorder.record(replace(made, cost_nanos=NanoUsd(500_000_000)))
+        await record(replace(made, cost_nanos=NanoUsd(500_000_000)))
     body = await key_info(ledger, reader, key_hash, NOON)
     row = await ledger.read(keyring.by_hash(key_hash))
     assert row is not None
@@ -167,20 +176,18 @@ async def test_a_key_that_is_gone_knows_nothing(ledger: Database, reader: Reader
         await key_info(ledger, reader, "0" * 64, NOON)
 
 
-async def test_a_generation_tells_all_that_is_known_of_it(
-    recorder: Recorder, reader: Reader
-) -> None:
-    recorder.record(FULL)
+async def test_a_generation_tells_all_that_is_known_of_it(record: Record, reader: Reader) -> None:
+    await record(FULL)
     shown = on_the_wire(await generation(reader, FULL.id, key_hash=None))
     assert {name: shown[name] for name in SHOWN} == SHOWN
     assert all(value is None for name, value in shown.items() if name not in SHOWN)
 
 
 async def test_a_request_that_reached_no_model_still_has_its_record(
-    recorder: Recorder, reader: Reader
+    record: Record, reader: Reader
 ) -> None:
     failed = replace(PLAIN, model=None, provider=None, provider_name=None, status=404)
-    recorder.record(failed)
+    await record(failed)
     body = await generation(reader, failed.id, key_hash=failed.key_hash)
     assert body.data.model == "acme/turbo"
     assert body.data.origin == ""
@@ -189,9 +196,9 @@ async def test_a_request_that_reached_no_model_still_has_its_record(
 
 @pytest.mark.parametrize("id_", ["gen-0", "", "x" * 1000, "ü", "a\0b", PLAIN.id])
 async def test_what_does_not_exist_or_is_somebody_elses_is_404(
-    recorder: Recorder, reader: Reader, id_: str
+    record: Record, reader: Reader, id_: str
 ) -> None:
-    recorder.record(PLAIN)
+    await record(PLAIN)
     with pytest.raises(NotFound):
         await generation(reader, id_, key_hash="somebody else")
 
@@ -199,9 +206,9 @@ async def test_what_does_not_exist_or_is_somebody_elses_is_404(
 @pytest.mark.filterwarnings("ignore:.*DEPRECATED:DeprecationWarning")
 @pytest.mark.parametrize("made", [PLAIN, FULL])
 async def test_the_official_client_reads_both_bodies(
-    ledger: Database, recorder: Recorder, reader: Reader, key_hash: str, made: Any
+    ledger: Database, record: Record, reader: Reader, key_hash: str, made: Any
 ) -> None:
-    recorder.record(made)
+    await record(made)
     found = msgspec.json.encode(await generation(reader, made.id, key_hash=None))
     assert GenerationResponse.model_validate_json(found).data.id == made.id
     info = msgspec.json.encode(await key_info(ledger, reader, key_hash, NOON))

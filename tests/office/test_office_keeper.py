@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
+from dragoman.access import gate as gates
+from dragoman.access import keyring
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
 from dragoman.access.tables import api_key
@@ -17,8 +19,12 @@ from dragoman.core.clock import Clock
 from dragoman.core.errors import Unauthenticated, Unavailable
 from dragoman.office import keys
 from dragoman.office.keeper import LocalKeeper
+from dragoman.office.premises import open_premises
 from dragoman.store.custody import Pepper
+from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
+from dragoman.store.sqlite import SqliteDatabase
+from tests.postgres import open_database
 
 PREFIX = "sk-dm-v1-"
 
@@ -26,11 +32,13 @@ REVOKE = """
 import sys
 from pathlib import Path
 from dragoman.office import keys
-from dragoman.store.sql import Database
+from dragoman.office.premises import open_homes
+from dragoman.store.options import DatabaseOptions
 
-db = Database(Path(sys.argv[1]), synchronous="FULL")
-db.run_now(getattr(keys, sys.argv[2])(sys.argv[3], 1.0))
-db.close()
+data, change, key, schema, *url = sys.argv[1:]
+home = open_homes(Path(data), DatabaseOptions(url=url[0] if url else None, schema=schema))[0]
+home.database.run_now(getattr(keys, change)(key, 1.0))
+home.database.close()
 """
 
 
@@ -40,7 +48,10 @@ def keeper(ledger: Database) -> LocalKeeper:
 
 
 @pytest.fixture
-async def gate(keeper: LocalKeeper, pepper: Pepper) -> AsyncIterator[Gate]:
+async def gate(
+    keeper: LocalKeeper, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Gate]:
+    monkeypatch.setattr(gates, "LOOKUP_S", 10.0)  # the machine may be busy with other tests
     gate = Gate(keeper, pepper, Clock(), AccessOptions())
     watching = asyncio.create_task(gate.watch())
     yield gate
@@ -55,7 +66,7 @@ def make(ledger: Database, pepper: Pepper) -> str:
 
 async def refused(gate: Gate, text: str) -> None:
     """Return once the key is refused."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await gate.admit(f"Bearer {text}", None)
@@ -73,13 +84,18 @@ async def test_a_key_from_the_database_is_admitted(
 
 @pytest.mark.parametrize("change", ["disable", "revoke"])
 async def test_what_another_process_does_to_a_key_acts_on_a_warm_gate(
-    ledger: Database, path: Path, pepper: Pepper, gate: Gate, change: str
+    ledger: Database,
+    state: DatabaseOptions,
+    path: Path,
+    pepper: Pepper,
+    gate: Gate,
+    change: str,
 ) -> None:
     text = make(ledger, pepper)
     await gate.admit(f"Bearer {text}", None)
-    await asyncio.to_thread(
-        subprocess.run, [sys.executable, "-c", REVOKE, str(path), change, "laptop"], check=True
-    )
+    server = [state.server] if state.server else []
+    command = [sys.executable, "-c", REVOKE, str(path.parent), change, "laptop", state.schema]
+    await asyncio.to_thread(subprocess.run, [*command, *server], check=True)
     await refused(gate, text)
 
 
@@ -90,7 +106,7 @@ async def test_a_key_enabled_again_is_admitted_again(
     await ledger.run(keys.disable("laptop", 1.0))
     await refused(gate, text)
     await ledger.run(keys.enable("laptop", 2.0))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             try:
                 await gate.admit(f"Bearer {text}", None)
@@ -131,8 +147,64 @@ async def test_a_verifier_of_another_key_does_not_fit(
 async def test_a_database_that_cannot_tell_is_503_and_not_401(
     tmp_path: Path, pepper: Pepper
 ) -> None:
-    missing = Database(tmp_path / "nowhere" / "ledger.db", synchronous="FULL")
+    missing = SqliteDatabase(tmp_path / "nowhere" / "ledger.db", synchronous="FULL")
     gate = Gate(LocalKeeper(missing), pepper, Clock(), AccessOptions())
     with pytest.raises(Unavailable):
         await gate.admit(f"Bearer {ids.new_key(PREFIX)}", None)
     missing.close()
+
+
+async def test_changes_of_two_nodes_get_epochs_of_their_own_and_none_is_missed(
+    ledger: Database, state: DatabaseOptions, path: Path, pepper: Pepper
+) -> None:
+    other = open_database(state, path)
+    seen, since = set[str](), 0
+    done = asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal since
+        while True:
+            last = done.is_set()
+            changes = await ledger.read(keyring.changes(since))
+            since = changes.epoch
+            seen.update(changes.keys)
+            if last:
+                return
+
+    async def change(database: Database) -> None:
+        for n in range(15):
+            make = keys.create(f"key {n}", prefix=PREFIX, pepper=pepper, now=0.0)
+            while True:
+                try:
+                    await database.run(make)
+                except Unavailable:
+                    continue
+                break
+
+    watching = asyncio.create_task(watch())
+    await asyncio.gather(change(ledger), change(other))
+    done.set()
+    await watching
+    other.close()
+    every = await ledger.read(keyring.every_key)
+    assert seen == {key.hash for key in every}
+    epochs = select(api_key.c.changed_epoch).order_by(api_key.c.changed_epoch)
+    assert await ledger.read(lambda c: c.execute(epochs).scalars().all()) == [*range(1, 31)]
+
+
+async def test_a_key_that_one_node_revokes_is_refused_by_the_other_as_soon_as_it_is_told(
+    postgres_state: DatabaseOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "POLL_S", 3600.0)
+    here = open_premises(tmp_path, postgres_state)
+    there = open_premises(tmp_path, postgres_state)
+    gate = Gate(LocalKeeper(there.ledger), there.pepper, Clock(), AccessOptions())
+    watching = asyncio.create_task(gate.watch())
+    text = make(here.ledger, here.pepper)
+    await gate.admit(f"Bearer {text}", None)
+    await here.ledger.run(keys.revoke("laptop", 1.0))
+    await refused(gate, text)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    here.close()
+    there.close()

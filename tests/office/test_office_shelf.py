@@ -8,11 +8,12 @@ import pytest
 
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import Declared, ProviderOptions
-from dragoman.catalog.types import Catalog
+from dragoman.catalog.types import Catalog, Endpoint, Model
 from dragoman.net.types import Limits, Request, Response
 from dragoman.office.archive import CURRENT, FOLDER, PREVIOUS, Archive, Attempt, Edition
+from dragoman.office.found import FoundFile
 from dragoman.office.refresh import refresh
-from dragoman.office.shelf import shipped_digest
+from dragoman.office.shelf import Shelf, shipped_digest
 from tests.access.fakes import HandClock
 from tests.office.editions import CHEAP, clock_of, price_of, shelf_of, text, write
 
@@ -235,3 +236,35 @@ def test_an_edition_survives_its_file(archive: Archive) -> None:
     (found,) = archive.editions()
     assert isinstance(found, Edition)
     assert bytes(found.catalog) == b'[{"id": 1}]'
+
+
+def test_what_hosts_tell_one_process_reaches_the_shelf_of_another(tmp_path: Path) -> None:
+    archive, clock = Archive(tmp_path / "data"), clock_of(HandClock())
+    keeper, worker = (
+        Shelf(Declared(), {}, archive, clock, FoundFile(tmp_path / "found")) for _ in range(2)
+    )
+    told = Model(
+        id="acme/new",
+        name="New",
+        created=0,
+        endpoints=(
+            Endpoint(
+                id="demo-swift|acme/new",
+                model="acme/new",
+                provider="demo-swift",
+                provider_name="Demo Swift",
+                tag="demo-swift",
+                upstream="new",
+                price=None,
+            ),
+        ),
+    )
+    keeper.take([told])
+    assert "acme/new" in keeper.catalog().models
+    assert not keeper.is_stale
+    assert worker.is_stale
+    worker.reload()
+    assert not worker.is_stale
+    assert worker.catalog().models == keeper.catalog().models
+    again = Shelf(Declared(), {}, archive, clock, FoundFile(tmp_path / "found"))
+    assert again.found == (told,)

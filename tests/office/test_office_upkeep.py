@@ -69,7 +69,7 @@ async def running(loop: Callable[[], Coroutine[Any, Any, None]]) -> AsyncIterato
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not happened():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
 

@@ -1,13 +1,15 @@
 """Short ways to feed the OpenAI decoder, and to look at what the hub gets."""
 
 from dragoman.providers.openai.answers import OpenAiDecoder
-from dragoman.wire.hub import Chunk, Members, Piece
+from dragoman.wire.hub import Chunk, Members, Piece, Text
 
 REASONED = '[{"type":"reasoning.text","text":"hm","format":"unknown","index":0}]'
 
 
 def feed(data: str) -> Chunk | None:
-    return OpenAiDecoder().feed(data.encode())
+    chunk = OpenAiDecoder().feed(data.encode())
+    assert not isinstance(chunk, Text)  # a first event says what all have in common
+    return chunk
 
 
 def piece(data: str) -> Piece:
@@ -33,5 +35,8 @@ def events(*deltas: str) -> list[dict[str, str]]:
     for source in deltas:
         chunk = decoder.feed(f'{{"choices":[{{"index":0,"delta":{source}}}]}}'.encode())
         assert chunk is not None
-        found += [plain(p.delta) for p in chunk.pieces]
+        if isinstance(chunk, Text):
+            found.append({"content": bytes(chunk.content).decode()})
+        else:
+            found += [plain(p.delta) for p in chunk.pieces]
     return found

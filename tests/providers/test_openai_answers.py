@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dragoman.providers.openai.answers import OpenAiDecoder, read_answer
-from dragoman.wire.hub import Answer, Chunk, StreamFault
+from dragoman.wire.hub import Answer, Chunk, StreamFault, Text
 from dragoman.wire.usage import Usage
 from tests.providers.openai_events import REASONED, feed, piece, plain
 
@@ -265,7 +265,12 @@ _trees = st.recursive(
 def test_any_bytes_are_read_or_refused_with_a_value_error(data: bytes) -> None:
     for read in (OpenAiDecoder().feed, read_answer):
         try:
-            got: Chunk | Answer | None = read(data)
+            got: Chunk | Text | Answer | None = read(data)
         except ValueError:
             continue
         assert got is None or msgspec.json.encode(got)
+
+
+def test_a_role_of_null_is_no_role() -> None:
+    answer = read_answer(b'{"choices":[{"message":{"role":null,"content":"a"}}]}')
+    assert plain(answer.choices[0].message) == {"content": '"a"'}

@@ -3,14 +3,17 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import ChatCompletionChunk
 
-from dragoman.providers.openai.answers import OpenAiDecoder
+from dragoman.providers.openai.answers import MOST_FRAMES, OpenAiDecoder
 from dragoman.providers.openai.members import FINISH, finish
+from dragoman.wire.hub import Chunk, Text
 from tests.providers.openai_events import REASONED, delta, events, piece, plain
+from tests.wire.chunks import spelled_out
 
 
 @pytest.mark.parametrize(
@@ -152,16 +155,14 @@ def test_a_call_that_begins_without_an_id_gets_one() -> None:
 def test_empty_tool_calls_are_no_call() -> None:
     decoder = OpenAiDecoder()
     decoder.feed(b'{"choices":[{"delta":{"tool_calls":[]}}]}')
-    chunk = decoder.feed(b'{"choices":[{"delta":{},"finish_reason":"stop"}]}')
-    assert chunk is not None
+    chunk = spelled_out(decoder.feed(b'{"choices":[{"delta":{},"finish_reason":"stop"}]}'))
     assert chunk.pieces[0].finish_reason == "stop"
 
 
 def test_a_stop_after_tool_calls_is_told_as_tool_calls() -> None:
     decoder = OpenAiDecoder()
     decoder.feed(b'{"choices":[{"delta":{"tool_calls":[{"id":"c1"}]}}]}')
-    chunk = decoder.feed(b'{"choices":[{"delta":{},"finish_reason":"stop"}]}')
-    assert chunk is not None
+    chunk = spelled_out(decoder.feed(b'{"choices":[{"delta":{},"finish_reason":"stop"}]}'))
     assert chunk.pieces[0].finish_reason == "tool_calls"
     assert chunk.pieces[0].native_finish_reason == "stop"
 
@@ -202,3 +203,110 @@ def test_what_the_hub_gets_suits_the_official_client() -> None:
     calls = chunk.choices[0].delta.tool_calls
     assert calls is not None
     assert calls[0].index == 0
+
+
+SAYS = b'{"choices":[{"index":0,"delta":{"content":"a"}}]}'
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices":[{"index":0,"delta":{"content":""}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":null}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a","x":1}}]}',
+        b'{"choices":[{"index":0,"delta":{"reasoning":"a"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":[{"type":"text","text":"a"}]}}]}',
+        b'{"choices":[{"delta":{"content":"a"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"},"logprobs":{"content":[]}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"}},{"index":1,"delta":{"content":"b"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"}}],"error":{"message":"no"}}',
+        b'{"choices":[{"index":0,"delta":{"content":"a"}}],"service_tier":"flex"}',
+    ],
+)
+def test_only_plain_text_has_the_short_form(event: bytes) -> None:
+    decoder = OpenAiDecoder()
+    assert isinstance(decoder.feed(SAYS), Chunk)
+    assert isinstance(decoder.feed(SAYS), Text)
+    assert not isinstance(decoder.feed(event), Text)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"choices":[{"index":0,"delta":{"role":"assistant","content":"b"}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"b","refusal":null}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"b"},"logprobs":null,"error":null}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"b"}}],"usage":null,"error":null}',
+        b'{"choices":[{"index":0,"delta":{"content" : "b"}}]}',
+        b'{"x":"b","choices":[{"index":0,"delta":{"content":"b"}}]}',
+    ],
+)
+def test_what_says_nothing_beside_text_leaves_it_the_short_form(event: bytes) -> None:
+    decoder = OpenAiDecoder()
+    decoder.feed(SAYS)
+    assert [decoder.feed(event) for _ in range(3)] == [Text(0, b'"b"')] * 3
+
+
+FIRST = (b'{"choices":[{"index":0,"delta":{"content":', b"}}]}")
+AROUND = st.sampled_from([
+    (b'{"choices":[{"index":0,"delta":{"content":', b"}}]}"),
+    (b'{"choices":[{"index":1,"delta":{"content":', b"}}]}"),
+    (b'{"choices":[{"index":0,"delta":{"content": ', b' },"finish_reason":null}],"usage":null}'),
+    (b'{"choices":[{"index":0,"delta":{"content":"a","content":', b"}}]}"),
+    (b'{"service_tier":"flex","choices":[{"index":0,"delta":{"content":', b"}}]}"),
+    (b'{"id":"a","choices":[{"index":0,"delta":{"role":"assistant","content":', b"}}]}"),
+    (b'{"choices":[{"index":0,"delta":{"reasoning":', b"}}]}"),
+    (b'{"choices":[{"index":0,"delta":{"content":"a"}}],"error":', b"}"),
+])  # fmt: skip
+ODD_ONES = [
+    b'"a"', b'"b"', b'""', b"null", b"1", b"[]", b"", b'"', b'"""', b'"a" ', b' "a"', b'"a\n"',
+    b'"\\"', b'"\\\\"', b'"\\""', b'"\xff"', b'"\\ud800"', b'"\\u00e9"', b'"}}]}',
+    b'"a","x":"b"', b'"a"}},{"index":1}]}',
+]  # fmt: skip
+INNER, ODD = st.text().map(msgspec.json.encode), st.sampled_from(ODD_ONES)
+
+
+def outcome(decoder: OpenAiDecoder, event: bytes) -> object:
+    try:
+        return spelled_out(chunk) if (chunk := decoder.feed(event)) is not None else None
+    except ValueError:
+        return ValueError
+
+
+def read_with_a_twin(events: list[bytes]) -> None:
+    """White space at the end of each event differs, so that the twin finds no repetition."""
+    decoder, twin = OpenAiDecoder(), OpenAiDecoder()
+    for number, event in enumerate([b'"b"'.join(FIRST), *events]):
+        assert outcome(decoder, event) == outcome(twin, event + b" " * (number + 1))
+
+
+@given(AROUND, AROUND, st.lists(st.tuples(st.booleans(), INNER | ODD), max_size=8))
+def test_a_stream_that_repeats_itself_reads_as_one_that_does_not(
+    one: tuple[bytes, bytes], other: tuple[bytes, bytes], said: list[tuple[bool, bytes]]
+) -> None:
+    events = [content.join(one if first else other) for first, content in said]
+    read_with_a_twin([b'"b"'.join(one), *events])
+
+
+@pytest.mark.parametrize("content", ODD_ONES)
+def test_what_stands_in_the_place_of_text_is_text_only_if_it_is_a_string(content: bytes) -> None:
+    read_with_a_twin([b'"b"'.join(FIRST), content.join(FIRST)])
+
+
+def test_a_service_tier_that_changes_is_told_though_the_text_repeats_itself() -> None:
+    flex = (b'{"service_tier":"flex","choices":[{"index":0,"delta":{"content":', b"}}]}")
+    read_with_a_twin([b'"b"'.join(around) for around in (flex, flex, FIRST, FIRST, flex, flex)])
+
+
+def test_a_frame_is_taken_only_where_the_place_of_the_text_is_sure() -> None:
+    event = b'{"id":"%b","choices":[{"index":0,"delta":{"content":"x"}}]}'
+    read_with_a_twin([event % name for name in (b"w", b"x", b"y", b"z")])
+    last = b'{"choices":[{"index":0,"delta":{"content":"x"}}],"id":"%b"}'
+    read_with_a_twin([last % name for name in (b"w", b"x", b"y", b"z")])
+
+
+def test_a_stream_that_never_repeats_itself_is_read_to_its_end() -> None:
+    event = b'{"choices":[{"index":0,"delta":{"content":"x"}}],"obfuscation":"%d"}'
+    read_with_a_twin([event % number for number in range(MOST_FRAMES + 3)])

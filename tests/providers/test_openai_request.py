@@ -330,6 +330,30 @@ def test_what_leaves_suits_the_official_schema(members: dict[str, Any]) -> None:
     assert not body.keys() & {"provider", "models", "metadata", "session_id"}
 
 
+PARAMETERS = ("max_tokens", "max_completion_tokens", "temperature", "stop", "seed")
+
+
+@given(
+    members=st.dictionaries(
+        st.sampled_from([*PARAMETERS, "stream", "stream_options"]), st.sampled_from(["{}", "null"])
+    ),
+    supports=st.sets(st.sampled_from(PARAMETERS)),
+    stream=st.booleans(),
+    asks=st.booleans(),
+)
+def test_a_common_call_leaves_as_if_translated_member_by_member(
+    members: dict[str, str], supports: set[str], *, stream: bool, asks: bool
+) -> None:
+    """A quirk that means nothing to the call has it translated so."""
+    source = ",".join(f'"{name}":{value}' for name, value in members.items())
+    asked = call(source, stream=stream)
+    common, translated = (
+        write(asked, endpoint(*supports), stream_usage=asks, rejects=frozenset(rejects))
+        for rejects in ((), ("nothing",))
+    )
+    assert common == translated
+
+
 @given(
     st.dictionaries(
         st.text(min_size=1, max_size=9).map("own_".__add__),

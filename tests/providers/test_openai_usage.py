@@ -140,6 +140,43 @@ SHAPES: list[tuple[str, dict[str, Any], Usage]] = [
         Usage(prompt=10, completion=5, cached=4, reasoning=2),
     ),
     (
+        "OpenAI since it charges for writes to its cache",
+        {
+            "prompt_tokens": 6209,
+            "completion_tokens": 25,
+            "total_tokens": 6234,
+            "prompt_tokens_details": {
+                "cached_tokens": 6075,
+                "cache_write_tokens": 131,
+                "text_tokens": 6209,
+                "image_tokens": 0,
+            },
+            "completion_tokens_details": {"reasoning_tokens": 7, "text_tokens": 18},
+        },
+        Usage(prompt=6209, completion=25, cached=6075, cache_write=131, reasoning=7),
+    ),
+    (
+        "Anthropic: thinking is within the output",
+        {
+            "input_tokens": 10,
+            "output_tokens": 50,
+            "output_tokens_details": {"thinking_tokens": 40},
+        },
+        Usage(prompt=10, completion=50, reasoning=40),
+    ),
+    (
+        "Perplexity: reasoning and citations stand beside, and in no total",
+        {
+            "prompt_tokens": 33,
+            "completion_tokens": 7163,
+            "total_tokens": 7196,
+            "citation_tokens": 20016,
+            "num_search_queries": 18,
+            "reasoning_tokens": 73997,
+        },
+        Usage(prompt=33 + 20016, completion=7163 + 73997, reasoning=73997, searches=18),
+    ),
+    (
         "a total that explains nothing changes nothing",
         {
             "prompt_tokens": 10,
@@ -176,10 +213,21 @@ def test_a_count_that_cannot_be_believed_is_zero_and_marked(source: bytes, promp
     assert usage == Usage(prompt=prompt, completion=3, source="estimated")
 
 
-def test_a_missing_count_is_marked() -> None:
-    assert read_usage(b'{"prompt_tokens":3,"total_tokens":90}') == Usage(
-        prompt=3, source="estimated"
-    )
+@pytest.mark.parametrize("total", [b"2", b"-90", b"null", b'"x"'])
+def test_a_missing_count_is_marked(total: bytes) -> None:
+    usage = read_usage(b'{"prompt_tokens":3,"total_tokens":%b}' % total)
+    assert usage == Usage(prompt=3, source="estimated")
+
+
+@pytest.mark.parametrize(("total", "completion"), [(b"3", 0), (b"90", 87)])
+def test_a_count_that_only_the_total_tells_is_known(total: bytes, completion: int) -> None:
+    usage = read_usage(b'{"prompt_tokens":3,"total_tokens":%b}' % total)
+    assert usage == Usage(prompt=3, completion=completion)
+
+
+def test_a_count_that_cannot_be_believed_is_not_made_up_from_the_total() -> None:
+    usage = read_usage(b'{"prompt_tokens":3,"completion_tokens":-1,"total_tokens":90}')
+    assert usage == Usage(prompt=3, source="estimated")
 
 
 @pytest.mark.parametrize("source", [b'"12"', b"12.0", b" 12"])
@@ -218,7 +266,7 @@ def test_no_count_is_negative_or_absurd_and_no_part_exceeds_its_whole(tree: dict
     usage = read_usage(json.dumps(tree).encode())
     if usage is None:
         return
-    assert 0 <= usage.prompt <= 3 * MOST_TOKENS
+    assert 0 <= usage.prompt <= 4 * MOST_TOKENS
     assert 0 <= usage.completion <= 3 * MOST_TOKENS
     assert 0 <= usage.cached <= usage.prompt
     assert 0 <= usage.cache_write <= usage.prompt

@@ -7,7 +7,9 @@ import pytest
 
 from dragoman.records.migrations import MIGRATIONS, ROOM
 from dragoman.store.migrations import migrate
+from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
+from tests.postgres import open_database
 
 
 @pytest.fixture
@@ -16,8 +18,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(path: Path) -> Iterator[Database]:
-    database = Database(path, synchronous="NORMAL", busy_timeout_s=0.05)
+def db(path: Path, state: DatabaseOptions) -> Iterator[Database]:
+    database = open_database(state, path)
     database.run_now(lambda connection: migrate(connection, ROOM, MIGRATIONS, 0.0))
     yield database
     database.close()

@@ -77,6 +77,9 @@ FULL = replace(
     user_agent="test/1",
     tags={"team": "ümlaut"},
     service_tier="flex",
+    price_id="0123456789abcdef",
+    fee_ppm=50_000,
+    draws=(("key:k|daily|1718841600", 1_500),),
 )
 
 

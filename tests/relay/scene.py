@@ -3,9 +3,9 @@
 Everything between a client's request and a host's bytes is the real thing.
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -14,10 +14,19 @@ import msgspec
 from dragoman.access.types import Caller
 from dragoman.catalog.types import Catalog, Endpoint, Model
 from dragoman.core.clock import Clock
+from dragoman.core.errors import Unavailable
+from dragoman.ledger.acts import Progress, Start
+from dragoman.ledger.cashier import Cashier
+from dragoman.ledger.purses import Balance, Refusal, Taken, refusal
 from dragoman.providers.registry import DIALECTS
 from dragoman.records.types import Generation
+from dragoman.relay.books import Charge
 from dragoman.relay.chat import Reply, answer_chat, stream_chat
+from dragoman.relay.linger import Lingers
+from dragoman.relay.rounds import Rounds
 from dragoman.relay.visit import Desk, Visit
+from dragoman.routing.pools import Pools
+from dragoman.shaping.targets import Meanings
 from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.failover import Upstream
 from dragoman.upstream.health import HealthBoard
@@ -26,7 +35,7 @@ from tests.access.fakes import HandClock
 from tests.upstream.hosts import Hosts, Script
 from tests.upstream.scenery import Calm, chat, credential, provider, step
 
-CALLER = Caller(key_hash="f" * 64, key_name="laptop", key_label="sk-dm-v1-abc...xyz")
+CALLER = Caller(key_hash="f" * 64)
 WALL = 1_760_000_000.0
 
 
@@ -42,7 +51,8 @@ class Scene:
         self.clock = HandClock()
         self.hosts = Hosts(self.clock, **scripts)
         self.health = HealthBoard()
-        self.made: list[Generation] = []
+        self.books = ListedBooks()
+        self.bank = LedgerInMemory()
         clock = Clock(wall=lambda: WALL, monotonic=self.clock)
         offered = endpoints or tuple(endpoint(slug) for slug in sorted(scripts))
         upstream = Upstream(
@@ -57,9 +67,14 @@ class Scene:
         self.desk = Desk(
             catalog=lambda: catalog(*offered),
             upstream=upstream,
-            record=self.made.append,
+            books=self.books,
+            cashier=Cashier(self.bank, "test", clock),
+            rounds=Rounds(),
+            lingers=Lingers(options or UpstreamOptions()),
             clock=clock,
             rng=Random(7),
+            pools=Pools(),
+            meanings=Meanings(),
         )
 
     def visit(self, *, routed: bool = False, **body: Any) -> Visit:
@@ -80,8 +95,9 @@ class Scene:
     async def stream(self, *, routed: bool = False, **body: Any) -> "Heard":
         """Serve a request as a stream, to its end."""
         visit = self.visit(routed=routed, stream=True, **body)
-        async with aclosing(stream_chat(self.desk, visit)) as events:
-            return Heard([event async for event in events])
+        ear = Ear()
+        await stream_chat(self.desk, visit, ear)
+        return Heard(ear.writes)
 
     async def answer(self, *, routed: bool = False, **body: Any) -> Reply:
         """Serve a request whose answer comes whole."""
@@ -92,10 +108,110 @@ class Scene:
         return json.loads((await self.answer(routed=routed, **body)).body)
 
     @property
+    def made(self) -> list[Generation]:
+        """The generations on record."""
+        return self.books.made
+
+    @property
     def record(self) -> Generation:
         """The one generation there must be."""
         (made,) = self.made
         return made
+
+
+class ListedBooks:
+    """Books in memory."""
+
+    def __init__(self) -> None:
+        self.started: list[Start] = []
+        self.noted: list[Progress] = []
+        self.made: list[Generation] = []
+        self.charges: list[Charge] = []
+        self.full = False
+
+    def start(self, start: Start) -> None:
+        if self.full:
+            raise Unavailable("full")
+        self.started.append(start)
+
+    def progress(self, progress: Progress) -> None:
+        self.noted.append(progress)
+
+    def final(self, made: Generation, charge: Charge) -> None:
+        self.made.append(made)
+        self.charges.append(charge)
+
+
+class LedgerInMemory:
+    """A bank whose purses are in `balances`: purse -> (limit, spent, leased)."""
+
+    def __init__(self) -> None:
+        self.balances: dict[str, list[int]] = {}
+        self.taken: list[dict[str, int]] = []
+        self.silent = False
+
+    async def take(self, _incarnation: str, wanted: Mapping[str, int]) -> Taken:
+        self.taken.append(dict(wanted))
+        if self.silent:
+            raise Unavailable("silent")
+        refused = tuple(
+            Refusal(purse, Balance(*self.balances[purse]), reason)
+            for purse, amount in wanted.items()
+            if (reason := refusal(Balance(*self.balances[purse]), amount)) is not None
+        )
+        if refused:
+            return Taken({}, refused)
+        for purse, amount in wanted.items():
+            self.balances[purse][2] += amount
+        return Taken(dict(wanted))
+
+    async def give_back(self, _incarnation: str, amounts: Mapping[str, int]) -> None:
+        for purse, amount in amounts.items():
+            self.balances[purse][2] -= amount
+
+    async def disclaim(self, _incarnation: str, purses: tuple[str, ...], _written: int) -> bool:
+        for purse in purses:
+            self.balances[purse][2] = 0
+        return True
+
+    async def renew(self, _incarnation: str) -> None:
+        if self.silent:
+            raise Unavailable("silent")
+
+    async def purse_changes(self, _since: int) -> tuple[int, tuple[str, ...]]:
+        return 1, tuple(self.balances)
+
+
+class Ear:
+    """The outlet to a client. One that `lags` has to be waited for after every write.
+
+    It stops reading at write number `stops_at`.
+    """
+
+    def __init__(self, *, lags: bool = False, stops_at: int | None = None) -> None:
+        self.writes: list[bytes] = []
+        self.waits = 0
+        self._lags = lags
+        self._stops_at = stops_at
+        self._behind = False
+
+    def put(self, events: bytes, now: float) -> bool:  # noqa: ARG002 - the clock is the scene's
+        assert not self._behind, "something was put before the client was ready"
+        self.writes.append(events)
+        self._behind = self._lags or len(self.writes) == self._stops_at
+        return not self._behind
+
+    def finish(self, events: bytes) -> None:
+        assert not self._behind, "the end came before the client was ready"
+        self.writes.append(events)
+
+    async def ready(self) -> None:
+        if self._behind:
+            self.waits += 1
+            await asyncio.sleep(0)
+            if len(self.writes) == self._stops_at:
+                await asyncio.Event().wait()
+            self._behind = False
 
 
 class Heard:

@@ -1,17 +1,19 @@
 """Whatever becomes of a request, exactly one generation is recorded, with what it cost."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from dragoman.core.errors import GatewayError, Internal
-from dragoman.records.types import Generation
+from dragoman.catalog.types import Endpoint
+from dragoman.core.errors import GatewayError, Internal, InvalidRequest
+from dragoman.records.lines import line
+from dragoman.records.types import NOT_SENT, Generation
 from dragoman.relay.chat import answer_chat, stream_chat
 from dragoman.relay.life import begin
 from dragoman.routing.types import Percentiles
-from tests.relay.scene import CALLER, WALL, Scene, endpoint
+from tests.relay.scene import CALLER, WALL, Ear, Scene, endpoint
 from tests.upstream.hosts import (
     CUT,
     DONE,
@@ -36,14 +38,14 @@ def outcome(made: Generation) -> tuple[int, bool, str | None, int]:
     return made.status, made.cancelled, made.finish_reason, made.cost_nanos
 
 
-async def gone_after(events: AsyncGenerator[bytes, None], count: int) -> None:
-    """Take some events, then close the stream, as the edge does when a client leaves."""
-    async with aclosing(events):
-        for _ in range(count):
-            await anext(events)
+async def gone_after(scene: Scene, count: int) -> None:
+    """Take some events, then leave: the edge cancels the request."""
+    visit, ear = scene.visit(stream=True), Ear(stops_at=count)
+    await cancelled_while(asyncio.ensure_future(stream_chat(scene.desk, visit, ear)))
+    assert len(ear.writes) == count
 
 
-async def cancelled_while(work: asyncio.Future[object]) -> None:
+async def cancelled_while(work: asyncio.Future[Any]) -> None:
     """Let some work come to where it waits, then cancel it."""
     for _ in range(5):
         await asyncio.sleep(0)
@@ -117,7 +119,7 @@ async def test_a_stream_that_broke_is_free_and_keeps_what_was_seen() -> None:
 
 async def test_a_client_that_leaves_after_content_pays_for_what_was_produced() -> None:
     scene = Scene(a=plays(says(FORTY), says(FORTY), says(FORTY), ends(), DONE))
-    await gone_after(stream_chat(scene.desk, scene.visit(stream=True)), 2)
+    await gone_after(scene, 2)
     assert outcome(scene.record) == (499, True, None, 40_000)
     assert scene.record.usage.source == "estimated"
     assert [response.closed for response in scene.hosts.responses] == [1]
@@ -146,15 +148,15 @@ async def test_a_client_that_leaves_before_a_whole_answer_pays_nothing() -> None
     assert [response.closed for response in scene.hosts.responses] == [1]
 
 
-async def test_a_client_that_leaves_after_the_last_event_was_served() -> None:
+async def test_a_client_that_leaves_after_the_finish_pays_for_what_was_produced() -> None:
     scene = Scene(a=streamed())
-    await gone_after(stream_chat(scene.desk, scene.visit(stream=True)), 3)
-    assert outcome(scene.record) == (200, False, "stop", 20_000)
+    await gone_after(scene, 2)
+    assert outcome(scene.record) == (499, True, "stop", 4_000)
 
 
 async def test_a_stream_that_nobody_began_to_read_is_no_request() -> None:
     scene = Scene(a=streamed())
-    await stream_chat(scene.desk, scene.visit(stream=True)).aclose()
+    stream_chat(scene.desk, scene.visit(stream=True), Ear()).close()
     assert scene.made == []
     assert scene.hosts.called == []
 
@@ -220,3 +222,35 @@ async def test_a_rate_limit_cools_its_endpoint_so_that_it_comes_last() -> None:
     for _ in range(5):
         await scene.whole(provider={})
     assert scene.hosts.called == ["a", *["b"] * 6]
+
+
+AUDIO = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}
+"""What Anthropic's API has no block for."""
+
+
+def hears(slug: str, dialect: str) -> Endpoint:
+    return replace(endpoint(slug), dialect=dialect, inputs=frozenset({"text", "audio"}))
+
+
+async def test_an_endpoint_that_cannot_be_told_is_on_record_and_costs_nothing() -> None:
+    scene = Scene(hears("a", "anthropic"), hears("b", "openai"), a=whole("no"), b=whole("yes"))
+    said = [{"role": "user", "content": [AUDIO]}]
+    body = await scene.whole(routed=True, messages=said)
+    assert body["choices"][0]["message"]["content"] == "yes"
+    assert [one["status"] for one in body["openrouter_metadata"]["attempts"]] == [0, 200]
+    assert scene.hosts.called == ["b"]
+    first, second = scene.record.attempts
+    assert (first.provider, first.code, first.status) == ("a", NOT_SENT, None)
+    assert "audio" in (first.error or "")
+    assert (second.provider, second.code) == ("b", None)
+
+
+async def test_where_nobody_could_be_told_nobody_is_said_to_have_been_asked() -> None:
+    scene = Scene(hears("a", "anthropic"), a=whole("no"))
+    with pytest.raises(InvalidRequest) as failed:
+        await scene.whole(messages=[{"role": "user", "content": [AUDIO]}])
+    assert failed.value.metadata["provider_name"] == "A"
+    assert scene.hosts.called == []
+    made = scene.record
+    assert (made.status, made.cost_nanos, made.attempts[0].code) == (400, 0, NOT_SENT)
+    assert line(made).asked is None

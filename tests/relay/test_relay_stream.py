@@ -8,8 +8,9 @@ from dragoman.catalog.types import Price
 from dragoman.core.errors import GatewayError
 from dragoman.core.money import PicoUsd
 from dragoman.net.types import NetError
+from dragoman.relay.chat import stream_chat
 from dragoman.upstream.options import UpstreamOptions
-from tests.relay.scene import Scene, endpoint
+from tests.relay.scene import Ear, Heard, Scene, endpoint
 from tests.upstream.hosts import (
     CUT,
     DONE,
@@ -317,3 +318,25 @@ async def test_a_stream_that_outlives_its_request_is_ended_by_us_and_paid_for() 
     assert scene.record.cost_nanos > 0
     scene.health.refresh(scene.clock.now)
     assert "a|acme/turbo" not in scene.health.seen
+
+
+async def test_a_client_that_lags_is_waited_for_and_misses_nothing() -> None:
+    scene, ear = Scene(a=streamed("one ", "two ", "three")), Ear(lags=True)
+    await stream_chat(scene.desk, scene.visit(stream=True), ear)
+    heard = Heard(ear.writes)
+    assert (heard.text(), heard.finished) == ("one two three", True)
+    assert ear.waits == len(ear.writes) - 1
+
+
+async def test_a_client_that_lags_is_told_of_a_break_after_what_came_before() -> None:
+    scene, ear = Scene(a=plays(says("one "), says("two"), CUT)), Ear(lags=True)
+    await stream_chat(scene.desk, scene.visit(stream=True), ear)
+    heard = Heard(ear.writes)
+    assert (heard.text(), heard.last["error"]["code"]) == ("one two", 502)
+
+
+async def test_content_and_nonsense_in_one_piece_are_content_and_then_an_error() -> None:
+    scene, ear = Scene(a=plays(says("one "), says("two") + b"data: {oops\n\n")), Ear(lags=True)
+    await stream_chat(scene.desk, scene.visit(stream=True), ear)
+    heard = Heard(ear.writes)
+    assert (heard.text(), heard.last["error"]["code"]) == ("one two", 502)

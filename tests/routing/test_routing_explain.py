@@ -71,7 +71,8 @@ def test_an_explanation_is_json_with_prices_reasons_and_what_was_seen() -> None:
 def test_metadata_of_an_answer_has_the_shape_of_the_official_client() -> None:
     note = Note(Change.DROPPED, "seed", "not supported", "bolt")
     tried = [Tried("Acme", MODEL, None), Tried("Bolt", MODEL, 200)]
-    body = msgspec.json.encode(router_metadata(PLAN, WANTS, tried, BOLT, (note,)))
+    chosen = next(step for step in PLAN.steps if step.endpoint is BOLT)
+    body = msgspec.json.encode(router_metadata(PLAN, WANTS, tried, chosen, (note,)))
     found = OpenRouterMetadata.model_validate_json(body)
     assert (found.requested, found.strategy, found.region) == (MODEL, "direct", None)
     assert found.summary == "available=2, selected=Bolt"

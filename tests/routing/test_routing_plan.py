@@ -88,35 +88,6 @@ def test_without_fallbacks_every_named_provider_is_tried() -> None:
     assert drops(the_plan) == {"core": "not_in_order"}
 
 
-def test_money_is_asked_last() -> None:
-    def affordable(candidate: Endpoint) -> str | None:
-        return "costs more than the $0.01 left" if candidate.tag == "bolt" else None
-
-    wants = wishing(ignore=("core",))
-    the_plan = plan(
-        wants, catalog(CHEAP, DEAR, endpoint("core")), {}, Random(7), affordable=affordable
-    )
-    assert tags(the_plan) == ["acme"]
-    assert drops(the_plan) == {"bolt": "unaffordable", "core": "ignored"}
-
-
-def test_what_cannot_be_paid_is_no_reason_to_leave_out_another() -> None:
-    able = endpoint("bolt", supports=frozenset({"verbosity"}))
-    wants = asking(parameters=frozenset({"verbosity"}))
-    the_plan = plan(
-        wants, catalog(CHEAP, able), {}, Random(7), lambda e: "dear" if e is able else None
-    )
-    assert tags(the_plan) == ["acme"]
-
-
-def test_an_unknown_price_is_refused_where_spending_is_limited() -> None:
-    the_plan = plan(
-        asking(), catalog(CHEAP, endpoint("bolt", price=None)), {}, Random(7), lambda _: None
-    )
-    assert tags(the_plan) == ["acme"]
-    assert drops(the_plan) == {"bolt": "price_unknown"}
-
-
 def test_what_is_passed_on_stands_beside_what_is_known() -> None:
     broker = endpoint("broker", price=None)
     stranger = endpoint("broker", model="acme/unheard", price=None)

@@ -10,9 +10,20 @@ from msgspec import structs
 from dragoman.catalog.ask import Target
 from dragoman.catalog.types import PriceTier
 from dragoman.core.money import PicoUsd
-from dragoman.routing import ranking
+from dragoman.routing import pools, ranking
+from dragoman.routing.plan import plan
 from dragoman.routing.types import Percentiles, Seen
-from tests.routing.endpoints import MODEL, ask, endpoint, price, route, seen, tags, wishing
+from tests.routing.endpoints import (
+    MODEL,
+    ask,
+    catalog,
+    endpoint,
+    price,
+    route,
+    seen,
+    tags,
+    wishing,
+)
 
 CHEAP = endpoint("acme", price=price(1_000_000))
 MIDDLE = endpoint("bolt", price=price(2_000_000))
@@ -41,11 +52,32 @@ def test_the_lottery_orders_the_fallbacks_too() -> None:
     assert orders.most_common(1)[0][0] == ("acme", "bolt", "core")
 
 
+def test_who_follows_the_first_has_the_same_odds_among_the_others() -> None:
+    rng = Random(7)
+    orders = Counter(tuple(tags(route(ask(), CHEAP, MIDDLE, DEAR, rng=rng))) for _ in range(20_000))
+    after_cheap = orders["acme", "bolt", "core"] / orders["acme", "core", "bolt"]
+    assert after_cheap == pytest.approx(9 / 4, rel=0.1)
+
+
+def test_trouble_that_comes_up_after_the_first_step_was_drawn_is_seen() -> None:
+    seen_of: dict[str, Seen] = {}
+    wants = ask()
+    the_plan = plan(wants, catalog(CHEAP, MIDDLE, DEAR, UNKNOWN), seen_of, Random(7))
+    first = the_plan.steps[0]
+    second = next(each for each in (CHEAP, MIDDLE, DEAR) if each is not first.endpoint)
+    seen_of[second.id] = Seen(cooling=True)
+    seen_of[first.endpoint.id] = Seen(outage=True)
+    assert len(the_plan.steps) == 4
+    assert the_plan.steps[0] is first
+    assert the_plan.steps[-1].endpoint is second
+    assert the_plan.steps[1:] == the_plan.steps[-3:]
+
+
 def test_a_price_is_three_prompt_tokens_and_one_completion_token() -> None:
-    assert ranking.blended_price(endpoint(price=price(2, 10))) == 16
-    assert ranking.blended_price(endpoint(price=None)) is None
-    assert ranking.blended_price(endpoint(price=price(0))) is None
-    assert ranking.blended_price(endpoint(price=price(0), free=True)) == 0
+    assert pools.blended_price(endpoint(price=price(2, 10))) == 16
+    assert pools.blended_price(endpoint(price=None)) is None
+    assert pools.blended_price(endpoint(price=price(0))) is None
+    assert pools.blended_price(endpoint(price=price(0), free=True)) == 0
 
 
 def test_endpoints_compete_at_the_price_of_the_prompt_they_are_for() -> None:
@@ -55,7 +87,7 @@ def test_endpoints_compete_at_the_price_of_the_prompt_they_are_for() -> None:
     long = structs.replace(short, text_bytes=6 * 101)
     assert tags(route(short, tiered, MIDDLE)) == ["acme", "bolt"]
     assert tags(route(long, tiered, MIDDLE)) == ["bolt", "acme"]
-    assert ranking.blended_price(tiered, 101) == 28_000_000
+    assert pools.blended_price(tiered, 101) == 28_000_000
     rng = Random(7)
     wants = ask(text_bytes=6 * 101)
     first = Counter(tags(route(wants, tiered, MIDDLE, rng=rng))[0] for _ in range(2_000))
@@ -112,12 +144,12 @@ def test_a_step_says_why_it_stands_where_it_stands() -> None:
         ("core", ranking.COOLING),
     ]
     assert [step.why for step in route(ask(), CHEAP, UNKNOWN).steps] == [
-        ranking.LOTTERY,
-        ranking.PRICE_UNKNOWN,
+        pools.LOTTERY,
+        pools.PRICE_UNKNOWN,
     ]
     assert [step.why for step in route(wishing(sort="price"), CHEAP, UNKNOWN).steps] == [
         ranking.LOWEST_PRICE,
-        ranking.PRICE_UNKNOWN,
+        pools.PRICE_UNKNOWN,
     ]
 
 

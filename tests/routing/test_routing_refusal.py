@@ -12,7 +12,6 @@ from dragoman.core.errors import (
     ContextTooLong,
     GatewayError,
     NoEndpoint,
-    PaymentRequired,
 )
 from dragoman.core.money import PicoUsd
 from dragoman.routing.plan import plan
@@ -220,16 +219,6 @@ def test_all_models_asked_for_are_named() -> None:
     assert message == f"No endpoints found for {MODEL}, {MINI}."
 
 
-def test_only_money_in_the_way_is_a_matter_of_payment() -> None:
-    wants = wishing(ignore=("bolt",))
-    shown = catalog(ACME, BOLT)
-    the_plan = plan(wants, shown, {}, Random(7), lambda _: "needs $0.02 and $0.01 is left")
-    error = refusal(the_plan, wants, shown)
-    assert isinstance(error, PaymentRequired)
-    assert error.message == "needs $0.02 and $0.01 is left"
-    assert {row["reason"] for row in error.metadata["endpoints"]} == {"unaffordable", "ignored"}
-
-
 def test_a_provider_that_has_to_be_named_is_named() -> None:
     broker = endpoint("broker", default_route=False)
     message, availability = not_found(ask(), broker, endpoint("acme", configured=False))
@@ -273,7 +262,11 @@ def test_a_name_that_stands_for_several_models_is_told_once() -> None:
 
 
 def test_every_reason_that_can_empty_a_plan_has_words() -> None:
-    assert set(Drop) - CAUSES.keys() == {Drop.OTHERS_SUPPORT, Drop.NO_FALLBACKS}
+    assert set(Drop) - CAUSES.keys() == {
+        Drop.OTHERS_SUPPORT,
+        Drop.NO_FALLBACKS,
+        Drop.UNAFFORDABLE,
+    }
 
 
 VOCABULARY = {

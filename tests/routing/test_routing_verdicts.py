@@ -73,6 +73,11 @@ def test_what_the_endpoint_cannot_do_is_left_out(
 @pytest.mark.parametrize(
     ("wishes", "changes", "expected"),
     [
+        ({"allowed_models": frozenset({"acme/turbo"})}, {}, None),
+        ({"allowed_models": frozenset({"acme/other"})}, {}, Drop.NOT_ALLOWED),
+        ({"allowed_providers": frozenset({"acme"})}, {"slug": "acme/fast"}, None),
+        ({"allowed_providers": frozenset({"acme/fast"})}, {}, Drop.NOT_ALLOWED),
+        ({"allowed_providers": frozenset({"bolt"}), "only": ("acme",)}, {}, Drop.NOT_ALLOWED),
         ({"only": ("bolt",)}, {}, Drop.NOT_IN_ONLY),
         ({"only": ("bolt", "acme")}, {}, None),
         ({"only": ("acme",)}, {"slug": "acme/fast"}, None),
@@ -160,6 +165,7 @@ def test_the_price_of_a_long_prompt_is_that_of_its_tier(
         ({"max_completion_tokens"}, {"max_tokens"}, None),
         ({"max_tokens"}, {"max_completion_tokens"}, None),
         ({"max_tokens"}, {"seed"}, Drop.LACKS_PARAMETER),
+        ({"tools.bash_20250124"}, {"tools"}, Drop.LACKS_PARAMETER),
     ],
 )
 def test_parameters_count_only_when_required(

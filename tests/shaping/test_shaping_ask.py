@@ -11,12 +11,20 @@ from dragoman.core.money import PicoUsd
 from dragoman.core.notes import Change, Note
 from dragoman.shaping.ask import NO_EFFECT, ask
 from dragoman.shaping.preferences import resolve
+from dragoman.wire.hub import Native
 from dragoman.wire.preferences import MaxPrice, Preferences
 from tests.shaping.calls import CATALOG, call
 
 
 def asked(*models: str, **changes: Any) -> tuple[Ask, tuple[Note, ...]]:
     return ask(call(*models, **changes), CATALOG, Random(7))
+
+
+def test_a_limit_that_has_to_be_said_is_no_wish_for_an_endpoint_that_can_say_so_much() -> None:
+    native = Native(dialect="messages", members={})
+    assert asked("acme/mini", max_tokens=64_000, native=native)[0].max_tokens is None
+    other = Native(dialect="responses", members={})
+    assert asked("acme/mini", max_tokens=64_000, native=other)[0].max_tokens == 64_000
 
 
 def test_a_call_becomes_an_ask_with_all_that_matters_to_routing() -> None:

@@ -169,9 +169,3 @@ def test_the_rules_of_routing_hold_for_what_is_passed_on(
     the_plan = plan(wants, SHOWN, {}, Random(7))
     assert [each.drop.value for each in the_plan.refusals] == refused
     assert len(the_plan.steps) == 1 - len(refused)
-
-
-def test_what_is_passed_on_is_refused_where_spending_is_limited() -> None:
-    wants, _ = asked("meta/llama-9", "broker")
-    the_plan = plan(wants, SHOWN, {}, Random(7), lambda _: None)
-    assert [each.drop.value for each in the_plan.refusals] == ["price_unknown"]

@@ -1,5 +1,6 @@
 """The models that a request names: spelling, variants, aliases, and what nobody knows."""
 
+import re
 from collections import Counter
 from contextlib import suppress
 from random import Random
@@ -7,13 +8,14 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from dragoman.catalog.ask import Target
 from dragoman.catalog.types import Catalog
-from dragoman.core.errors import AVAILABILITY_DOCS_URL, InvalidRequest
+from dragoman.core.errors import AVAILABILITY_DOCS_URL, GatewayError, InvalidRequest
 from dragoman.core.notes import Change
-from dragoman.shaping.targets import Targets, Wants, find_targets
-from dragoman.wire.preferences import SortBy
+from dragoman.shaping.targets import Meanings, Targets, Wants, find_targets
+from dragoman.wire.preferences import Preferences, SortBy
 from tests.shaping.calls import CATALOG
 
 
@@ -201,3 +203,38 @@ def test_contradictory_variants_are_refused() -> None:
 def test_any_text_is_a_model_or_a_bad_request(name: str) -> None:
     with suppress(InvalidRequest):
         assert found(name).targets[0].model in CATALOG.models
+
+
+MEANINGS_NAMES = st.lists(
+    st.sampled_from(
+        ["acme/turbo", "acme/turbo:nitro", "ACME/turbo", "acme/old", "fast", "cheap:free", "gone",
+         "~acme/turbo-latest", "openrouter/free", "acme/mini:free", "nobody/knows"]
+    ),
+    min_size=1,
+    max_size=3,
+    unique=True,
+)  # fmt: skip
+
+
+@given(st.lists(MEANINGS_NAMES, min_size=1, max_size=5), st.sampled_from([(), ("acme",)]))
+def test_remembered_names_mean_what_they_meant(
+    requests: list[list[str]], only: tuple[str, ...]
+) -> None:
+    meanings, wants = Meanings(), Wants(catalog=CATALOG, preferences=Preferences(only=only))
+    for number, names in enumerate(requests * 2):
+        asked = tuple(names)
+        try:
+            expected = find_targets(asked, wants, Random(number))
+        except GatewayError as error:
+            with pytest.raises(type(error), match=re.escape(str(error))):
+                meanings.of(asked, wants, Random(number))
+            continue
+        assert meanings.of(asked, wants, Random(number)) == expected
+
+
+def test_a_fixed_meaning_is_looked_up_once_in_a_catalog() -> None:
+    meanings = Meanings()
+    first = meanings.of(("acme/turbo",), Wants(catalog=CATALOG), Random(7))
+    assert meanings.of(("acme/turbo",), Wants(catalog=CATALOG), Random(7)) is first
+    anew = structs.replace(CATALOG)
+    assert meanings.of(("acme/turbo",), Wants(catalog=anew), Random(7)) is not first

@@ -35,7 +35,7 @@ class Shelf:
 
 
 async def until(shelf: Shelf, count: int) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while True:
             if len(shelf.items) >= count:
                 return
@@ -193,7 +193,7 @@ async def test_closing_does_not_wait_for_a_write_that_hangs() -> None:
     shelf.open.clear()
     batch = Batch(shelf.write, QUICK)
     batch.put(1)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         await batch.close()
     assert batch.dropped == 1
 

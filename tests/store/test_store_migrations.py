@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, inspect, text
 
+from dragoman.core.errors import Unavailable
 from dragoman.store.migrations import Migration, NewerDatabase, migrate
+from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
+from tests.postgres import open_database
 
 FIRST = Migration(1, "coins", ("CREATE TABLE coin (n INTEGER)", "INSERT INTO coin VALUES (1)"))
 SECOND = Migration(2, "more coins", ("INSERT INTO coin VALUES (2)",))
@@ -18,11 +21,13 @@ BROKEN = Migration(2, "broken", ("INSERT INTO coin VALUES (3)", "INSERT INTO not
 PROCESS = """
 import sys
 from pathlib import Path
+from dragoman.office.premises import open_homes
 from dragoman.store.migrations import Migration, migrate
-from dragoman.store.sql import Database
+from dragoman.store.options import DatabaseOptions
 
 steps = [Migration(1, "coins", ("CREATE TABLE coin (n INTEGER)", "INSERT INTO coin VALUES (1)"))]
-db = Database(Path(sys.argv[1]), synchronous="FULL")
+data, schema, *url = sys.argv[1:]
+db = open_homes(Path(data), DatabaseOptions(url=url[0] if url else None, schema=schema))[0].database
 sys.stdin.read(1)
 print(len(db.run_now(lambda connection: migrate(connection, "mint", steps, 0.0))))
 db.close()
@@ -31,12 +36,12 @@ db.close()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    return tmp_path / "test.db"
+    return tmp_path / "ledger.db"
 
 
 @pytest.fixture
-def db(path: Path) -> Iterator[Database]:
-    database = Database(path, synchronous="NORMAL")
+def db(path: Path, state: DatabaseOptions) -> Iterator[Database]:
+    database = open_database(state, path)
     yield database
     database.close()
 
@@ -69,7 +74,7 @@ def test_rooms_count_for_themselves(db: Database) -> None:
 
 
 def test_a_step_that_fails_undoes_all_that_came_with_it(db: Database) -> None:
-    with pytest.raises(Exception, match="did not answer"):
+    with pytest.raises(Unavailable, match="did not answer"):
         apply(db, FIRST, BROKEN)
     assert db.run_now(lambda c: inspect(c).get_table_names()) == []
 
@@ -81,8 +86,11 @@ def test_a_newer_database_is_refused_and_left_as_it_is(db: Database) -> None:
     assert db.run_now(coins) == [1, 2]
 
 
-def test_processes_that_start_together_apply_each_step_once(path: Path) -> None:
-    command = [sys.executable, "-c", PROCESS, str(path)]
+def test_processes_that_start_together_apply_each_step_once(
+    db: Database, state: DatabaseOptions, path: Path
+) -> None:
+    command = [sys.executable, "-c", PROCESS, str(path.parent), state.schema]
+    command += [state.server] if state.server else []
     processes = [
         subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(4)
@@ -93,6 +101,4 @@ def test_processes_that_start_together_apply_each_step_once(path: Path) -> None:
         process.stdin.flush()
     said = sorted(process.communicate(timeout=60)[0].strip() for process in processes)
     assert said == ["0", "0", "0", "1"]
-    database = Database(path, synchronous="NORMAL")
-    assert database.run_now(coins) == [1]
-    database.close()
+    assert db.run_now(coins) == [1]

@@ -10,7 +10,9 @@ MODULES: Final = sorted(SOURCE.rglob("*.py"))
 PROGRAMS: Final = [
     *MODULES,
     *sorted((ROOT / "tests").rglob("*.py")),
-    *sorted((ROOT / "bench").rglob("*.py")),
+    *sorted((ROOT / "bench").glob("*.py")),
+    *sorted((ROOT / "bench" / "siege").rglob("*.py")),
+    *sorted((ROOT / "bench" / "cluster").rglob("*.py")),
 ]
 ROOMS: Final = sorted(path.parent for path in SOURCE.glob("*/__init__.py"))
 PAPERS: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -16,7 +16,7 @@ TABLES: Final[frozenset[str]] = frozenset()
 """Modules that are data in the shape of Python, and may be long."""
 
 BROAD_EXCEPTS: Final = {
-    "app.py:_kept_up": "a defect in one loop of the background must not end all of them",
+    "serving.py:kept_up": "a defect in one loop of the background must not end all of them",
     "store/batch.py:_attempt": "one batch that is refused must not end the writing of all others",
     "web/edge.py:_http": "a defect of ours must still become an answer, and a line in the log",
 }
@@ -27,6 +27,13 @@ COMMANDS: Final = [path for path in MODULES if name_of(path).startswith("cli/")]
 CONFIG: Final = [path for path in MODULES if name_of(path).startswith("config")]
 CLIENTS: Final = [SOURCE / "client" / name for name in ("sync.py", "concurrent.py")]
 """A program's client finds its gateway where the program runs."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees() -> Iterator[None]:
+    """Forget the trees afterwards: in all later tests the garbage collector looked at them."""
+    yield
+    tree_of.cache_clear()
 
 
 @cache

@@ -6,7 +6,7 @@ headers, and acts: bytes to send, time to let pass, an event to wait for, a way 
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -78,6 +78,12 @@ class PlayedResponse:
                 return act
             await play(act, self._clock)
         raise StopAsyncIteration
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        async for part in self:
+            if not take(part):
+                return False
+        return True
 
     async def read(self) -> bytes:
         return b"".join([part async for part in self])

@@ -61,7 +61,12 @@ def tried(one: Step, why: Fault | None = None) -> Try:
 
 def provider(slug: str, **changes: Any) -> Provider:
     """Return a host named like its slug, which `tests.upstream.hosts` can play."""
-    fields = {"slug": slug, "name": slug.title(), "dialect": "openai"}
+    fields: dict[str, Any] = {
+        "slug": slug,
+        "name": slug.title(),
+        "dialect": "openai",
+        "cancels": True,
+    }
     return Provider(**({**fields, "base_url": f"http://{slug}/v1"} | changes))
 
 

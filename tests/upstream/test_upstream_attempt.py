@@ -19,6 +19,7 @@ from dragoman.providers.registry import DIALECTS
 from dragoman.upstream.attempt import MOST_HELD, Attempt, Line, answer, stream
 from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.options import UpstreamOptions
+from dragoman.upstream.patience import Timekeeper
 from dragoman.wire.chat import ChatCall
 from tests.access.fakes import HandClock
 from tests.upstream.hosts import (
@@ -39,6 +40,7 @@ from tests.upstream.hosts import (
     whole,
 )
 from tests.upstream.scenery import chat, credential, provider, step
+from tests.wire.chunks import spelled_out
 
 NOBODY = credential("a")
 BRISK = UpstreamOptions(first_content_s=0.01, answer_s=0.01)
@@ -62,6 +64,7 @@ class Stage:
             "deadline": self.clock.now + 600,
             "options": UpstreamOptions(),
             "clock": Clock(monotonic=self.clock),
+            "timekeeper": Timekeeper(),
             "sent": [],
         }
         return Attempt(**(fields | changes))
@@ -76,7 +79,8 @@ async def test_a_flood_of_nothing_before_content_is_not_kept() -> None:
     stage = Stage(plays(counts(1, 1), *flood, counts(10, 5), says("x"), "hang"))
     opened = await stream(stage.attempt())
     assert len(opened.first) <= MOST_HELD + 2
-    assert [chunk.usage.prompt for chunk in opened.first if chunk.usage] == [1, 10]
+    counted = [spelled_out(chunk).usage for chunk in opened.first]
+    assert [usage.prompt for usage in counted if usage] == [1, 10]
     opened.stream.close()
 
 
@@ -103,7 +107,7 @@ async def failure(attempt: Attempt) -> AttemptFailed:
 async def test_a_stream_opens_with_content_or_with_its_end(opening: bytes) -> None:
     stage = Stage(plays(ROLE, opening, "hang"))
     opened = await stream(stage.attempt())
-    pieces = [piece for chunk in opened.first for piece in chunk.pieces]
+    pieces = [piece for chunk in opened.first for piece in spelled_out(chunk).pieces]
     assert pieces[-1].has_content or pieces[-1].finish_reason
     assert stage.closed == [0]
     opened.stream.close()
@@ -276,17 +280,26 @@ async def test_notes_tell_what_this_endpoint_was_not_sent(*, stream_it: bool) ->
     ]
 
 
-async def test_a_request_too_deep_to_be_translated_is_its_callers_mistake() -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (RecursionError(), "the request is nested too deeply to be translated"),
+        (InvalidRequest("x: A does not take it"), "x: A does not take it"),
+    ],
+)
+async def test_what_cannot_be_translated_is_sent_to_nobody(error: Exception, told: str) -> None:
     class Shallow(OpenAiDialect):
         def request(self, call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
-            raise RecursionError(call, endpoint, provider)
+            del call, endpoint, provider
+            raise error
 
     stage = Stage(plays(says("x")))
     attempt = stage.attempt()
     line = msgspec.structs.replace(attempt.line, dialect=Shallow())
-    with pytest.raises(InvalidRequest, match="deep"):
-        await stream(msgspec.structs.replace(attempt, line=line))
-    assert stage.hosts.calls == []
+    failed = await failure(msgspec.structs.replace(attempt, line=line))
+    assert (failed.fault.kind, failed.fault.message) == (Kind.UNTRANSLATABLE, told)
+    assert not stage.hosts.calls
+    assert not attempt.sent
 
 
 @pytest.mark.parametrize("stream_it", [True, False], ids=["stream", "whole"])

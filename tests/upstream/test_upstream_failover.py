@@ -96,6 +96,17 @@ async def test_the_first_to_bring_content_answers_and_every_attempt_is_told_of()
     assert len(journey.sent) == 3
 
 
+async def test_a_provider_whose_row_has_changed_is_reached_as_the_new_one_says() -> None:
+    stage = Stage(credentials=[credential("a")], a=[plays(says("x")), plays(says("x"))])
+    for auth in ("bearer", "api-key"):
+        opened = await stage.upstream.open(stage.journey(A), {"a": provider("a", auth=auth)})
+        opened.stream.close()
+    first, second = (dict(request.headers) for _, request in stage.hosts.calls)
+    assert first["Authorization"] == "Bearer secret-of-a-1"
+    assert second["api-key"] == "secret-of-a-1"
+    assert "secret" not in repr(stage.upstream.lines)
+
+
 async def test_a_whole_answer_fails_over_likewise() -> None:
     stage = Stage(a=plays(b"<html>"), b=whole())
     journey = stage.journey(A, B)

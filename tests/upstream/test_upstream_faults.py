@@ -4,6 +4,7 @@ import pytest
 
 from dragoman.core.errors import (
     CapacityExhausted,
+    InvalidRequest,
     Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
@@ -12,7 +13,7 @@ from dragoman.core.errors import (
 )
 from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
-from dragoman.upstream.faults import in_band, of_net, sum_up
+from dragoman.upstream.faults import in_band, of_net, sum_up, untranslatable
 from tests.upstream.scenery import fault, step, tried
 
 A, B = step("a"), step("b")
@@ -98,6 +99,25 @@ def test_the_last_model_to_refuse_the_request_has_the_last_word() -> None:
     assert told.metadata["previous_errors"] == [
         {"provider": "A", "code": "provider_unavailable", "status": 500},
         {"provider": "B", "code": "invalid_request", "status": 400},
+    ]
+
+
+def test_what_was_sent_has_the_word_before_what_was_not() -> None:
+    mute = tried(A, untranslatable("input.1: cannot be sent to A"))
+    told = sum_up([mute, tried(B, fault(Kind.TRANSIENT, 503)), mute], ASKED)
+    assert (told.code, told.metadata["provider_name"]) == (503, "B")
+    assert [one["provider"] for one in told.metadata["previous_errors"]] == ["A", "B", "A"]
+    assert sum_up([mute, tried(B, fault(Kind.LOCAL, None))], ASKED).code == 503
+
+
+def test_where_nothing_was_sent_the_first_choice_is_named() -> None:
+    first, second = (untranslatable(f"input.1: cannot be sent to {who}") for who in "AB")
+    told = sum_up([tried(A, first), tried(B, second)], ASKED)
+    assert type(told) is InvalidRequest
+    assert (told.message, told.metadata["provider_name"]) == ("input.1: cannot be sent to A", "A")
+    assert told.metadata["previous_errors"] == [
+        {"provider": "A", "code": "untranslatable", "status": None},
+        {"provider": "B", "code": "untranslatable", "status": None},
     ]
 
 

@@ -1,9 +1,10 @@
 """What a process remembers of an endpoint, and for how long."""
 
+import msgspec
 import pytest
 
 from dragoman.catalog.rows import Measured
-from dragoman.upstream.health import HealthBoard
+from dragoman.upstream.health import HealthBoard, Tally, TellingBoard
 
 E = "acme|acme/turbo"
 
@@ -111,3 +112,27 @@ def test_an_outage_is_shown_and_an_endpoint_never_used_has_no_figures() -> None:
         board.failed(E, 0)
     assert board.measured(E, 0).in_outage
     assert board.measured("other", 0) == Measured()
+
+
+def test_what_another_process_saw_counts_like_ones_own() -> None:
+    there, here, alone = TellingBoard(), HealthBoard(), HealthBoard()
+    for board in (there, alone):
+        for n in range(6):
+            board.succeeded("e", 100.0, 0.1 * (n + 1), 50.0)
+        for _ in range(4):
+            board.failed("e", 100.0)
+    tallies = msgspec.msgpack.decode(msgspec.msgpack.encode(there.told()), type=dict[str, Tally])
+    here.heard(tallies, 100.0)
+    alone.refresh(100.0)
+    assert here.measured("e", 100.0) == alone.measured("e", 100.0)
+    assert here.seen["e"].latency_s == alone.seen["e"].latency_s
+    assert there.told() == {}
+
+
+def test_a_busy_process_tells_every_count_and_some_speeds() -> None:
+    board = TellingBoard()
+    for _ in range(1000):
+        board.succeeded("e", 100.0, 0.1, None)
+    (tally,) = board.told().values()
+    assert tally.answers == 1000
+    assert len(tally.speeds) == TellingBoard.MOST_SPEEDS

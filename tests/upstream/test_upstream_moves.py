@@ -3,13 +3,15 @@
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 
+from dragoman.catalog.byok import Byok
 from dragoman.providers.dialect import Kind
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import Try
+from dragoman.upstream.faults import Try, untranslatable
 from dragoman.upstream.moves import Move, next_move
 from dragoman.upstream.options import UpstreamOptions
-from tests.upstream.scenery import fault, step, tried
+from tests.upstream.scenery import credential, fault, step, tried
 
 A, B, C, D = step("a"), step("b"), step("c"), step("d")
 OTHER = step("a", "acme/other")
@@ -32,10 +34,6 @@ def after(*failures: Try, steps: list[Step]) -> Step | None:
     return chosen.step if chosen else None
 
 
-def test_the_first_step_of_the_plan_comes_first() -> None:
-    assert move([A, B], []) == Move(A)
-
-
 @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.TIMEOUT, Kind.RATE, Kind.CREDENTIAL])
 def test_whatever_the_provider_did_the_next_one_is_tried_at_once(kind: Kind) -> None:
     assert move([A, B], [tried(A, fault(kind))]) == Move(B)
@@ -51,6 +49,19 @@ def test_a_conversation_called_too_long_goes_to_an_endpoint_that_reads_more() ->
     long = fault(Kind.CALLER, 400, "context_length_exceeded")
     assert after(tried(A, long), steps=[A, C, LONG]) is LONG
     assert after(tried(A, long), steps=[A, C]) is None
+
+
+def test_what_was_sent_to_nobody_uses_up_no_attempt() -> None:
+    mute = [tried(step(name), untranslatable("x")) for name in "efghijkl"]
+    three = [tried(one, fault()) for one in (A, B, C)]
+    assert after(*mute, *three[:2], steps=[A, B, C]) is C
+    assert after(*mute, *three, steps=[A, B, C, D]) is None
+    assert after(tried(A, untranslatable("x")), steps=[A]) is None
+
+
+def test_an_endpoint_that_cannot_be_told_is_not_asked_with_another_credential() -> None:
+    own = replace(A, byok=Byok(credential=credential("a"), origin="http://a"))
+    assert after(tried(own, untranslatable("x")), steps=[own, A, B]) is B
 
 
 def test_an_endpoint_is_not_tried_twice_while_others_are_left() -> None:
@@ -102,3 +113,26 @@ def test_of_two_endpoints_neither_is_tried_twice() -> None:
 def test_attempts_are_a_setting() -> None:
     options = UpstreamOptions(attempts=1)
     assert move([A, B], [tried(A, fault())], options=options) is None
+
+
+def own(number: int = 1) -> Step:
+    """Return the first step with an own credential."""
+    byok = Byok(credential=credential("a", number), origin="http://a")
+    return replace(A, byok=byok)
+
+
+def test_the_same_endpoint_is_tried_with_every_credential_that_the_plan_has_for_it() -> None:
+    first, second = own(1), own(2)
+    refused = fault(Kind.CREDENTIAL, 401)
+    assert after(tried(first, refused), steps=[first, second, A]) is second
+    assert after(tried(first, refused), tried(second, refused), steps=[first, second, A]) is A
+    assert after(tried(first, fault()), steps=[first, A]) is A
+    assert after(tried(first, refused), tried(A, refused), steps=[first, A]) is None
+
+
+def test_refused_own_credentials_take_nothing_from_what_a_model_may_be_tried() -> None:
+    mine = [own(number) for number in (1, 2, 3)]
+    refused = [tried(each, fault(Kind.CREDENTIAL, 401)) for each in mine]
+    assert after(*refused, steps=[*mine, A]) is A
+    broken = [tried(each, fault()) for each in mine]
+    assert after(*broken, steps=[*mine, A]) is None

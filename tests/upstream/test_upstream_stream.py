@@ -1,8 +1,11 @@
 """What an upstream has still to say, once it has begun: chunks, silence, and its ends."""
 
 import json
+from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import NetError
@@ -10,11 +13,13 @@ from dragoman.providers.dialect import Kind
 from dragoman.providers.registry import DIALECTS
 from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.stream import UpstreamStream, cut_off
-from dragoman.wire.hub import Chunk
+from dragoman.wire.hub import Chunk, Text
+from dragoman.wire.sse import SseParser
 from tests.access.fakes import HandClock
 from tests.upstream.hosts import (
     CUT,
     DONE,
+    ROLE,
     Act,
     Pass,
     PlayedResponse,
@@ -23,6 +28,7 @@ from tests.upstream.hosts import (
     plays,
     says,
 )
+from tests.wire.chunks import spelled_out
 
 GAP_S, TIME_S = 300, 600
 
@@ -31,6 +37,7 @@ def upstream(*acts: Act) -> UpstreamStream:
     clock = HandClock()
     return UpstreamStream(
         PlayedResponse(plays(*acts), clock),
+        DIALECTS["openai"].parser(),
         DIALECTS["openai"].decoder(),
         Clock(monotonic=clock),
         content_gap_s=GAP_S,
@@ -42,7 +49,7 @@ async def heard(stream: UpstreamStream) -> str:
     """Return all content up to the stream's end."""
     text = ""
     while (chunks := await stream.next()) is not None:
-        text += "".join(map(content, chunks))
+        text += "".join(content(spelled_out(chunk)) for chunk in chunks)
     return text
 
 
@@ -71,6 +78,23 @@ async def test_the_end_is_the_mark_or_that_of_the_bytes(
     assert await stream.next() is None
 
 
+class Ending:
+    """A decoder of a dialect that marks the end in an event of its own."""
+
+    def feed(self, data: bytes) -> Chunk:
+        return Chunk(native=data, ended=data == b"stop")
+
+
+async def test_the_end_may_be_marked_by_an_event() -> None:
+    clock = HandClock()
+    played = PlayedResponse(plays(b"data: go\n\ndata: stop\n\ndata: ghost\n\n"), clock)
+    stream = UpstreamStream(
+        played, SseParser(), Ending(), Clock(monotonic=clock), content_gap_s=GAP_S, deadline=1e9
+    )
+    assert await stream.next() == [Chunk(native=b"go"), Chunk(native=b"stop", ended=True)]
+    assert (stream.said_done, await stream.next()) == (True, None)
+
+
 async def test_nothing_after_the_mark_is_read() -> None:
     assert await heard(upstream(says("a") + DONE + says("ghost"), says("ghost"))) == "a"
 
@@ -91,7 +115,7 @@ async def test_a_host_that_answers_whole_where_a_stream_was_asked_for_is_underst
 async def test_an_error_as_a_whole_body_keeps_its_meaning() -> None:
     stream = upstream(b'{"error": {"message": "pay", "code": "insufficient_quota"}}')
     assert await stream.next() == []
-    (chunk,) = await stream.next() or []
+    chunk = spelled_out(*await stream.next() or [])
     assert chunk.fault is not None
     assert chunk.fault.code == "insufficient_quota"
 
@@ -122,7 +146,7 @@ async def test_a_break_is_a_fault(acts: tuple[Act, ...], kind: Kind, code: str) 
 
 async def test_what_can_be_read_before_what_cannot_is_passed_on_first() -> None:
     stream = upstream(says("a") + b"data: {oops\n\n")
-    assert [content(chunk) for chunk in await stream.next() or []] == ["a"]
+    assert [content(spelled_out(chunk)) for chunk in await stream.next() or []] == ["a"]
     for _ in range(2):
         with pytest.raises(AttemptFailed, match="unreadable"):
             await stream.next()
@@ -136,10 +160,75 @@ async def test_content_now_and_then_is_no_silence() -> None:
 
 
 async def test_usage_is_a_chunk_too() -> None:
-    (chunk,) = await upstream(counts(10, 5)).next() or []
+    chunk = spelled_out(*await upstream(counts(10, 5)).next() or [])
     assert chunk.usage is not None
     assert (chunk.usage.prompt, chunk.usage.completion) == (10, 5)
 
 
 def test_a_stream_that_just_ends_was_cut_off() -> None:
     assert (cut_off().kind, cut_off().error_type) == (Kind.TRANSIENT, "provider_unavailable")
+
+
+ODD = ['say "hi"', "a\\nb", "", "ü", "a" * 300, "x\r", "data: ", "\n\n"]
+EVENTS = st.one_of(
+    st.sampled_from(ODD).map(says),
+    st.text(min_size=1).map(says),
+    st.sampled_from([says("of another", 1), b": alive\n\n", counts(3, 4), ends("length", 1)]),
+)
+
+
+def told(chunk: Chunk) -> str:
+    ends = [(piece.index, piece.finish_reason) for piece in chunk.pieces]
+    return f"{ends} {content(chunk)} {chunk.usage}"
+
+
+async def poured(parts: list[bytes], *, quick: bool) -> tuple[list[str], int]:
+    """Return what a stream says, and how many of its texts came alone."""
+    stream, alone = upstream(*parts), 0
+    said: list[str] = []
+
+    def take(chunks: list[Chunk | Text], _: float) -> bool:
+        said.extend(told(spelled_out(chunk)) for chunk in chunks)
+        return True
+
+    def hear(text: Text, _: float) -> bool:
+        nonlocal alone
+        alone += 1
+        said.append(told(spelled_out(text)))
+        return True
+
+    await stream.pour(take, hear if quick else None)
+    return said, alone
+
+
+@given(st.lists(EVENTS, min_size=1), st.lists(st.integers(0, 4000)))
+async def test_a_text_that_is_known_at_sight_is_read_as_any_other(
+    events: list[bytes], cuts: list[int]
+) -> None:
+    whole = b"".join([ROLE, says("first"), *events, ends(), DONE])
+    places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    cut_anywhere = [whole[start:end] for start, end in pairwise(places)]
+    in_order = (await poured(cut_anywhere, quick=False))[0]
+    assert (await poured(cut_anywhere, quick=True))[0] == in_order
+    assert (await poured([ROLE, says("first"), *events, ends(), DONE], quick=True))[0] == in_order
+
+
+async def test_texts_that_come_alone_are_known_at_sight() -> None:
+    said, alone = await poured([ROLE, *map(says, "abcd"), ends(), DONE], quick=True)
+    assert (len(said), alone) == (6, 3)  # the first shows what all have in common
+
+
+@pytest.mark.parametrize(
+    ("acts", "code"),
+    [
+        ((Pass(TIME_S + 1), says("late")), "deadline"),
+        ((b"data: {", Pass(1), says("c")), "unreadable"),
+    ],
+)
+async def test_what_is_known_at_sight_is_held_to_the_same_rules(
+    acts: tuple[Act, ...], code: str
+) -> None:
+    stream = upstream(ROLE, says("a"), says("b"), *acts)
+    with pytest.raises(AttemptFailed) as failed:
+        await stream.pour(lambda *_: True, lambda *_: True)
+    assert failed.value.fault.code == code

@@ -3,12 +3,16 @@
 from typing import Any
 
 from dragoman.access.gate import Gate
+from dragoman.access.limiter import LocalLimiter
 from dragoman.access.options import AccessOptions
+from dragoman.access.permits import Permits
 from dragoman.core.clock import Clock
-from dragoman.web.edge import Edge
+from dragoman.web.counting import Counting
+from dragoman.web.edge import Edge, Routes
 from dragoman.web.inference import Inference, Scope
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import Pulse, Receive, Send, reply
+from dragoman.wire.anthropic.dialect import MESSAGES
 from tests.access.fakes import PEPPER, FakeKeeper
 from tests.relay.scene import Scene
 from tests.web.asgi import Client
@@ -32,8 +36,13 @@ class Front:
             gate=Gate(self.keeper, PEPPER, clock, AccessOptions()),
             pulse=self.pulse,
             options=chosen,
+            permits=Permits(LocalLimiter(lambda: 0), clock),
         )
-        routes = {"/v1/chat/completions": {"POST": inference.chat}}
+        routes: Routes = {
+            "/v1/chat/completions": {"POST": inference.chat},
+            "/v1/messages": {"POST": inference.speaking(MESSAGES)},
+            "/v1/messages/count_tokens": {"POST": Counting(inference.gate, chosen).serve},
+        }
         self.edge = Edge(routes, control, lifespan)
 
     def client(self, headers: dict[str, str] | None = None, **body: Any) -> Client:

@@ -5,9 +5,12 @@ from typing import Any
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
 from dragoman.core.clock import Clock
+from dragoman.office.key_admin import Mint
 from dragoman.office.premises import Premises
-from dragoman.records.reader import Reader
-from dragoman.records.recorder import Recorder
+from dragoman.records.content_rows import ContentReader
+from dragoman.records.reader import Reader, nothing_pending
+from dragoman.records.recorder import store
+from dragoman.records.types import Generation
 from dragoman.upstream.health import HealthBoard
 from dragoman.web.control import control_plane
 from dragoman.web.outlet import Receive, Send
@@ -23,21 +26,31 @@ class Plane:
     def __init__(self, premises: Premises) -> None:
         self.catalog = catalog(endpoint("a"), endpoint("b"))
         self.health = HealthBoard()
-        keeper = FakeKeeper()
-        self.key = keeper.mint()
+        self.keeper = FakeKeeper()
+        self.key = self.keeper.mint()
         self.problems: list[str] = []
-        self.recorder = Recorder(premises.records)
+        self._records = premises.records
         self._app = control_plane(
             Control(
                 catalog=lambda: self.catalog,
-                gate=Gate(keeper, PEPPER, Clock(), AccessOptions()),
+                gate=Gate(self.keeper, PEPPER, Clock(), AccessOptions()),
                 ledger=premises.ledger,
-                reader=Reader(premises.records, self.recorder.flush),
+                mint=Mint("sk-dm-v1-", premises.pepper),
+                reader=Reader(premises.records),
+                contents=ContentReader(premises.records, nothing_pending),
+                vault=premises.vault,
                 clock=Clock(),
-                problems=lambda: self.problems,
+                problems=self._why_not_ready,
                 measure=lambda id_: self.health.measured(id_, 0.0),
             )
         )
+
+    async def record(self, *made: Generation) -> None:
+        """Have generations on record."""
+        await self._records.run(lambda connection: store(connection, made))
+
+    async def _why_not_ready(self) -> list[str]:
+        return self.problems
 
     async def serve(self, scope: Any, receive: Receive, send: Send) -> None:
         await self._app(scope, receive, send)

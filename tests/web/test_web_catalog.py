@@ -17,6 +17,7 @@ ROUTES = [
     "/v1/models?q=turbo",
     "/v1/models?use_rss=true",
     "/v1/models/count",
+    "/v1/embeddings/models",
     "/v1/models/user",
     "/v1/models/acme/turbo",
     "/v1/models/acme/turbo/endpoints",

@@ -4,6 +4,7 @@ import pytest
 
 from dragoman.core.ids import key_hash
 from dragoman.records.types import Generation
+from dragoman.web.health import readiness
 from tests.web.asgi import Client
 from tests.web.plane import Plane
 
@@ -37,6 +38,21 @@ async def test_a_node_that_cannot_serve_says_why(plane: Plane) -> None:
 
 
 @pytest.mark.parametrize(
+    ("problems", "troubles", "status", "word", "told"),
+    [
+        ([], (), 200, "ok", None),
+        ([], ("a journal",), 200, "degraded", ["a journal"]),
+        (["no provider"], ("a journal",), 503, "unavailable", ["no provider", "a journal"]),
+    ],
+)
+def test_a_node_that_serves_is_ready_whatever_else_is_wrong(
+    problems: list[str], troubles: tuple[str, ...], status: int, word: str, told: list[str] | None
+) -> None:
+    found, body = readiness(problems, troubles)
+    assert (found, body["status"], body.get("problems")) == (status, word, told)
+
+
+@pytest.mark.parametrize(
     "path", ["/v1/key", "/v1/auth/key", "/v1/generation?id=gen-1", "/v1/models/user"]
 )
 async def test_what_is_not_public_needs_a_good_key(plane: Plane, path: str) -> None:
@@ -47,7 +63,7 @@ async def test_what_is_not_public_needs_a_good_key(plane: Plane, path: str) -> N
 
 
 async def test_a_generation_is_found_as_soon_as_it_was_recorded(plane: Plane) -> None:
-    plane.recorder.record(
+    await plane.record(
         Generation(
             id="gen-1",
             created_at=1.0,

@@ -114,7 +114,7 @@ async def test_a_stream_that_a_defect_breaks_off_still_ends_with_an_event(
     def broken(*_: Any) -> bytes:
         raise ZeroDivisionError("the secret of this house")
 
-    monkeypatch.setattr("dragoman.relay.chat.ChunkWriter.usage", broken)
+    monkeypatch.setattr("dragoman.wire.chat_dialect.ChunkWriter.usage", broken)
     with caplog.at_level(logging.ERROR):
         front = Front(Scene(a=streamed("one")))
         client = await front.chat(stream=True)

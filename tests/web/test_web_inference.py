@@ -3,9 +3,11 @@
 import asyncio
 import json
 
+import msgspec
 import pytest
 
 from dragoman.routing.types import Seen
+from dragoman.upstream.options import UpstreamOptions
 from dragoman.web.options import ServerOptions
 from dragoman.wire.sse import PROCESSING
 from tests.relay.scene import Scene, endpoint
@@ -174,10 +176,10 @@ async def begun(front: Front, client: Client) -> "asyncio.Task[Client]":
     return serving
 
 
-def hold_is_over(front: Front) -> None:
+async def hold_is_over(front: Front) -> None:
     """Let the time pass for which a 200 is held back."""
     front.scene.clock.now += 11
-    front.pulse.beat()
+    await front.pulse.beat()
 
 
 async def test_a_slow_start_is_bridged_by_a_comment() -> None:
@@ -186,7 +188,7 @@ async def test_a_slow_start_is_bridged_by_a_comment() -> None:
     client = front.client(stream=True)
     serving = await begun(front, client)
     assert client.sent == []
-    hold_is_over(front)
+    await hold_is_over(front)
     await ready()
     assert (client.status, client.body) == (200, PROCESSING)
     go.set()
@@ -201,7 +203,7 @@ async def test_a_failure_after_the_hold_is_an_event_with_the_status_it_would_hav
     front = Front(Scene(a=Script(head=(go,), status=503)))
     client = front.client({"X-OpenRouter-Metadata": "enabled"}, stream=True)
     serving = await begun(front, client)
-    hold_is_over(front)
+    await hold_is_over(front)
     await ready()
     go.set()
     await serving
@@ -212,6 +214,7 @@ async def test_a_failure_after_the_hold_is_an_event_with_the_status_it_would_hav
     assert (event["id"], event["model"]) == (front.scene.record.id, "acme/turbo")
     assert event["openrouter_metadata"]["attempts"][0]["status"] == 503
     assert client.ended
+    assert b'"error"' in client.sent[-1]["body"], "it goes with the end, behind the journal"
 
 
 async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_second_answer() -> None:
@@ -220,7 +223,7 @@ async def test_a_failure_at_the_very_moment_of_the_comment_does_not_begin_a_seco
     client = front.client(stream=True)
     serving = await begun(front, client)
     go.set()
-    hold_is_over(front)
+    await hold_is_over(front)
     await serving
     assert client.status == 200
     assert client.body.startswith(PROCESSING + b"data: ")
@@ -232,7 +235,7 @@ async def test_no_comment_comes_after_a_refusal_that_is_slow_to_leave() -> None:
     client = front.client(stream=True)
     client.reads.clear()
     serving = await begun(front, client)
-    hold_is_over(front)
+    await hold_is_over(front)
     await ready()
     client.reads.set()
     await serving
@@ -244,7 +247,7 @@ async def test_no_comment_comes_after_a_refusal_that_is_slow_to_leave() -> None:
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 @pytest.mark.parametrize("script", [HANGS, plays("hang"), plays(ROLE, "hang")])
 async def test_a_client_that_leaves_ends_the_call(script: Script, *, stream: bool) -> None:
-    front = Front(Scene(a=script))
+    front = Front(Scene(a=script, options=UpstreamOptions(linger_requests=0)))
     client = front.client(stream=stream)
     serving = await begun(front, client)
     client.leave()
@@ -252,6 +255,44 @@ async def test_a_client_that_leaves_ends_the_call(script: Script, *, stream: boo
     assert client.sent == []
     assert (front.scene.record.status, front.scene.record.cancelled) == (499, True)
     assert all(response.closed for response in front.scene.hosts.responses)
+
+
+@pytest.mark.parametrize("status", [200, 422])
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+async def test_a_request_may_go_on_without_its_client(status: int, *, stream: bool) -> None:
+    go = asyncio.Event()
+    acts = streamed("one").acts if stream else whole().acts
+    front = Front(serves_on(Scene(a=Script(head=(go,), status=status, acts=acts))))
+    client = front.client(stream=stream)
+    serving = await begun(front, client)
+    client.leave()
+    await ready()
+    assert not serving.done()
+    go.set()
+    await serving
+    assert client.sent == []
+    assert (front.scene.record.status, front.scene.record.cancelled) == (499, True)
+    assert front.scene.record.usage.completion == (5 if status == 200 else 0)
+
+
+async def test_a_client_that_does_not_read_is_not_waited_for() -> None:
+    front = Front(serves_on(Scene(a=plays(says("one"), "hang"))))
+    client = front.client(stream=True)
+    client.reads.clear()
+    serving = await begun(front, client)
+    front.scene.clock.now += ServerOptions().stall_s + 1
+    await front.pulse.beat()
+    await serving
+    assert front.scene.record.status == 499
+
+
+def serves_on(scene: Scene) -> Scene:
+    """Have hosts that do not notice when nobody listens."""
+    old = scene.desk.catalog()
+    deaf = {s: msgspec.structs.replace(row, cancels=False) for s, row in old.providers.items()}
+    catalog = msgspec.structs.replace(old, providers=deaf)
+    scene.desk = msgspec.structs.replace(scene.desk, catalog=lambda: catalog)
+    return scene
 
 
 async def test_a_client_that_leaves_in_the_middle_is_sent_no_more() -> None:
@@ -263,7 +304,7 @@ async def test_a_client_that_leaves_in_the_middle_is_sent_no_more() -> None:
     assert b"one" in client.body
     assert not client.ended
     assert front.scene.record.cost_nanos > 0
-    hold_is_over(front)
+    await hold_is_over(front)
     await ready()
     assert PROCESSING not in client.body
 
@@ -291,7 +332,7 @@ async def test_a_server_that_stops_is_no_client_who_leaves() -> None:
 async def test_a_server_that_stops_ends_its_streams_with_one_error(acts: tuple[Act, ...]) -> None:
     front = Front(Scene(a=plays(*acts)))
     serving = await begun(front, front.client(stream=True))
-    hold_is_over(front)
+    await hold_is_over(front)
     await ready()
     serving.cancel()
     client = await serving
@@ -310,7 +351,7 @@ async def test_a_client_that_does_not_read_is_let_go_and_so_is_its_host() -> Non
     client.reads.clear()
     serving = await begun(front, client)
     front.scene.clock.now += 31
-    front.pulse.beat()
+    await front.pulse.beat()
     await serving
     assert (front.scene.record.status, front.scene.record.cancelled) == (499, True)
     assert [response.closed for response in front.scene.hosts.responses] == [1]

@@ -3,7 +3,6 @@
 import pytest
 
 from dragoman.core.errors import (
-    BodyTooSlow,
     GatewayError,
     InvalidRequest,
     PayloadTooLarge,
@@ -67,13 +66,6 @@ async def test_headers_that_forbid_reading_are_obeyed_before_it(
 @pytest.mark.parametrize("value", [b"identity", b"Identity", b""])
 async def test_no_encoding_is_an_encoding(value: bytes) -> None:
     assert await body({b"content-encoding": value}, Client(b"{}").receive, OPTIONS) == b"{}"
-
-
-async def test_a_body_that_does_not_arrive_is_given_up() -> None:
-    slow = Client([])
-    slow.say(b"x", more=True)
-    with pytest.raises(BodyTooSlow, match=r"0\.01 s"):
-        await body({}, slow.receive, ServerOptions(body_s=0.01))
 
 
 async def test_a_client_that_leaves_before_the_end_of_its_body_is_gone() -> None:

@@ -1,6 +1,7 @@
 """The way out: a stream that shows it lives, and commits to nothing too early."""
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -41,7 +42,7 @@ class Scene:
     async def after(self, seconds: float) -> list[bytes]:
         """Let time pass and the pulse beat; return the bodies that were sent since the start."""
         self.clock.now += seconds
-        self.pulse.beat()
+        await self.pulse.beat()
         await settle()
         return [m["body"] for m in self.client.sent if m["type"] == "http.response.body"]
 
@@ -154,6 +155,36 @@ async def test_one_comment_at_a_time() -> None:
     assert client.body == PROCESSING
 
 
+async def test_a_crowd_that_is_silent_together_is_served_in_parts() -> None:
+    clients = [Client() for _ in range(100)]
+    scene = Scene()
+    for client in clients:
+        scene.pulse.open(client.send, [], lambda: None)
+    scene.clock.now += 11
+    beating = asyncio.create_task(scene.pulse.beat())
+    served = [0]
+    while not beating.done():
+        await asyncio.sleep(0)
+        served.append(sum(client.body == PROCESSING for client in clients))
+    await settle()
+    assert all(client.body == PROCESSING for client in clients)
+    assert max(after - before for before, after in itertools.pairwise(served)) <= 25
+
+
+async def test_a_stream_that_closes_before_its_turn_gets_no_comment() -> None:
+    clients = [Client() for _ in range(100)]
+    scene = Scene()
+    streams = [scene.pulse.open(client.send, [], lambda: None) for client in clients]
+    scene.clock.now += 11
+    beating = asyncio.create_task(scene.pulse.beat())
+    await asyncio.sleep(0)
+    for stream in streams:
+        scene.pulse.close(stream)
+    await beating
+    await settle()
+    assert 0 < sum(client.body == PROCESSING for client in clients) <= 25
+
+
 async def test_a_client_that_does_not_read_is_given_up_in_the_end() -> None:
     scene = Scene(slow())
     writing = asyncio.create_task(scene.write(b"one"))
@@ -186,7 +217,7 @@ async def test_a_stream_is_committed_once_its_comment_is_out() -> None:
     scene = Scene()
     assert not await scene.stream.committed()
     scene.clock.now += 11
-    scene.pulse.beat()
+    await scene.pulse.beat()
     assert not scene.stream.began
     assert await scene.stream.committed()
     assert scene.client.body == PROCESSING
@@ -214,3 +245,43 @@ async def test_the_pulse_beats_by_itself() -> None:
     with pytest.raises(asyncio.CancelledError):
         await beating
     assert client.body.startswith(PROCESSING)
+
+
+class Piling:
+    """A line of our own server to a client that may not keep up."""
+
+    def __init__(self) -> None:
+        self.sent: list[bytes] = []
+        self.room: asyncio.Event | None = None
+
+    def put(self, data: bytes) -> asyncio.Event | None:
+        self.sent.append(data)
+        return self.room
+
+
+async def test_our_own_server_takes_events_without_a_task_having_to_wait() -> None:
+    scene, line = Scene(), Piling()
+    scene.stream.line = line
+    assert not scene.stream.put(b"one", 0.0), "the head goes out first"
+    await scene.stream.ready()
+    assert scene.stream.put(b"two", 0.0)
+    await scene.stream.ready()
+    assert (scene.client.body, line.sent) == (b"one", [b"two"])
+
+
+async def test_a_client_of_ours_that_does_not_read_is_waited_for_and_given_up() -> None:
+    scene, line = Scene(), Piling()
+    scene.stream.line = line
+    await scene.write(b"one")
+    line.room = asyncio.Event()
+    assert not scene.stream.put(b"two", scene.clock.now)
+    writing = asyncio.ensure_future(scene.stream.ready())
+    await settle()
+    await scene.after(29)
+    assert scene.given_up == 0
+    await scene.after(2)
+    assert scene.given_up == 1
+    assert scene.client.body == b"one", "no comment lands inside a write"
+    line.room.set()
+    await writing
+    assert scene.stream.is_quiet(scene.clock.now + 100, 10)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from dragoman.wire.answers import Billing, ChunkWriter, Stamp, answer_body, usage_body
-from dragoman.wire.hub import Answer, Choice, Members, Piece
+from dragoman.wire.hub import Answer, Choice, Members, Piece, Text
 from dragoman.wire.sse import SseParser
 from dragoman.wire.usage import Usage
 
@@ -76,7 +76,7 @@ def members(**values: object) -> Members:
 def read(event: bytes) -> Any:
     """Return the JSON of what a client takes for exactly one event."""
     (one,) = SseParser().feed(event)
-    return json.loads(one.data)
+    return json.loads(one)
 
 
 def strictly(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -232,3 +232,14 @@ def test_an_unknown_cost_is_left_out_rather_than_null() -> None:
     assert body["prompt_tokens"] == 1
     assert "cost" not in body
     assert "cost_details" not in body
+
+
+@given(STAMPS, st.integers(0, 128), st.text(min_size=1), st.none() | st.text(min_size=1))
+def test_text_is_written_in_its_short_form_as_in_the_long_one(
+    stamp: Stamp, index: int, said: str, tier: str | None
+) -> None:
+    writer, content = ChunkWriter(stamp), msgspec.json.encode(said)
+    if tier is not None:
+        writer.tier(tier)
+    spelled_out = writer.pieces((Piece(index=index, delta={"content": Raw(content)}),))
+    assert writer.text(Text(index, content)) == spelled_out

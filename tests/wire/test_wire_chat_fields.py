@@ -266,17 +266,17 @@ BAD: list[tuple[str, Any, str]] = [
     (
         "tools",
         [{"type": "function", "function": {"name": "no spaces"}}],
-        "tools.0.function.name: must be a string of 1 to 64 characters that matches",
+        "tools.0.function.name: must be a string of 1 to 128 characters that matches",
     ),
     (
         "tools",
-        [{"type": "function", "function": {"name": "x" * 65}}],
-        "tools.0.function.name: must be a string of 1 to 64 characters",
+        [{"type": "function", "function": {"name": "x" * 129}}],
+        "tools.0.function.name: must be a string of 1 to 128 characters",
     ),
     (
         "tools",
         [{"type": "function", "function": {"name": "x\n"}}],
-        "tools.0.function.name: must be a string of 1 to 64 characters",
+        "tools.0.function.name: must be a string of 1 to 128 characters",
     ),
     (
         "tools",

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.core.errors import CallerError, InvalidRequest
-from dragoman.wire.chat import ChatCall, parse_chat
+from dragoman.wire.chat import ORDINARY, ChatCall, parse_chat
 from dragoman.wire.fields import ChatFields
 from dragoman.wire.provider_object import ProviderFields
 
@@ -70,6 +70,15 @@ def test_any_value_of_any_field_is_accepted_or_refused_by_name(name: str, value:
 @given(st.dictionaries(FIELDS, VALUES, max_size=5))
 def test_any_fields_together_are_accepted_or_refused(fields: dict[str, Any]) -> None:
     assert is_worded(outcome(MINIMAL | fields))
+
+
+@given(st.dictionaries(st.sampled_from(sorted(ORDINARY - {"messages"})), VALUES, max_size=5))
+def test_ordinary_members_read_alike_beside_others(fields: dict[str, Any]) -> None:
+    """A member that asks for nothing has the request read in full."""
+    alone, beside = outcome(MINIMAL | fields), outcome(MINIMAL | fields | {"user": None})
+    if isinstance(beside, ChatCall):
+        beside.members.pop("user")
+    assert alone == beside
 
 
 @given(st.lists(VALUES, max_size=3), st.dictionaries(NAMES, VALUES, max_size=4))

@@ -8,6 +8,7 @@ from dragoman.core.errors import InvalidRequest, Unauthenticated
 
 MISSING = "Missing Authentication header"
 UNKNOWN = "User not found."
+EXPIRED = "This API key has expired. Ask for a new one: a key's expiry cannot be changed."
 TAIL = ids.KEY_RANDOM + ids.KEY_CHECKSUM
 
 FOREIGN = (

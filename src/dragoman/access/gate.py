@@ -1,18 +1,21 @@
 """The gate: admits a request if its key is good, without asking anyone twice.
 
 A key that was admitted stays in a snapshot, by its whole SHA-256, until the
-keeper says that it changed; `watch` asks for changes several times a second. A
+keeper says that it changed; `watch` asks several times a second, or when told to. A
 key is refused only when the database positively does not know it: silence is
 503 and never 401, since clients throw keys away that are refused.
 """
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import TypeVar
 
-from dragoman.access.credentials import UNKNOWN, check_form, presented
+from dragoman.access.callers import caller_of
+from dragoman.access.credentials import EXPIRED, UNKNOWN, check_form, presented
+from dragoman.access.opener import Opener
 from dragoman.access.options import AccessOptions
-from dragoman.access.types import Caller, Changes, Keeper
+from dragoman.access.types import Caller, Changes, Keeper, Terms
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
 from dragoman.core.ids import key_hash
@@ -38,18 +41,44 @@ class Gate:
     """Turns the two headers that may carry a key into a caller."""
 
     def __init__(
-        self, keeper: Keeper, pepper: Pepper, clock: Clock, options: AccessOptions
+        self,
+        keeper: Keeper,
+        pepper: Pepper,
+        clock: Clock,
+        options: AccessOptions,
+        vault: Opener | None = None,
     ) -> None:
         self._keeper = keeper
         self._pepper = pepper
         self._clock = clock
         self._options = options
+        self._vault = vault
         self._admitted: dict[str, Caller] = {}
         self._refused: dict[str, float] = {}  # until when, by the monotonic clock
         self._lookups: dict[str, asyncio.Task[Caller | None]] = {}
         self._places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
         self._epoch = END_OF_TIME
         self._stale_at = clock.monotonic() + STALE_S
+
+    def known(self, headers: Mapping[bytes, bytes]) -> Caller | None:
+        """Return who calls, if that is plain: a key seen before, as all clients send it.
+
+        One with terms is not plain. None says nothing: `admit` decides.
+        """
+        authorization = headers.get(b"authorization", b"")
+        if (
+            not authorization.startswith(b"Bearer ")
+            or b"x-api-key" in headers
+            or self._clock.monotonic() >= self._stale_at
+        ):
+            return None
+        caller = self._admitted.get(key_hash(authorization[7:]))
+        return caller if caller is None or caller.terms is None else None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the keeper was silent for so long that nobody is admitted from memory."""
+        return self._clock.monotonic() >= self._stale_at
 
     async def admit(self, authorization: str | None, api_key: str | None) -> Caller:
         """Say who calls. A key seen before is admitted without suspending.
@@ -62,13 +91,19 @@ class Gate:
         caller = self._admitted.get(hash_)
         now = self._clock.monotonic()
         if caller is not None and now < self._stale_at:
-            return caller
+            if caller.terms is None:
+                return caller
+            if not self._window_ended(caller.terms):
+                self._check_expiry(caller.terms)
+                return caller
         check_form(key, self._options.key_prefix)
         if self._refused.get(hash_, 0.0) > now:
             raise Unauthenticated(UNKNOWN)
         caller = await asyncio.shield(self._lookup(hash_, key))
         if caller is None:
             raise Unauthenticated(UNKNOWN)
+        if caller.terms is not None:
+            self._check_expiry(caller.terms)
         return caller
 
     async def watch(self) -> None:
@@ -87,7 +122,7 @@ class Gate:
                 silent = True
             else:
                 silent = False
-            await asyncio.sleep(POLL_S)
+            await self._keeper.news(POLL_S)
 
     def _apply(self, changes: Changes) -> None:
         self._stale_at = self._clock.monotonic() + STALE_S
@@ -99,6 +134,15 @@ class Gate:
             self._admitted.pop(hash_, None)
             self._refused.pop(hash_, None)
             self._lookups.pop(hash_, None)  # its answer may be older than the change
+
+    def _check_expiry(self, terms: Terms) -> None:
+        if terms.expires_at is not None and self._clock.wall() >= terms.expires_at:
+            raise Unauthenticated(EXPIRED)
+
+    def _window_ended(self, terms: Terms) -> bool:
+        """Say whether a limit of the key begins anew, in a purse that is to be looked up."""
+        funds = terms.funds
+        return funds is not None and funds.until is not None and self._clock.wall() >= funds.until
 
     def _lookup(self, hash_: str, key: str) -> asyncio.Task[Caller | None]:
         """Return the one lookup of this key, starting it if there is none."""
@@ -114,12 +158,14 @@ class Gate:
     async def _ask(self, hash_: str, key: str) -> Caller | None:
         try:
             async with asyncio.timeout(LOOKUP_S), self._places:
-                row = await self._keeper.key(hash_, self._pepper.sign(key))
+                found = await self._keeper.key(hash_, self._pepper.sign(key))
         except TimeoutError as silence:
             raise Unavailable("The key could not be looked up.", retry_after_s=1) from silence
-        if row is None:
+        if found is None:
             return None
-        return Caller(key_hash=row.hash, key_name=row.name, key_label=row.label)
+        own = found.key.own
+        byok = self._vault.opened(found.key) if self._vault is not None and own else ()
+        return caller_of(found, hash_, self._options, byok)
 
     def _learn(self, hash_: str, lookup: asyncio.Task[Caller | None]) -> None:
         """Remember what a lookup found, unless the key changed meanwhile."""

@@ -8,11 +8,15 @@ from typing import Literal
 
 from msgspec import Struct
 
+from dragoman.catalog.byok import Byok
 from dragoman.catalog.types import Endpoint
 from dragoman.wire.preferences import Preferences, SortBy
 
+TYPED_TOOLS = "tools."
+"""What the names of tools that Anthropic knows by their type begin with among `parameters`."""
 
-class Target(Struct, frozen=True, kw_only=True):
+
+class Target(Struct, frozen=True, kw_only=True, cache_hash=True):
     """A model that the request may be served by.
 
     `asked` is what the caller wrote; `model` the catalog id it stands for.
@@ -37,9 +41,13 @@ class Ask(Struct, frozen=True, kw_only=True):
     """Length of all text in the request: with six bytes a token, a lower bound of its size."""
     max_tokens: int | None = None
     parameters: frozenset[str] = frozenset()
-    """Optional parameters the request sends, by their names in `supported_parameters`."""
+    """Optional parameters the request sends, by their names in `supported_parameters`.
+
+    Where all are required, also the typed tools, as `tools.<type>`."""
     inputs: frozenset[str] = frozenset({"text"})
     outputs: frozenset[str] = frozenset({"text"})
     strategy: str = "direct"
     passed: dict[str, tuple[Endpoint, ...]] = {}
     """Model -> endpoints for this request only: its name goes to a provider as it is."""
+    byok: tuple[Byok, ...] = ()
+    """The account's own credentials, in the order in which those of a provider are tried."""

@@ -18,8 +18,9 @@ from dragoman.catalog.hosts import Hosts, names
 from dragoman.catalog.latest import is_served, latest
 from dragoman.catalog.lookup import look_up
 from dragoman.catalog.options import AliasesOptions, Declared, Demo
-from dragoman.catalog.own import endpoint_id, is_model_id, own_models
+from dragoman.catalog.own import ALONE, endpoint_id, is_model_id, own_models
 from dragoman.catalog.spellings import spellings, upstream_names
+from dragoman.catalog.typed_tools import takes_typed_tools
 from dragoman.catalog.types import Alias, Catalog, DataPolicy, Endpoint, Model, Provider, Renamed
 
 NAME = re.compile(r"[A-Za-z0-9._/-]{1,200}")
@@ -51,7 +52,7 @@ def assemble(
     inactive. `now` is the Unix time whose prices count; those of later stay upcoming.
     """
     known = _without_demo(hosts.providers)
-    rows = hosts.providers if _shows_demo(hosts, declared.demo) else known
+    rows = hosts.providers if _shows_demo(hosts, declared.demo, dialects) else known
     aliases = {name: _alias(name, to, declared.aliases) for name, to in declared.aliases.items()}
     own = [
         model
@@ -64,7 +65,7 @@ def assemble(
     asked |= {slug for slug, row in rows.items() if row.kind == "local"}
     sources = _Sources(_ordered(shipped.models), _ordered(own), _ordered(found), frozenset(asked))
     spoken = {slug for slug, row in rows.items() if dialects is None or row.dialect in dialects}
-    models = _merged(sources, _Stamp(rows, hosts.configured, frozenset(spoken), now))
+    models = _merged(sources, _Stamp(rows, hosts.configured, dialects, now))
     for id_ in models:
         if name := taken.get(id_.lower()):
             raise CatalogError(f"aliases.{name}", "is the id of a model")
@@ -119,27 +120,45 @@ class _Stamp(Struct, frozen=True):
 
     rows: Mapping[str, Provider]
     configured: frozenset[str]
-    spoken: frozenset[str]
-    """Slugs of the providers whose dialect is known."""
+    dialects: frozenset[str] | None
+    """What can be spoken; None: everything."""
     now: int
 
     def on(self, endpoint: Endpoint, row: Provider, *, is_default: bool) -> Endpoint:
         """Return the endpoint with all that is known of it here and now."""
-        inactive = endpoint.status == "active" and row.slug not in self.spoken
-        return structs.replace(
-            tariff.at(endpoint, self.now),
+        dialect = dialect_of(endpoint, row)
+        strange = self.dialects is not None and (dialect or row.dialect) not in self.dialects
+        made = structs.replace(
+            tariff.at(tariff.on_terms(endpoint, row.billing), self.now),
             provider_name=row.name,
             policy=row.policy if endpoint.policy == DataPolicy() else endpoint.policy,
             configured=row.slug in self.configured or row.dialect == "demo",
-            status="inactive" if inactive else endpoint.status,
+            dialect=dialect,
+            status="inactive" if strange and endpoint.status == "active" else endpoint.status,
             default_route=endpoint.default_route and (is_default or row.kind in DEFAULT_KINDS),
         )
+        return structs.replace(made, typed_tools=True) if takes_typed_tools(made, row) else made
 
 
-def _shows_demo(hosts: Hosts, demo: Demo) -> bool:
+def dialect_of(endpoint: Endpoint, row: Provider) -> str | None:
+    """Return what an endpoint speaks, None where that is its provider's dialect.
+
+    What is no chat is spoken of in a dialect of its own, named after the provider's.
+    """
+    kind = min(endpoint.outputs & ALONE, default=None)
+    spoken = endpoint.dialect or row.spoken_with(endpoint.upstream)
+    return spoken if kind is None else f"{spoken or row.dialect}-{kind}"
+
+
+def _shows_demo(hosts: Hosts, demo: Demo, dialects: frozenset[str] | None) -> bool:
+    """Say whether the demo is shown: by default until a host can be called without being named."""
     if demo != "auto":
         return demo == "on"
-    return all(hosts.providers[slug].kind in {"aggregator", "plan"} for slug in hosts.configured)
+    configured = (hosts.providers[slug] for slug in hosts.configured)
+    return not any(
+        row.kind not in {"aggregator", "plan"} and (dialects is None or row.dialect in dialects)
+        for row in configured
+    )
 
 
 def _without_demo(rows: Mapping[str, Provider]) -> dict[str, Provider]:

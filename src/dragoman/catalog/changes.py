@@ -18,7 +18,7 @@ NO_END = 1_000_000.0
 
 UNITS = (
     "prompt", "completion", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-    "image", "request", "audio", "audio_output",
+    "image", "request", "audio", "audio_output", "image_output", "search",
 )  # fmt: skip
 STANDS_FOR = {
     "cache_read": "prompt",
@@ -27,6 +27,7 @@ STANDS_FOR = {
     "reasoning": "completion",
     "audio": "prompt",
     "audio_output": "completion",
+    "image_output": "completion",
 }
 """The price that counts where one is not told apart."""
 

@@ -2,8 +2,8 @@
 
 OpenAI's list is the common form (`data[].id`). Hosts add what they know: vLLM
 `max_model_len`, llama.cpp `meta.n_ctx_train`, OpenRouter and its kin
-`context_length`, `top_provider`, `supported_parameters`; Ollama's own `/api/tags`
-has `models[].name`. What is odd is left out rather than refused, for one strange
+`context_length`, `top_provider`, `supported_parameters`, Anthropic `capabilities`; Ollama's
+own `/api/tags` has `models[].name`. What is odd is left out rather than refused, for one strange
 row must not hide the others. Prices are never taken from a host: they are what
 the operator says they are. Asking the host is done elsewhere.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from dragoman.catalog import capabilities
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import ProviderOptions
 from dragoman.catalog.own import endpoint_id, is_model_id, read_price
@@ -104,11 +105,15 @@ def _name(row: Row) -> str:
 def _talks(name: str, row: Row) -> bool:
     """Say whether a model answers a chat in text, as far as the host and the name tell.
 
-    Together says `type`, Mistral `capabilities`, OpenRouter and its kin `architecture`.
+    Together says `type`, Mistral `capabilities`, OpenRouter and its kin `architecture`, Google
+    `supportedGenerationMethods`.
     """
     outputs = _texts(_mapping(row, "architecture").get("output_modalities"))
+    methods = _texts(row.get("supportedGenerationMethods"))
     return (
         row.get("type") not in OTHER_TYPES
+        and (not methods or "generateContent" in methods)
+        and row.get("lifecycle") != "retired"
         and _mapping(row, "capabilities").get("completion_chat") is not False
         and (not outputs or "text" in outputs)
         and not OTHER_USE.search(name.lower())
@@ -135,8 +140,10 @@ def _model(host: _Host, id_: str, name: str, row: Row) -> Model:
     top = _mapping(row, "top_provider")
     supported = row.get("supported_parameters")
     named = PARAMETERS.intersection(_texts(supported))
+    if not named and capabilities.is_told(row):
+        named = capabilities.supports(row)
     created = row.get("created")
-    title = row.get("name")
+    title = row.get("displayName") or row.get("name") or row.get("display_name")
     endpoint = Endpoint(
         id=endpoint_id(provider.slug, id_),
         model=id_,
@@ -146,8 +153,9 @@ def _model(host: _Host, id_: str, name: str, row: Row) -> Model:
         upstream=name,
         price=host.price,
         context=_context(row),
-        max_output=_tokens(top.get("max_completion_tokens")),
-        inputs=frozenset({"text", *_inputs(row)}),
+        max_output=_tokens(top.get("max_completion_tokens") or row.get("outputTokenLimit"))
+        or _tokens(row.get("max_tokens")),
+        inputs=frozenset({"text", *_inputs(row), *capabilities.inputs(row)}),
         supports=named or host.supports,
     )
     return Model(
@@ -167,6 +175,8 @@ def _context(row: Row) -> int | None:
         row.get("context_length"),
         row.get("context_window"),
         row.get("max_context_length"),
+        row.get("inputTokenLimit"),
+        row.get("max_input_tokens"),
         meta.get("n_ctx"),
         meta.get("n_ctx_train"),
     )

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct, structs
 
+from dragoman.catalog import google
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import ProviderOptions
 from dragoman.catalog.types import Provider
@@ -20,6 +22,7 @@ from dragoman.core.secret import Secret
 GENERAL_VARIABLES = {
     "AWS_ACCESS_KEY_ID": "Amazon Bedrock",
     "AWS_PROFILE": "Amazon Bedrock",
+    "AZURE_CLIENT_SECRET": "Azure OpenAI",
     "CLOUDFLARE_API_TOKEN": "Cloudflare Workers AI",
     "DATABRICKS_TOKEN": "Databricks",
     "DIGITALOCEAN_ACCESS_TOKEN": "DigitalOcean",
@@ -31,6 +34,13 @@ GENERAL_VARIABLES = {
     "WANDB_API_KEY": "Weights & Biases",
 }
 """Variables that may open a host of models, but are set for other reasons as well."""
+
+FROM_ENVIRONMENT = {"sigv4": "AWS's environment", "entra": "Azure's environment"}
+"""What lets in where dragoman.yaml names such a way and no credential: what is set for the cloud's
+own tools. Never by itself (see `GENERAL_VARIABLES`)."""
+
+LISTING = frozenset({"anthropic", "gemini", "openai"})
+"""Dialects whose hosts list their models at `GET /models`."""
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 TEMPLATE = re.compile(r"\{([A-Z0-9_]+)\}")
@@ -97,6 +107,8 @@ def hosts(
         credentials += own
         if own and provider.dialect != "demo":
             configured.add(slug)
+    by_default = any(each.source == google.BY_DEFAULT for each in credentials)
+    used = {google.DEFAULT} if by_default else set()
     return Hosts(
         providers=providers,
         configured=frozenset(configured),
@@ -110,7 +122,7 @@ def hosts(
         found=tuple(
             Found(variable, service)
             for variable, service in GENERAL_VARIABLES.items()
-            if environ.get(variable)
+            if environ.get(variable) and variable not in used
         ),
     )
 
@@ -160,12 +172,18 @@ def _row(slug: str, shipped: Provider | None, option: ProviderOptions) -> Provid
         "auth": option.auth or ("bearer" if before.auth == "none" and _keys(option) else None),
         "name": option.name,
         "policy": option.policy,
+        "billing": option.billing,
         "cancels": option.cancels,
+        "stream_upstream": option.stream_upstream,
         "quirks": option.quirks,
     }
+    services = {} if option.base_url else before.services
     headers = {**before.headers, **_checked_headers(option.headers, f"{place}.headers")}
     return structs.replace(
-        before, headers=headers, **{k: v for k, v in changes.items() if v is not None}
+        before,
+        headers=headers,
+        services=services,
+        **{k: v for k, v in changes.items() if v is not None},
     )
 
 
@@ -200,12 +218,15 @@ def _located(provider: Provider, environ: Mapping[str, str]) -> Provider:
 
     A host may be given as a whole URL, as Databricks' own tools have it.
     """
+    default = environ.get("AWS_DEFAULT_REGION", "")
+    environ = {"AWS_REGION": default, **google.with_other_names(environ)}
     url = TEMPLATE.sub(
         lambda match: environ.get(match[1], "").removeprefix("https://").rstrip("/") or match[0],
         provider.base_url,
     )
     if url == provider.base_url or TEMPLATE.search(url):
         return provider
+    url = google.reachable(url)
     return structs.replace(provider, base_url=base_url(url, f"providers.{provider.slug}.base_url"))
 
 
@@ -216,22 +237,36 @@ def _credentials(
     if option and not option.enabled:
         return
     pairs = [(key, "dragoman.yaml") for key in _keys(option)] if option else []
-    if not pairs:
+    derived = option.auth if option else None
+    if not pairs and derived != "entra":  # a key is no application's secret
         variable = next((name for name in provider.keys if environ.get(name, "").strip()), None)
         pairs = [(environ[variable].strip(), variable)] if variable else []
+    if not pairs and derived in FROM_ENVIRONMENT:
+        pairs = [("", FROM_ENVIRONMENT[derived])]
     if provider.auth == "none" and (option or provider.kind != "local"):
         pairs = [("", "no key needed")]
+    if provider.auth == "gcp" and not pairs:
+        pairs = [("", google.BY_DEFAULT)]
     for number, (key, source) in enumerate(pairs, start=1):
-        if not key.isascii() or not key.isprintable():
+        line = _on_one_line(key) if key.startswith("{") else key
+        if not line.isascii() or not line.isprintable():
             raise CatalogError(
                 f"providers.{provider.slug}", f"the key from {source} is not ASCII text"
             )
         yield Credential(
             id=f"{provider.slug}:{number}",
             provider=provider.slug,
-            secret=Secret(key),
+            secret=Secret(line),
             source=source,
         )
+
+
+def _on_one_line(key: str) -> str:
+    """Return a credential that is JSON without the line ends between its members."""
+    try:
+        return msgspec.json.format(key, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return key
 
 
 def _keys(option: ProviderOptions) -> list[str]:
@@ -253,6 +288,6 @@ def _lists(provider: Provider, option: ProviderOptions | None) -> bool:
     return (
         provider.lists
         and provider.kind == "host"
-        and provider.dialect == "openai"
+        and provider.dialect in LISTING
         and (option is None or option.discover is None)
     )

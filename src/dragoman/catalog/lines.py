@@ -48,6 +48,8 @@ class Lines:
             name: Step = len(found)
             if opening == "{":
                 name, end = _read(self._text, at)
+                if not isinstance(name, str):
+                    return  # damaged: no other value can be a name
                 at = self._skip(self._skip(end) + 1)
             found.setdefault(name, at)
             at = self._skip(_read(self._text, at)[1])

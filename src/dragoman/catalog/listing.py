@@ -79,11 +79,20 @@ class Listed(Struct, frozen=True, kw_only=True):
     lead: Endpoint
 
 
-def listed(catalog: Catalog, availability: Availability = "callable") -> tuple[Listed, ...]:
-    """Return a row for every model and alias that can be called, or for all; newest first."""
+def listed(
+    catalog: Catalog, availability: Availability = "callable", own: frozenset[str] = frozenset()
+) -> tuple[Listed, ...]:
+    """Return a row for every model and alias that can be called, or for all; newest first.
+
+    `own` are endpoints that can be called besides, by their ids.
+    """
     rows: list[Listed] = []
     for model in catalog.models.values():
-        offered = [e for e in model.endpoints if availability == "all" or is_default_route(e)]
+        offered = [
+            each
+            for each in model.endpoints
+            if availability == "all" or is_default_route(each) or each.id in own
+        ]
         for free in (False, True):
             chosen = tuple(each for each in offered if each.free is free)
             if chosen:

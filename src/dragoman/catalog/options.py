@@ -10,13 +10,15 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from dragoman.catalog.types import DataPolicy, Quantization, Quirks
+from dragoman.catalog.types import Auth, Billing, DataPolicy, Quantization, Quirks
 
 Amount = float | str
 """USD per unit. YAML reads `2.5e-6` as a number and `1e-6` as text; both are fine."""
 
 Modality = Literal["text", "image", "file", "audio", "video"]
+Output = Literal["text", "image", "audio", "embeddings", "rerank"]
 Tokens = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Multiple = Annotated[float, Meta(ge=0, le=100)]
 
 
 class TierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -27,10 +29,23 @@ class TierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     completion: Amount | None = None
     cache_read: Amount | None = None
     cache_write: Amount | None = None
+    cache_write_1h: Amount | None = None
+
+
+class RateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many times the price of tokens a service tier costs."""
+
+    batch: Multiple | None = None
+    flex: Multiple | None = None
+    priority: Multiple | None = None
 
 
 class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model costs, in USD per token (`image` per image, `request` per request)."""
+    """What a model costs, in USD per token (`image` per image, `request` per request).
+
+    `search` is per search that the host makes itself. `rates` are multiples of the price of
+    tokens in a service tier: `{flex: 0.5, batch: 0.5, priority: 2}`.
+    """
 
     prompt: Amount
     completion: Amount
@@ -42,7 +57,10 @@ class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     cache_write_1h: Amount | None = None
     audio: Amount | None = None
     audio_output: Amount | None = None
+    image_output: Amount | None = None
+    search: Amount | None = None
     tiers: tuple[TierOptions, ...] = ()
+    rates: RateOptions | None = None
 
 
 class UpcomingOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,6 +84,8 @@ class ModelOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     price: PriceOptions | None = None
     supports: tuple[str, ...] | None = None
     inputs: tuple[Modality, ...] = ("text",)
+    outputs: Annotated[tuple[Output, ...], Meta(min_length=1)] = ("text",)
+    """`embeddings` and `rerank` stand alone, for what is no chat."""
     quantization: Quantization = "unknown"
     free: bool = False
     """A declared free tier, callable as `author/name:free` only."""
@@ -81,19 +101,28 @@ class ProviderOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     Absent fields leave a known host as it is shipped. `discover` asks the host
     for its models; absent, that is done for a host of one's own without `models`.
     `price` is the price of every model of the host that does not state its own.
+    `cancels` says that hanging up stops a stream and its bill, `stream_upstream` that
+    whole answers are asked for as streams, and gathered.
     """
 
-    dialect: Literal["openai"] | None = None
+    dialect: (
+        Literal[
+            "anthropic", "azure", "bedrock", "cohere", "gemini", "openai", "responses", "vertex"
+        ]
+        | None
+    ) = None
     base_url: str | None = None
     api_key: str | None = None
     api_keys: tuple[str, ...] = ()
-    auth: Literal["bearer", "api-key", "none"] | None = None
+    auth: Auth | None = None
     name: str | None = None
     models: dict[str, ModelOptions] = {}
     discover: bool | None = None
     price: PriceOptions | None = None
     policy: DataPolicy | None = None
+    billing: Billing | None = None
     cancels: bool | None = None
+    stream_upstream: bool | None = None
     headers: dict[str, str] = {}
     quirks: Quirks | None = None
     enabled: bool = True

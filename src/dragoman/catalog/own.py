@@ -4,16 +4,18 @@ Each comes out as a model with the one endpoint that this host serves;
 `assemble` puts together what several hosts serve.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, time
 from itertools import pairwise
 
+from dragoman.catalog import tariff
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import (
     Amount,
     ModelOptions,
     PriceOptions,
     ProviderOptions,
+    RateOptions,
     TierOptions,
     UpcomingOptions,
 )
@@ -26,12 +28,15 @@ from dragoman.catalog.types import (
     Price,
     PriceTier,
     Provider,
+    Rate,
 )
 from dragoman.core.money import PicoUsd, price
 
 FREE = ":free"
 LONGEST_ID = 200
-NO_AMOUNTS = frozenset({"above", "tiers"})
+ALONE = frozenset({"embeddings", "rerank"})
+"""What a model makes that makes nothing else, and is asked for in requests of its own kind."""
+NO_AMOUNTS = frozenset({"above", "tiers", "rates"})
 NO_PRICE = Price(prompt=PicoUsd(0), completion=PicoUsd(0))
 
 
@@ -53,11 +58,13 @@ def is_model_id(text: str) -> bool:
     )
 
 
-def read_price(options: PriceOptions | None, place: str) -> Price | None:
+def read_price(
+    options: PriceOptions | None, place: str, outputs: Collection[str] = ()
+) -> Price | None:
     """Return a declared price in integers, None when it is unknown. Raises CatalogError.
 
     Zero for prompt and completion means unknown too: only a declared free tier
-    costs nothing.
+    costs nothing. What reranks may be billed by search alone.
     """
     if options is None:
         return None
@@ -65,9 +72,10 @@ def read_price(options: PriceOptions | None, place: str) -> Price | None:
     tiers = tuple(_tier(tier, f"{place}.tiers.{i}") for i, tier in enumerate(options.tiers))
     if any(b.min_prompt_tokens <= a.min_prompt_tokens for a, b in pairwise(tiers)):
         raise CatalogError(f"{place}.tiers", "each must begin above the one before")
-    if not amounts["prompt"] and not amounts["completion"]:
+    billed = amounts["prompt"] or amounts["completion"]
+    if not billed and not ("rerank" in outputs and amounts.get("search")):
         return None
-    return Price(**amounts, tiers=tiers)
+    return Price(**amounts, tiers=tiers, rates=_rates(options.rates))
 
 
 def read_upcoming(options: Iterable[UpcomingOptions], place: str) -> tuple[DatedPrice, ...]:
@@ -100,6 +108,10 @@ def _model(provider: Provider, options: ProviderOptions, id_: str, row: ModelOpt
         raise CatalogError(f"{place}.supports", f"{', '.join(unknown)}: no such parameter")
     if row.upstream is not None and not row.upstream.strip():
         raise CatalogError(f"{place}.upstream", "is empty")
+    outputs = frozenset(row.outputs)
+    if len(outputs) > 1 and outputs & ALONE:
+        raise CatalogError(f"{place}.outputs", f"{min(outputs & ALONE)} must stand alone")
+    supports = frozenset() if outputs <= ALONE else PARAMETERS
     endpoint = Endpoint(
         id=endpoint_id(provider.slug, id_, free=free),
         model=id_,
@@ -113,7 +125,8 @@ def _model(provider: Provider, options: ProviderOptions, id_: str, row: ModelOpt
         context=row.context,
         max_output=row.max_output,
         inputs=frozenset({"text", *row.inputs}),
-        supports=PARAMETERS if row.supports is None else frozenset(row.supports),
+        outputs=outputs,
+        supports=supports if row.supports is None else frozenset(row.supports),
         quantization=row.quantization,
         policy=row.policy or DataPolicy(),
         region=row.region,
@@ -148,7 +161,14 @@ def _tier(options: TierOptions, place: str) -> PriceTier:
     return PriceTier(min_prompt_tokens=options.above, **amounts)
 
 
+def _rates(options: RateOptions | None) -> tuple[Rate, ...]:
+    if options is None:
+        return ()
+    named = {tier: getattr(options, tier) for tier in options.__struct_fields__}
+    return tariff.rates({tier: times for tier, times in named.items() if times is not None})
+
+
 def _price(options: ProviderOptions, row: ModelOptions, place: str) -> Price | None:
     if row.price is not None:
-        return read_price(row.price, f"{place}.price")
-    return read_price(options.price, f"{place.partition('.models.')[0]}.price")
+        return read_price(row.price, f"{place}.price", row.outputs)
+    return read_price(options.price, f"{place.partition('.models.')[0]}.price", row.outputs)

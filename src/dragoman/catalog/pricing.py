@@ -23,6 +23,8 @@ def pricing(price: Price | None) -> Pricing:
         image=price_text(price.image or PicoUsd(0)),
         audio=_text(price.audio),
         audio_output=_text(price.audio_output),
+        image_output=_text(price.image_output),
+        web_search=_text(price.search),
         internal_reasoning=_text(price.reasoning),
         input_cache_read=_text(price.cache_read),
         input_cache_write=_text(price.cache_write),
@@ -43,6 +45,7 @@ def _override(tier: PriceTier) -> PricingOverride:
         completion=_text(tier.completion),
         input_cache_read=_text(tier.cache_read),
         input_cache_write=_text(tier.cache_write),
+        input_cache_write_1h=_text(tier.cache_write_1h),
     )
 
 

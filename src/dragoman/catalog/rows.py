@@ -29,6 +29,7 @@ class PricingOverride(Struct, frozen=True, kw_only=True, omit_defaults=True):
     completion: str | None = None
     input_cache_read: str | None = None
     input_cache_write: str | None = None
+    input_cache_write_1h: str | None = None
 
 
 class Pricing(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,6 +41,8 @@ class Pricing(Struct, frozen=True, kw_only=True, omit_defaults=True):
     image: str | None = None
     audio: str | None = None
     audio_output: str | None = None
+    image_output: str | None = None
+    web_search: str | None = None
     internal_reasoning: str | None = None
     input_cache_read: str | None = None
     input_cache_write: str | None = None
@@ -144,6 +147,8 @@ class CodexModel(Struct, frozen=True, kw_only=True):
     support_verbosity: bool = False
     truncation_policy: CodexTruncation = CodexTruncation()
     experimental_supported_tools: tuple[str, ...] = ()
+    apply_patch_tool_type: Literal["freeform"] = "freeform"
+    """Without it Codex has no tool to change files with but its shell."""
 
 
 class PageLinks(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,9 @@ Output = Literal[
 ]
 """What comes out of a model (OpenRouter, guides/overview/models, `output_modalities`)."""
 
+Spoken = Literal["responses", "responses-azure", "responses-xai"]
+"""Dialects of endpoints that are not their host's (`dragoman.providers.registry`)."""
+
 
 class EndpointRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A model at a host. `variant` tells apart two endpoints of one model at one host."""
@@ -49,6 +52,8 @@ class EndpointRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     free: bool = False
     status: Status = "active"
     default_route: bool = True
+    dialect: Spoken | None = None
+    """What is spoken here, where that is not the host's dialect."""
 
 
 class ModelRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -133,7 +138,7 @@ class _Reader:
     def __init__(self, providers: Mapping[str, Provider]) -> None:
         self._providers = providers
         self._set = cache(frozenset[str])
-        self._prices: dict[PriceOptions | None, Price | None] = {}
+        self._prices: dict[tuple[PriceOptions | None, bool], Price | None] = {}
 
     def model(self, row: ModelRow) -> Model:
         return Model(
@@ -164,7 +169,7 @@ class _Reader:
             provider_name=provider.name,
             tag=tag,
             upstream=row.upstream,
-            price=NO_PRICE if row.free else self._price(row.price, place),
+            price=NO_PRICE if row.free else self._price(row, place),
             upcoming=read_upcoming(row.upcoming, place),
             free=row.free,
             context=row.context,
@@ -176,9 +181,11 @@ class _Reader:
             region=row.region,
             status=row.status,
             default_route=row.default_route,
+            dialect=row.dialect,
         )
 
-    def _price(self, options: PriceOptions | None, place: str) -> Price | None:
-        if options not in self._prices:
-            self._prices[options] = read_price(options, place)
-        return self._prices[options]
+    def _price(self, row: EndpointRow, place: str) -> Price | None:
+        key = row.price, "rerank" in row.outputs
+        if key not in self._prices:
+            self._prices[key] = read_price(row.price, place, row.outputs)
+        return self._prices[key]

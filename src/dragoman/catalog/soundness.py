@@ -34,9 +34,9 @@ DEAREST_UNIT = PicoUsd(10 * 10**12)
 
 PER_TOKEN = (
     "prompt", "completion", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-    "audio", "audio_output",
+    "audio", "audio_output", "image_output",
 )  # fmt: skip
-PER_UNIT = ("image", "request")
+PER_UNIT = ("image", "request", "search")
 
 
 class RenameRow(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

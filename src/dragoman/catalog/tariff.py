@@ -3,9 +3,19 @@
 What a request then costs is computed in `dragoman.ledger.cost`.
 """
 
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Final
+
+import msgspec
 from msgspec import structs
 
-from dragoman.catalog.types import Endpoint, Price, PriceTier
+from dragoman.catalog.types import Billing, Endpoint, Price, PriceTier, Rate
+from dragoman.core import money
+from dragoman.core.money import PicoUsd
+
+MILLION: Final = 1_000_000
 
 
 def applicable(price: Price, prompt_tokens: int) -> Price:
@@ -24,6 +34,44 @@ def applicable(price: Price, prompt_tokens: int) -> Price:
     return structs.replace(price, **changes) if changes else price
 
 
+def on_terms(endpoint: Endpoint, billing: Billing) -> Endpoint:
+    """Return the endpoint with what its host bills for all models, where its own price is silent.
+
+    Also for the prices that are still to come. What is free stays free.
+    """
+    if endpoint.free or billing in _NO_TERMS:
+        return endpoint
+    return structs.replace(
+        endpoint,
+        price=completed(endpoint.price, billing),
+        upcoming=tuple(
+            structs.replace(dated, price=completed(dated.price, billing))
+            for dated in endpoint.upcoming
+        ),
+    )
+
+
+def rates(times: Mapping[str, float]) -> tuple[Rate, ...]:
+    """Return multiples of the price by service tier in millionths, in the order of the tiers."""
+    return tuple(Rate(tier, round(each * MILLION)) for tier, each in sorted(times.items()))
+
+
+@lru_cache(maxsize=8192)
+def version(price: Price) -> str:
+    """Return the id of a price: 16 hexadecimal digits, the same for the same amounts.
+
+    What a price does not name does not count, so that a unit that is added to `Price`
+    one day changes no id.
+    """
+    return hashlib.sha256(canonical(price)).hexdigest()[:16]
+
+
+def canonical(price: Price) -> bytes:
+    """Return a price as the JSON that `version` is of, which reads back as the same price."""
+    named = {name: value for name, value in msgspec.to_builtins(price).items() if value}
+    return msgspec.json.encode(named | {"prompt": price.prompt, "completion": price.completion})
+
+
 def at(endpoint: Endpoint, now: int) -> Endpoint:
     """Return the endpoint with the price of the Unix time `now`, and what is still to come."""
     begun = [dated for dated in endpoint.upcoming if dated.since <= now]
@@ -34,4 +82,27 @@ def at(endpoint: Endpoint, now: int) -> Endpoint:
     )
 
 
+def completed(price: Price | None, billing: Billing) -> Price | None:
+    """Return a price with what its host bills for all models, where the price is silent."""
+    if price is None:
+        return None
+    changes: dict[str, object] = {}
+    if price.cache_write_1h is None and billing.cache_write_1h is not None:
+        times = round(billing.cache_write_1h * MILLION)
+        changes["cache_write_1h"] = PicoUsd(price.prompt * times // MILLION)
+        changes["tiers"] = tuple(_hour_on_terms(tier, times) for tier in price.tiers)
+    if price.search is None and billing.search is not None:
+        changes["search"] = money.price(billing.search)
+    if not price.rates and billing.rates:
+        changes["rates"] = rates(billing.rates)
+    return structs.replace(price, **changes) if changes else price
+
+
+def _hour_on_terms(tier: PriceTier, times: int) -> PriceTier:
+    if tier.prompt is None or tier.cache_write_1h is not None:
+        return tier
+    return structs.replace(tier, cache_write_1h=PicoUsd(tier.prompt * times // MILLION))
+
+
+_NO_TERMS = (Billing(), Billing(reports_usd=True))
 _UNITS = tuple(name for name in PriceTier.__struct_fields__ if name != "min_prompt_tokens")

@@ -5,6 +5,7 @@ one provider, at a price. A *provider* is a host with a dialect and an address.
 Unknown is a value: None, `unknown`, or absent from a set, and never a guess.
 """
 
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
@@ -31,6 +32,14 @@ class PriceTier(Struct, frozen=True, kw_only=True):
     completion: PicoUsd | None = None
     cache_read: PicoUsd | None = None
     cache_write: PicoUsd | None = None
+    cache_write_1h: PicoUsd | None = None
+
+
+class Rate(Struct, frozen=True):
+    """What tokens cost in a service tier such as `flex` or `batch`, in millionths of the price."""
+
+    tier: str
+    ppm: int
 
 
 class Price(Struct, frozen=True, kw_only=True):
@@ -51,8 +60,14 @@ class Price(Struct, frozen=True, kw_only=True):
     audio: PicoUsd | None = None
     """Of a token of audio in the prompt; None: as any other prompt token."""
     audio_output: PicoUsd | None = None
+    image_output: PicoUsd | None = None
+    """Of a token of an image in the answer; None: as any other token of it."""
+    search: PicoUsd | None = None
+    """Of one search that the provider itself makes for an answer."""
     tiers: tuple[PriceTier, ...] = ()
     """By rising `min_prompt_tokens`; the last that matches decides (OpenRouter, `overrides`)."""
+    rates: tuple[Rate, ...] = ()
+    """By service tier; a tier that is not named costs the full price. Fees are not reduced."""
 
 
 class DatedPrice(Struct, frozen=True, kw_only=True):
@@ -97,6 +112,40 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether usage in a stream must be asked for with `stream_options`."""
     reasoning: Literal["effort", "object", "none"] = "effort"
     """How reasoning is asked for: `reasoning_effort`, OpenRouter's object, or not at all."""
+    developer: bool = True
+    """Whether the role `developer` is known; where it is not, its messages are the system's."""
+    short_ids: bool = False
+    """Whether ids of calls of tools must be nine letters and digits, as Mistral's."""
+
+
+class Billing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a host bills, as far as that is the same for all its models."""
+
+    reports_usd: bool = False
+    """Whether its usage objects say what it charged, in USD, and that is the bill."""
+    cache_write_1h: float | None = None
+    """Of a token kept in the cache for an hour: how many times the price of a prompt token."""
+    rates: dict[str, float] = {}
+    """Service tier -> how many times the price of tokens."""
+    search: float | str | None = None
+    """Of one search that the host makes itself, in USD."""
+
+
+Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "sigv4", "gcp", "entra", "none"]
+"""How a provider lets in: with a header that holds the secret, by what is derived from it, or
+anybody."""
+
+
+OtherKind = Literal["embeddings", "rerank"]
+"""What is asked for in requests that are no chat."""
+
+
+class Service(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How a host serves another kind of request than chat, where that is a matter of its own."""
+
+    url: str | None = None
+    """The whole address, where it is not below `base_url`."""
+    quirks: Quirks = Quirks()
 
 
 class Provider(Struct, frozen=True, kw_only=True):
@@ -106,15 +155,25 @@ class Provider(Struct, frozen=True, kw_only=True):
     name: str
     dialect: str
     base_url: str
+    dialects: dict[str, str] = {}
+    """Pattern of the host's names of models, `*` standing for anything -> what is spoken with
+    those, where that is not `dialect`. The first that fits counts."""
     aliases: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
+    """Dialects that it speaks as well, with all its models: for clients of the same."""
     keys: tuple[str, ...] = ()
     """Environment variables that may hold a credential, best first."""
-    auth: Literal["bearer", "api-key", "none"] = "bearer"
+    auth: Auth = "bearer"
     headers: dict[str, str] = {}
     quirks: Quirks = Quirks()
     policy: DataPolicy = DataPolicy()
+    billing: Billing = Billing()
+    services: dict[OtherKind, Service] = {}
+    """Kinds of requests that differ; `quirks` are those of chat."""
     cancels: bool = False
-    """Whether closing the connection stops the generation and its bill."""
+    """Whether closing the connection stops a stream's generation and its bill."""
+    stream_upstream: bool = False
+    """Whether whole answers are asked for as streams, and gathered."""
     kind: Kind = "host"
     """Only a `host` or a `demo` is a default route; the others have to be named by the caller,
     or declared by the operator."""
@@ -127,6 +186,11 @@ class Provider(Struct, frozen=True, kw_only=True):
     terms_url: str | None = None
     privacy_url: str | None = None
     status_url: str | None = None
+
+    def spoken_with(self, upstream: str) -> str | None:
+        """Return what is spoken with the host's model of that name; None: the host's `dialect`."""
+        fits = (name for like, name in self.dialects.items() if fnmatchcase(upstream, like))
+        return next(fits, None)
 
 
 class Endpoint(Struct, frozen=True, kw_only=True):
@@ -157,6 +221,10 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     """Where the provider serves it, if the tag says so."""
     default_route: bool = True
     """Whether it is planned for a caller who does not name its provider."""
+    dialect: str | None = None
+    """What is spoken here, where that is not the provider's dialect."""
+    typed_tools: bool = False
+    """Whether it can be given Anthropic's typed tools (`dragoman.catalog.typed_tools`)."""
     upcoming: tuple[DatedPrice, ...] = ()
     """Prices that will hold later, by rising `since`; `price` is the one of the moment."""
     configured: bool = True

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from dragoman.catalog.hosts import Hosts
 from dragoman.catalog.types import Catalog, Model
-from dragoman.cli.gateway import connected
+from dragoman.cli.gateway import outward
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.office import shelf as shelves
@@ -58,7 +58,7 @@ def _seen(shelf: shelves.Shelf, silent: Mapping[str, str]) -> Shelf:
 
 async def _discovered(chosen: Settings, known: Hosts) -> tuple[Sequence[Model], Mapping[str, str]]:
     """Ask the hosts; return what they serve, and why some did not say."""
-    async with connected(chosen.options.upstream.ca_file) as client:
+    async with outward(chosen) as client:
         discovery = Discovery(known, chosen.options.providers, client)
         try:
             async with asyncio.timeout(PATIENCE_S):

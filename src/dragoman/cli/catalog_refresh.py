@@ -18,7 +18,7 @@ from dragoman.cli.catalog import opened
 from dragoman.cli.console import err, out, per_million, print_json, print_table, printable
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, settings
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
-from dragoman.cli.gateway import connected
+from dragoman.cli.gateway import outward
 from dragoman.config import Settings
 from dragoman.core import money
 from dragoman.core.clock import Clock
@@ -182,7 +182,7 @@ def approve(
 
 
 async def _refreshed(source: str, chosen: Settings) -> Outcome:
-    async with connected(chosen.options.upstream.ca_file) as client:
+    async with outward(chosen) as client:
         return await refresh(source, Archive(chosen.data), client, Clock())
 
 

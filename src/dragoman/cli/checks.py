@@ -23,9 +23,12 @@ from dragoman.catalog.hosts import TEMPLATE
 from dragoman.cli.catalog import Shelf
 from dragoman.cli.context import opened
 from dragoman.config import Settings
+from dragoman.ledger import alert_rows, outbox
+from dragoman.ledger.alert_rows import HOUSE
 from dragoman.office import keys
+from dragoman.office.alarms import JOURNAL
 from dragoman.office.archive import Archive
-from dragoman.office.premises import PEPPER
+from dragoman.office.premises import PEPPER, Premises
 
 MIB = 1024 * 1024
 LITTLE_DISK = 1024 * MIB
@@ -50,7 +53,7 @@ class Check(Struct, frozen=True, kw_only=True):
 
 def programs() -> Check:
     """Name the versions of what runs."""
-    parts = ", ".join(f"{name} {version(name)}" for name in ("uvloop", "httptools", "uvicorn"))
+    parts = ", ".join(f"{name} {version(name)}" for name in ("uvloop", "httptools"))
     detail = f"Dragoman {__version__}, Python {platform.python_version()}, {parts}"
     return Check(name="versions", state="ok", detail=detail)
 
@@ -133,11 +136,12 @@ def catalog(shelf: Shelf, chosen: Settings) -> Iterator[Check]:
         yield Check(name="catalog", state="note", detail=detail, fix=fix)
 
 
-def data_directory(data: Path) -> Iterator[Check]:
-    """Yield how the data directory is kept, and whether both databases open.
+def data_directory(chosen: Settings) -> Iterator[Check]:
+    """Yield how the data directory is kept, and whether the databases open.
 
     Raises what `opened` does.
     """
+    data, server = chosen.data, chosen.options.database.server
     if not data.exists():
         yield _to_be_made(data)
         return
@@ -156,15 +160,37 @@ def data_directory(data: Path) -> Iterator[Check]:
     if not (data / PEPPER).exists():
         yield Check(name="databases", state="ok", detail="made by the first start")
         return
-    with opened(data) as premises:
+    with opened(chosen) as premises:
+        yield from _incidents(premises)
         made = premises.ledger.run_now(keys.every)
         usable = sum(not key.disabled and key.revoked_at is None for key in made)
     yield Check(
         name="databases",
         state="ok" if usable else "note",
-        detail=f"up to date, {usable} usable of {len(made)} keys",
+        detail=f"{'PostgreSQL, ' if server else ''}up to date, {usable} usable of {len(made)} keys",
         fix="" if usable else "Make a key: dragoman keys create NAME",
     )
+
+
+def _incidents(premises: Premises) -> Iterator[Check]:
+    """Yield the journals that cannot be booked, and the alerts that could not be delivered."""
+    for mark, why in premises.ledger.read_now(alert_rows.notes(f"{JOURNAL}:")).items():
+        _, node, name = mark.split(":", 2)
+        yield Check(
+            name=f"journal {name[:12]}",
+            state="broken",
+            detail=f"node {node} cannot book it: {why}",
+            fix="What it tells is neither charged nor recorded yet: see docs/journal.md.",
+        )
+    given_up = premises.ledger.read_now(outbox.dead)
+    for rule, number in sorted(given_up.items()):
+        show = "dragoman alerts list --house" if rule == HOUSE else f"dragoman alerts show {rule}"
+        yield Check(
+            name="alerts",
+            state="note",
+            detail=f"{number} messages of {rule} could not be delivered",
+            fix=f"See why: {show}",
+        )
 
 
 def _to_be_made(data: Path) -> Check:

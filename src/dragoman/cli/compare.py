@@ -49,7 +49,7 @@ def compare(
     shelf = look(settings(data, config))
     for slug, problem in shelf.silent.items():
         err().print(f"{slug} did not list its models: {problem}")
-    found = comparison([_model(shelf.catalog, name) for name in names], wanted, all_)
+    found = comparison([model_of(shelf.catalog, name) for name in names], wanted, all_)
     if as_json:
         print_json(found)
         return
@@ -72,7 +72,8 @@ def _workload(prompt: str | None, completion: str | None, text: str | None) -> W
         raise Failure(f"{error}.", USAGE) from error
 
 
-def _model(catalog: Catalog, name: str) -> Model:
+def model_of(catalog: Catalog, name: str) -> Model:
+    """Return the model of this name. Raises Failure that names the nearest."""
     model = find(catalog, name)
     if model is None:
         near = ", ".join(nearest(name, catalog.models))

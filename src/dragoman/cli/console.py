@@ -46,20 +46,24 @@ def printable(text: str) -> str:
     return "".join(each for each in text if each in "\n\t" or each.isprintable())
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+def print_table(
+    heads: Sequence[str], rows: Iterable[Sequence[str]], styles: Sequence[str | None] = ()
+) -> None:
     """Print rows under their heads. A head that begins with `>` is aligned to the right.
 
     No cell is ever cut: an id is there to be copied. A narrow terminal wraps the lines.
+    `styles` are those of the rows, in their order, on a terminal.
     """
     console = out()
     lines = [[head.lstrip(">").upper() for head in heads], *rows]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
-    for number, line in enumerate(lines):
+    looks = ["bold", *styles, *[None] * (len(lines) - 1 - len(styles))]
+    for line, look in zip(lines, looks, strict=True):
         cells = (
             _padded(cell, width, to_the_right=head[0] == ">")
             for head, cell, width in zip(heads, line, widths, strict=True)
         )
-        console.print(GAP.join(cells).rstrip(), style=None if number else "bold")
+        console.print(GAP.join(cells).rstrip(), style=look)
 
 
 def _padded(cell: str, width: int, *, to_the_right: bool) -> str:

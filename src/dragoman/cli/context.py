@@ -100,26 +100,37 @@ def config_words(chosen: Settings) -> str:
 
 
 @contextmanager
-def opened_existing(data: Path) -> Iterator[Premises]:
+def opened_existing(chosen: Settings) -> Iterator[Premises]:
     """Do what `opened` does, but make nothing: Failure where no Dragoman has been yet."""
-    if not (data / PEPPER).exists():
+    if not (chosen.data / PEPPER).exists():
         raise Failure(
-            f"{data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
+            f"{chosen.data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
             "dragoman keys create NAME, or name another directory with --data.",
             USAGE,
         )
-    with opened(data) as premises:
+    with opened(chosen) as premises:
         yield premises
 
 
 @contextmanager
-def opened(data: Path) -> Iterator[Premises]:
-    """Open the data directory, and close it at the end.
+def opened(chosen: Settings) -> Iterator[Premises]:
+    """Open the installation, and close it at the end.
 
     Raises what `open_premises` does, and Failure where no directory can be made or read.
     """
+    with usable(chosen.data):
+        premises = open_premises(chosen.data, chosen.options.database)
     try:
-        premises = open_premises(data)
+        yield premises
+    finally:
+        premises.close()
+
+
+@contextmanager
+def usable(data: Path) -> Iterator[None]:
+    """Turn the system's refusal to make or read files within it into a Failure."""
+    try:
+        yield
     except OSError as error:
         where = error.filename or data
         raise Failure(
@@ -127,7 +138,3 @@ def opened(data: Path) -> Iterator[Premises]:
             "Choose another with --data.",
             USAGE,
         ) from error
-    try:
-        yield premises
-    finally:
-        premises.close()

@@ -71,7 +71,7 @@ class _Report:
 def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
     """Check what can be checked once the settings are read."""
     report.add(checks.settings_file(chosen))
-    kept = _found("data", lambda: [*checks.data_directory(chosen.data)])
+    kept = _found("data", lambda: [*checks.data_directory(chosen)])
     report.take([kept] if isinstance(kept, Check) else kept)
     report.add(asyncio.run(reach.gateway(chosen)))
     shelf = _found("providers", lambda: shipped_only(chosen) if offline else look(chosen))

@@ -43,5 +43,13 @@ def explain(error: Exception) -> tuple[str, int] | None:
 def _cause(error: Unavailable) -> str:
     """Return what the driver said, and what can be done about it."""
     cause = error.__cause__
-    said = str(getattr(cause, "orig", cause) or "It is closed")
-    return f"{said}. Check that the disk has room and that the data directory is yours to write."
+    driver = getattr(cause, "orig", cause)
+    if "PostgreSQL" in error.message:
+        fix = "Check database.url or DATABASE_URL, and that the server runs and lets you in."
+    else:
+        fix = "Check that the disk has room and that the data directory is yours to write."
+    return f"{_sentence(str(driver or '') or 'It is closed')} {fix}"
+
+
+def _sentence(said: str) -> str:
+    return f"{said.splitlines()[0].removesuffix('.')}."

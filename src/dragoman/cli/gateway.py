@@ -6,14 +6,16 @@ and when, is decided in `dragoman.cli.chat`.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 from msgspec import Struct
 
 from dragoman.cli.exits import Failure
+from dragoman.config import Settings
 from dragoman.core.clock import Clock
-from dragoman.net.client import HttpClient
+from dragoman.net.client import NO_PROXIES, HttpClient
+from dragoman.net.proxy import Proxies, proxies
 from dragoman.net.types import Limits, NetError, Request, Response
 from dragoman.wire.sse import SseParser
 
@@ -87,9 +89,9 @@ async def stream(
         parser = SseParser()
         async for data in response.chunks():
             for event in parser.feed(data):
-                if event.data == DONE:
+                if event == DONE:
                     return
-                chunk = _read(event.data)
+                chunk = _read(event)
                 if chunk.error:
                     raise Failure(chunk.error.message)
                 yield chunk
@@ -113,15 +115,23 @@ async def get(url: str, limits: Limits) -> tuple[int, bytes]:
 
 
 @asynccontextmanager
-async def connected(ca_file: str | None = None) -> AsyncIterator[HttpClient]:
+async def connected(
+    ca_file: str | None = None, ways: Proxies = NO_PROXIES
+) -> AsyncIterator[HttpClient]:
     """Keep an HTTP client for as long as the context lasts."""
-    client = HttpClient(Clock(), ca_file=ca_file)
+    client = HttpClient(Clock(), ca_file=ca_file, proxies=ways)
     sweeping = asyncio.create_task(client.run())
     try:
         yield client
     finally:
         sweeping.cancel()
         await client.aclose()
+
+
+def outward(chosen: Settings) -> AbstractAsyncContextManager[HttpClient]:
+    """Keep an HTTP client that reaches providers as the gateway does."""
+    options = chosen.options
+    return connected(options.upstream.ca_file, proxies(options.net, chosen.environ))
 
 
 @asynccontextmanager

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 import typer
+from msgspec.structs import replace
 
 from dragoman.cli.console import err, out, print_json, print_table, printable
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
@@ -22,6 +24,11 @@ from dragoman.records.types import Generation
 AGE = re.compile(r"(\d+)([smhd])")
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
+POLL_S = 1.0
+LONGEST_S = 900.0
+"""How long ago one may have begun that ends now."""
+MOST_RECENT = 1000
+MODEL_WIDTH = 32
 
 app = typer.Typer(add_completion=False)
 
@@ -40,22 +47,23 @@ def logs(
         str | None, typer.Option(help="Only those that asked for, or got, this model.")
     ] = None,
     provider: Annotated[str | None, typer.Option(help="Only this provider's, by its slug.")] = None,
-    failed: Annotated[
-        bool, typer.Option("--failed", help=f"Only those that failed, among the latest {MOST:,}.")
-    ] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those that failed.")] = False,
     key: Annotated[
         str | None, typer.Option(help="Only this key's: its name, label or hash.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="AGE", help="Only those younger: 90s, 15m, 1h, 7d.")
     ] = None,
+    follow: Annotated[
+        bool, typer.Option("-f", "--follow", help="Go on with new ones as they come; Ctrl-C ends.")
+    ] = False,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show the latest generations, or one in detail."""
     id_ = _id(which or [])
-    with opened_existing(settings(data, config).data) as premises:
+    with opened_existing(settings(data, config)) as premises:
         reader = Reader(premises.records)
         if id_ is not None:
             one = asyncio.run(reader.one(id_, key_hash=None))
@@ -66,10 +74,12 @@ def logs(
             provider=provider,
             key_hash=_key_hash(premises, key),
             since=None if since is None else time.time() - seconds(since),
+            failed=failed,
         )
-        found = asyncio.run(reader.latest(wanted, MOST if failed else number))
-    if failed:
-        found = tuple(each for each in found if each.status >= 400)[:number]
+        if follow:
+            _follow(reader, wanted, number, as_json=as_json)
+            return
+        found = asyncio.run(reader.latest(wanted, number))
     if as_json:
         print_json([describe(each) for each in found])
     elif found:
@@ -77,6 +87,40 @@ def logs(
     else:
         anything = wanted == Wanted() and not failed
         err().print("No generations yet." if anything else "No generations like that.")
+
+
+def _follow(reader: Reader, wanted: Wanted, number: int, *, as_json: bool) -> None:
+    """Print the latest, the oldest first, then what comes, until interrupted.
+
+    One is written when it ends: a long one comes after others that began later. So those of
+    the last minutes are looked at again, and each is shown once.
+    """
+    show = _print_line if as_json else _print_row
+    for each in reversed(asyncio.run(reader.latest(wanted, number))):
+        show(each)
+    known = {each.id for each in _recent(reader, wanted)}
+    while True:
+        time.sleep(POLL_S)
+        recent = _recent(reader, wanted)
+        for each in reversed(recent):
+            if each.id not in known:
+                show(each)
+        known = {each.id for each in recent}
+
+
+def _recent(reader: Reader, wanted: Wanted) -> tuple[Generation, ...]:
+    since = max(wanted.since or 0.0, time.time() - LONGEST_S)
+    return asyncio.run(reader.latest(replace(wanted, since=since), MOST_RECENT))
+
+
+def _print_line(each: Generation) -> None:
+    typer.echo(msgspec.json.encode(describe(each)))
+
+
+def _print_row(each: Generation) -> None:
+    cells = [*_cells(each)]
+    cells[1] = cells[1].ljust(MODEL_WIDTH)
+    out().print(printable("  ".join(cells)))
 
 
 def seconds(age: str) -> int:
@@ -102,24 +146,25 @@ def _key_hash(premises: Premises, wanted: str | None) -> str | None:
 
 
 def _show(found: Iterable[Generation]) -> None:
-    rows = [
-        (
-            _when(each.created_at),
-            each.model or each.requested,
-            each.provider_name or "-",
-            _status(each),
-            f"{each.usage.prompt}+{each.usage.completion}",
-            _cost(each),
-            _duration(each.latency_ms),
-            str(len(each.attempts)),
-            each.id,
-        )
-        for each in found
-    ]
+    rows = [_cells(each) for each in found]
     heads = (
         "time", "model", "provider", "status", ">tokens", ">cost", ">first", ">attempts", "id",
     )  # fmt: skip
     print_table(heads, [tuple(map(printable, row)) for row in rows])
+
+
+def _cells(each: Generation) -> tuple[str, ...]:
+    return (
+        _when(each.created_at),
+        each.model or each.requested,
+        each.provider_name or "-",
+        _status(each),
+        f"{each.usage.prompt}+{each.usage.completion}",
+        _cost(each),
+        _duration(each.latency_ms),
+        str(len(each.attempts)),
+        each.id,
+    )
 
 
 def _show_one(id_: str, one: Generation | None, as_json: bool) -> None:

@@ -25,18 +25,32 @@ COMMANDS: Final = MappingProxyType(
         "serve": "Start the gateway.",
         "init": "Write a commented dragoman.yaml, or print its JSON Schema.",
         "doctor": "Check the installation, and name a fix for what is wrong.",
+        "connect": "Set up a client, such as Claude Code or Codex, and try it.",
         "keys": "Create, list, disable and revoke keys.",
+        "byok": "Keep accounts' own credentials at providers.",
+        "accounts": "Change what an account wants: whether what is said is stored.",
+        "members": "Keep the members of an account, their roles and budgets.",
+        "credits": "Add credit to an account, refund it, or show what is left.",
+        "ledger": "Prove that the books add up.",
+        "alerts": "Tell people when much was spent: by webhook or e-mail.",
+        "audit": "Show who changed which key, and when.",
         "models": "List the models that can be called, or compare some.",
-        "catalog": "Refresh the catalog of models, and see what counts.",
+        "catalog": "Build, refresh and compare the catalog of models.",
+        "prices": "Show what endpoints charge, or charge the past anew by a corrected price.",
+        "reconcile": "Compare the records with a provider's usage or cost export.",
         "chat": "Talk to a model in the terminal.",
         "route": "Explain where a request would go, and why.",
         "logs": "Show what was asked, who answered and what it cost.",
+        "generations": "Forget what was said in generations.",
+        "usage": "Show usage and its cost by model, key, app or day.",
+        "export": "Write generations to a file: CSV, JSON or Parquet.",
+        "db": "Show, upgrade, back up and restore the databases.",
         "completion": "Print the completion script of a shell.",
     }
 )
 """Every command, and what it is for. Its module has its name, or that in MODULES."""
 
-MODULES: Final = MappingProxyType({"catalog": "catalog_commands"})
+MODULES: Final = MappingProxyType({"catalog": "catalog_commands", "connect": "connect.command"})
 
 
 class Commands(TyperGroup):

@@ -15,22 +15,30 @@ from dragoman.catalog.discover import discovered
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import Credential
 from dragoman.catalog.options import ProviderOptions
+from dragoman.catalog.types import Provider
 from dragoman.cli.catalog import Shelf
 from dragoman.cli.checks import Check
 from dragoman.cli.exits import reason
-from dragoman.cli.gateway import connected, get
+from dragoman.cli.gateway import get, outward
 from dragoman.config import Settings
-from dragoman.net.types import Limits, NetError, Transport
+from dragoman.core.clock import Clock
+from dragoman.net.types import Limits, NetError, Request, Transport
 from dragoman.office.discovery import fetch_models
+from dragoman.upstream.faults import AttemptFailed
+from dragoman.upstream.signing.google import GoogleSigner
+from dragoman.web.options import ServerOptions
 
 PATIENCE_S = 5.0
 GATEWAY_LIMITS = Limits(head_s=2.0, idle_s=2.0)
 FIXES = {
     "dns": "Check the name in base_url, and the resolver of this machine.",
     "refused": "Start the host, or correct the port in base_url.",
+    "proxy": "Check net.proxy, or HTTPS_PROXY and its credential.",
     "tls": "Check the certificate; a private authority goes into upstream.ca_file.",
     "protocol": "Check the credential ({}) and base_url.",
 }
+BY_SIGNER = frozenset({"sigv4", "entra"})
+"""Ways to let in for which this command has nobody who signs."""
 SLOW = "Check the network, a firewall, and that base_url is right."
 
 
@@ -49,7 +57,7 @@ async def providers(chosen: Settings, shelf: Shelf, told: Callable[[Check], None
         told(check)
         return check
 
-    async with connected(chosen.options.upstream.ca_file) as client:
+    async with outward(chosen) as client:
         return list(await asyncio.gather(*(one(each, client) for each in asked(shelf))))
 
 
@@ -64,6 +72,11 @@ async def _provider(
     provider = shelf.hosts.providers[credential.provider]
     options = chosen.options.providers.get(provider.slug, ProviderOptions())
     name = f"provider {credential.id}"
+    if provider.auth == "gcp":
+        return await _google(chosen, provider, credential, transport)
+    if provider.auth in BY_SIGNER:
+        detail = f"{provider.base_url} lets in by what is derived from the credential: not asked"
+        return Check(name=name, state="note", detail=detail)
     try:
         async with asyncio.timeout(PATIENCE_S):
             body = await fetch_models(transport, provider, credential)
@@ -81,10 +94,32 @@ async def _provider(
     return Check(name=name, state="ok", detail=f"{provider.base_url} lists {listed} models")
 
 
+async def _google(
+    chosen: Settings, provider: Provider, credential: Credential, transport: Transport
+) -> Check:
+    """Tell whether the credential is exchanged for a token. Vertex AI lists no models."""
+    name = f"provider {credential.id}"
+    signer = GoogleSigner(transport, Clock(), chosen.environ)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await signer.signed(Request(method="GET", url=provider.base_url), credential)
+    except TimeoutError:
+        detail = f"no access token came within {PATIENCE_S:g} s"
+        return Check(name=name, state="broken", detail=detail, fix=SLOW)
+    except AttemptFailed as failed:
+        fix = "Give another in GOOGLE_VERTEX_CREDENTIALS, or see docs/configuration.md, Vertex AI."
+        return Check(name=name, state="broken", detail=failed.fault.message, fix=fix)
+    return Check(name=name, state="ok", detail=f"{provider.base_url}: an access token is given")
+
+
 async def gateway(chosen: Settings) -> Check:
     """Tell whether a gateway runs at the configured address, and else whether one could."""
     server = chosen.options.server
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(server.host, server.host)  # noqa: S104
+    return await (_secured(server, host) if server.certfile else _plain(server, host))
+
+
+async def _plain(server: ServerOptions, host: str) -> Check:
     url = f"http://[{host}]:{server.port}" if ":" in host else f"http://{host}:{server.port}"
     try:
         status, _ = await get(f"{url}/healthz", GATEWAY_LIMITS)
@@ -99,9 +134,21 @@ async def gateway(chosen: Settings) -> Check:
     if status != 200:
         return _stranger(url, f"/healthz answered {status}")
     if ready.problems:
-        detail = f"{url} runs, but is not ready: {' '.join(ready.problems)}"
+        how = "and is ready, with problems" if ready.status == "degraded" else "but is not ready"
+        detail = f"{url} runs, {how}: {' '.join(ready.problems)}"
         return Check(name="gateway", state="note", detail=detail)
     return Check(name="gateway", state="ok", detail=f"{url} runs and is ready")
+
+
+async def _secured(server: ServerOptions, host: str) -> Check:
+    """Tell whether anybody listens. Who it is, a certificate for another name does not say."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            _, writer = await asyncio.open_connection(host, server.port)
+    except (OSError, TimeoutError):
+        return _bindable(server.host, server.port)
+    writer.close()
+    return Check(name="gateway", state="ok", detail=f"{host}:{server.port} listens, for TLS")
 
 
 def _stranger(url: str, what: str) -> Check:

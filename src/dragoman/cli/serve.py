@@ -4,29 +4,34 @@ Needs no configuration: the data directory, the first key and the demo models ma
 themselves. What the gateway is made of is told in `dragoman.app`.
 """
 
-import gc
 import resource
 import signal
 import socket
+import ssl
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Never
 
 import typer
 from msgspec import structs
 
 from dragoman.app import build
-from dragoman.cli import log_lines
+from dragoman.cli import log_lines, orders
 from dragoman.cli.console import err
 from dragoman.cli.context import ConfigOption, DataOption, data_words, opened, settings
 from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
 from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
+from dragoman.node import process
 from dragoman.office.premises import Premises
-from dragoman.web.server import BACKLOG, Server
+from dragoman.web.edge import Edge
+from dragoman.web.options import ServerOptions
+from dragoman.web.server.listener import BACKLOG, Server, StartFailed, tls
 
 app = typer.Typer(add_completion=False)
 
@@ -40,31 +45,44 @@ def serve(
         int | None,
         typer.Option(min=0, max=65535, help="Port; 0 takes a free one.", show_default="4000"),
     ] = None,
-    workers: Annotated[int, typer.Option(help="Processes that serve requests.")] = 1,
+    certfile: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PEM certificates; turns TLS on.")
+    ] = None,
+    keyfile: Annotated[
+        str | None, typer.Option(metavar="FILE", help="PEM key, if it is in a file of its own.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that serve inference.", show_default="1"),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Start the gateway. Without any configuration it serves the demo models."""
-    if workers != 1:
-        raise Failure(
-            'Several workers come with the ledger\'s feature "keeper and workers". '
-            "Start with --workers 1.",
-            USAGE,
-        )
-    chosen = _with_address(settings(data, config), host, port)
-    log_lines.to_stderr()
-    with opened(chosen.data) as premises:
-        _check_keys(chosen, premises)
-        _run(chosen, premises)
-
-
-def _with_address(chosen: Settings, host: str | None, port: int | None) -> Settings:
-    server = chosen.options.server
-    server = structs.replace(
-        server,
-        host=server.host if host is None else host,
-        port=server.port if port is None else port,
+    chosen = _with(
+        settings(data, config),
+        host=host,
+        port=port,
+        certfile=certfile,
+        keyfile=keyfile,
+        workers=workers,
     )
+    log_lines.to_stderr()
+    with opened(chosen) as premises:
+        _check_keys(chosen, premises)
+        if chosen.options.server.workers == 1:
+            _run(chosen, premises)
+            return
+    _become_node(chosen)
+
+
+def _with(chosen: Settings, **given: str | int | None) -> Settings:
+    """Return the settings with what was given on the command line."""
+    said = {name: value for name, value in given.items() if value is not None}
+    try:
+        server = structs.replace(chosen.options.server, **said)
+    except ValueError as error:
+        raise Failure(f"{error}.", USAGE) from error
     return structs.replace(chosen, options=structs.replace(chosen.options, server=server))
 
 
@@ -72,15 +90,61 @@ def _run(chosen: Settings, premises: Premises) -> None:
     _allow_many_files()
     edge = build(chosen, premises, Clock())
     options = chosen.options.server
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
     with _listening(options.host, options.port) as listener:
-        server = Server(
+        server = _server(edge, chosen, premises)
+        try:
+            server.run(listener)
+        except StartFailed as error:
+            raise Failure(f"The gateway did not start: {error}") from error
+
+
+def _become_node(chosen: Settings) -> Never:
+    """Go on as the supervisor of several processes, without what only commands need."""
+    options = chosen.options.server
+    _allow_many_files()
+    with _explained(options):
+        tls(options)
+    orders.become(chosen, _listening_alike(options))
+
+
+def _listening_alike(options: ServerOptions) -> list[socket.socket]:
+    """Return sockets bound to one address, among which the system spreads who comes.
+
+    Raises Failure when others have the address, gateways that share it included.
+    """
+    with _listening(options.host, options.port) as alone:
+        family, address = alone.family, alone.getsockname()
+    return [
+        socket.create_server(address[:2], family=family, backlog=BACKLOG, reuse_port=True)
+        for _ in range(options.workers)
+    ]
+
+
+def _server(edge: Edge, chosen: Settings, premises: Premises) -> Server:
+    """Return the server. Raises Failure when its certificate cannot be used."""
+    options = chosen.options.server
+    with _explained(options):
+        return Server(
             edge, options, partial(_started, chosen, premises), partial(_draining, options.drain_s)
         )
-        signal.signal(signal.SIGTERM, _stop)
-        signal.signal(signal.SIGINT, _stop)
-        server.run([listener])
-    if not server.started:
-        raise Failure("The gateway did not start; the reason is above.")
+
+
+@contextmanager
+def _explained(options: ServerOptions) -> Iterator[None]:
+    """Say within it what is wrong with a certificate."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise Failure(
+            f"{options.certfile}: holds no PEM certificate with its key. "
+            "Name the file of the key with --keyfile.",
+            USAGE,
+        ) from error
+    except OSError as error:
+        files = " or ".join(each for each in (options.certfile, options.keyfile) if each)
+        raise Failure(f"{files}: {reason(error)}", USAGE) from error
 
 
 def _allow_many_files() -> None:
@@ -92,33 +156,44 @@ def _allow_many_files() -> None:
 
 def _started(chosen: Settings, premises: Premises, url: str) -> None:
     greet(chosen, premises, url)
-    gc.collect()
-    gc.freeze()
+    process.settle()
 
 
 def _draining(patience_s: float, requests: int) -> None:
     """Say on stderr why the server does not stop at once."""
-    err().print(
-        f"Stopping after {requests} open request{'s' * (requests != 1)}, "
-        f"in {patience_s:g} s at the latest. Ctrl-C again stops now."
-    )
+    err().print(process.draining(patience_s, requests))
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:
-    """End as asked. The server drains first, and then repeats the signal."""
+    """End as asked, while there is no server yet that could stop."""
     sys.exit(0)
 
 
 def _check_keys(chosen: Settings, premises: Premises) -> None:
     """Raise Failure when others could reach a gateway that nobody has a key for."""
-    host = chosen.options.server.host
-    if is_loopback(host) or premises.has_usable_key():
+    server = chosen.options.server
+    host = server.host
+    if is_loopback(host):
+        return
+    if premises.has_usable_key():
+        _check_names(server)
         return
     raise Failure(
         f"{host} can be reached by others, and there is no key yet. "
         f"Make one first: dragoman keys create NAME{data_words(chosen)}",
         USAGE,
     )
+
+
+def _check_names(server: ServerOptions) -> None:
+    """Raise Failure when nobody said by which names others may call the gateway."""
+    if not server.hosts:
+        raise Failure(
+            f"{server.host} can be reached by others, and nobody said by which names. Set "
+            "server.hosts in dragoman.yaml, or DRAGOMAN__SERVER__HOSTS='[api.example.com]'; "
+            "'[\"*\"]' is any name.",
+            USAGE,
+        )
 
 
 def is_loopback(host: str) -> bool:

@@ -25,7 +25,9 @@ def greet(chosen: Settings, premises: Premises, url: str) -> None:
     console = out()
     shelf = shipped_only(chosen)
     here, model = reachable(url), example(shelf.catalog)
-    console.print(f"Dragoman {__version__}  {url}  data: {premises.path}", style="bold")
+    workers = chosen.options.server.workers
+    crew = f"  {workers} workers" if workers > 1 else ""
+    console.print(f"Dragoman {__version__}  {url}  data: {premises.path}{crew}", style="bold")
     console.print(found(shelf))
     if premises.has_any_key():
         console.print(f"Make a key: {program()} keys create NAME{data_words(chosen)}")
@@ -38,6 +40,8 @@ def greet(chosen: Settings, premises: Premises, url: str) -> None:
         else:
             console.print(f"Try it:\n  {curl(here, key, model)}")
             talk = f"{program()} chat {model} --url {here}/api/v1 --key {key}"
+            client = f"{program()} connect claude-code --url {here} --key {key}"
+            console.print(f"Set up Claude Code, Codex, OpenCode and others: {client}")
             console.print(f"Or talk to it: {talk}")
     console.file.flush()
 

@@ -17,7 +17,7 @@ from http.client import (
 )
 from socket import gaierror
 
-from dragoman.net.dial import secure_context
+from dragoman.net.tls import secure_context
 from dragoman.net.types import Limits, NetError, Phase, Request
 from dragoman.net.url import Location, locate
 

@@ -13,7 +13,7 @@ from dragoman.client.errors import ClientError, ConnectionFailed, refusal, whole
 from dragoman.client.retry import pause_s, spread
 from dragoman.client.stream import AsyncStream
 from dragoman.core.clock import Clock
-from dragoman.net.client import HttpClient
+from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.types import NetError, Request, Response
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class AsyncClient:
         retries: int = 2,
     ) -> None:
         self.calls = calls_to((base_url, api_key), os.environ, headers or {}, timeout_s, retries)
-        self._transport = HttpClient(Clock(), sweep_s=min(1.0, timeout_s / 4))
+        self._transport = HttpClient(Clock(), pool=PoolOptions(sweep_s=min(1.0, timeout_s / 4)))
         self._sweeping: asyncio.Task[None] | None = None
         self.chat = AsyncChat(self)
         self.models = AsyncModels(self)

@@ -32,10 +32,10 @@ class ChunkReader:
         except ValueError as error:
             raise BrokenAnswer(f"The stream cannot be read: {error}.") from error
         for event in events:
-            if event.data == DONE:
+            if event == DONE:
                 self.done = True
                 return
-            yield self._chunk(event.data)
+            yield self._chunk(event)
 
     def end(self) -> None:
         """Take note that nothing more comes. Raises BrokenAnswer before `[DONE]`."""

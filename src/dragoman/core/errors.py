@@ -10,10 +10,13 @@
     │   ├── PermissionDenied       403 permission_denied
     │   ├── NotFound               404 not_found
     │   │   └── NoEndpoint           404 not_found, and why each endpoint was left out
-    │   ├── BodyTooSlow            408 timeout
+    │   ├── RequestTooSlow         408 timeout
+    │   ├── Conflict               409 conflict
     │   ├── PayloadTooLarge        413 payload_too_large
     │   ├── UnsupportedEncoding    415 invalid_request
+    │   ├── KeyReused              422 invalid_request: an idempotency key, for something else
     │   ├── RateLimited            429 rate_limit_exceeded
+    │   ├── Unreadable             400..505 invalid_request: this is not HTTP as it should be
     │   └── RefusedUpstream        400..422: a provider says the request itself is at fault
     ├── UpstreamError            providers let us down, and no other could help
     │   ├── CapacityExhausted      429 rate_limit_exceeded
@@ -26,8 +29,8 @@
         └── Overloaded             503 gateway_overloaded
 
 `error_type` is OpenRouter's closed list (errors-and-debugging, "Typed error
-codes") plus `gateway_unavailable` and `gateway_overloaded`, which say that the
-fault is ours. `dragoman.web.errors` renders them, once.
+codes") plus `conflict`, and `gateway_unavailable` and `gateway_overloaded`, which say
+that the fault is ours. `dragoman.web.errors` renders them, once.
 """
 
 from collections.abc import Mapping
@@ -155,10 +158,16 @@ class NoEndpoint(NotFound):
     """No endpoint is left after the caller's wishes and the operator's settings."""
 
 
-class BodyTooSlow(CallerError):
-    """The request body did not arrive in time."""
+class RequestTooSlow(CallerError):
+    """The request did not arrive in time, or its body not fast enough."""
 
     status, error_type = 408, "timeout"
+
+
+class Conflict(CallerError):
+    """The request contradicts what has happened since it was first made."""
+
+    status, error_type = 409, "conflict"
 
 
 class PayloadTooLarge(CallerError):
@@ -173,10 +182,31 @@ class UnsupportedEncoding(CallerError):
     status, error_type = 415, "invalid_request"
 
 
+class KeyReused(CallerError):
+    """An `Idempotency-Key` came with a request other than the one it was first used for."""
+
+    status, error_type = 422, "invalid_request"
+
+
 class RateLimited(CallerError):
     """The caller is over a limit that the operator set."""
 
     status, error_type = 429, "rate_limit_exceeded"
+
+
+class Unreadable(CallerError):
+    """The request breaks the rules of HTTP, or a limit on its head (RFC 9110, section 15)."""
+
+    status, error_type = 400, "invalid_request"
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self._status = status
+
+    @property
+    def code(self) -> int:
+        """The status that says which rule."""
+        return self._status
 
 
 class RefusedUpstream(CallerError):

@@ -10,22 +10,35 @@ import hashlib
 import secrets
 import string
 import zlib
+from random import Random
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
+KEY_BYTES = 32
 KEY_RANDOM = 43
 KEY_CHECKSUM = 6
 GENERATION_RANDOM = 20
 
+_ALPHANUMERIC = bytes(ord(ALPHABET[i % len(ALPHABET)]) for i in range(256))
+"""Any byte -> a character. Some come up 5 times in 256 and others 4: these are names, not keys."""
 
-def generation_id(now: float) -> str:
-    """Return a fresh id for a generation that begins at Unix time `now`."""
-    bits = secrets.randbits(124)
-    return f"gen-{int(now)}-{_base62(bits, GENERATION_RANDOM)[-GENERATION_RANDOM:]}"
+
+def generation_id(now: float, rng: Random) -> str:
+    """Return a fresh id for a generation that begins at Unix time `now`.
+
+    It opens nothing by itself, so a source that was seeded once does: the system is not
+    asked for each request.
+    """
+    return f"gen-{int(now)}-{rng.randbytes(GENERATION_RANDOM).translate(_ALPHANUMERIC).decode()}"
 
 
 def new_key(prefix: str) -> str:
     """Return a fresh key that begins with `prefix`."""
-    body = prefix + _base62(secrets.randbits(256), KEY_RANDOM)
+    return key_of(prefix, secrets.token_bytes(KEY_BYTES))
+
+
+def key_of(prefix: str, secret: bytes) -> str:
+    """Return the key that begins with `prefix` and is made of 32 secret bytes."""
+    body = prefix + _base62(int.from_bytes(secret, "big"), KEY_RANDOM)
     return body + checksum(body)
 
 
@@ -42,9 +55,9 @@ def is_key(text: str, prefix: str) -> bool:
     return text.isascii() and checksum(body) == mark
 
 
-def key_hash(key: str) -> str:
+def key_hash(key: str | bytes) -> str:
     """Return the public id of a key: SHA-256 in hex, OpenRouter's `hash`."""
-    return hashlib.sha256(key.encode()).hexdigest()
+    return hashlib.sha256(key.encode() if isinstance(key, str) else key).hexdigest()
 
 
 def key_label(key: str, prefix: str) -> str:

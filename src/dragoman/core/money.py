@@ -18,6 +18,7 @@ PicoUsd = NewType("PicoUsd", int)
 PICO = Decimal(10) ** 12
 NANO = Decimal(10) ** 9
 MOST_PER_UNIT = Decimal(1000)
+MOST_AT_ONCE = Decimal(10_000_000)
 
 
 def price(value: float | str | Decimal) -> PicoUsd:
@@ -36,6 +37,25 @@ def price(value: float | str | Decimal) -> PicoUsd:
     if pico != pico.to_integral_value():
         raise ValueError(f"{value!r} is finer than 0.000000000001 USD")
     return PicoUsd(int(pico))
+
+
+def amount(value: float | str | Decimal) -> NanoUsd:
+    """Read a sum of money, given in USD, as nano-dollars.
+
+    Raises ValueError for what is not above 0 and at most 10,000,000 USD, or is finer
+    than a nano-dollar.
+    """
+    said = str(value) if isinstance(value, Decimal) else repr(value)
+    try:
+        sum_ = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError(f"{said} is not an amount in USD") from None
+    if not sum_.is_finite() or not 0 < sum_ <= MOST_AT_ONCE:
+        raise ValueError(f"{said} is not an amount above 0 and up to {MOST_AT_ONCE:,} USD")
+    nanos = sum_ * NANO
+    if nanos != nanos.to_integral_value():
+        raise ValueError(f"{said} is finer than 0.000000001 USD")
+    return NanoUsd(int(nanos))
 
 
 def cost(items: Iterable[tuple[int, PicoUsd]]) -> NanoUsd:

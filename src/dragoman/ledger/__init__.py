@@ -1,1 +1,1 @@
-"""What a generation costs. Purses, leases and settlement join it here."""
+"""Money: costs and bounds, accounts, purses and leases, settlement, and their proof."""

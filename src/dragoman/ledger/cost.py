@@ -1,4 +1,16 @@
-"""From usage and an endpoint's price to a cost, in integers, rounded up once. Pure."""
+"""From usage and an endpoint's price to a cost, in integers, rounded up once. Pure.
+
+The sorts of tokens are parts of one another, as in OpenAI's usage object:
+
+    prompt       cached, written to the cache (of which for an hour), audio, the rest
+    completion   reasoning, audio, images, the rest
+
+A part is never counted twice, and never more than what it is a part of. Whether what a
+provider says of itself can be believed is decided before, in `dragoman.ledger.belief`.
+"""
+
+from decimal import ROUND_CEILING, Decimal
+from typing import Final
 
 from msgspec import Struct
 
@@ -7,46 +19,88 @@ from dragoman.catalog.types import Price
 from dragoman.core.money import NANO, NanoUsd, round_up
 from dragoman.wire.usage import Usage
 
+MILLION: Final = 1_000_000
+
 
 class Cost(Struct, frozen=True, kw_only=True, gc=False):
-    """What a generation costs, in nano-USD. `prompt` + `completion` may exceed `total` by one.
+    """What a generation costs, in nano-USD. The parts may exceed `total` by two together.
 
     Each part is rounded up by itself for display; `total` is rounded once, over the
-    exact sum.
+    exact sum. `search` is what the provider takes for its own searches.
     """
 
     total: NanoUsd
     prompt: NanoUsd
     completion: NanoUsd
+    search: NanoUsd = NanoUsd(0)
 
 
 FREE = Cost(total=NanoUsd(0), prompt=NanoUsd(0), completion=NanoUsd(0))
 
 
-def cost_of(usage: Usage, price: Price | None) -> Cost | None:
+def cost_of(usage: Usage, price: Price | None, service_tier: str | None = None) -> Cost | None:
     """Return what `usage` costs at `price`, None when the price is unknown.
 
     What the provider itself reports to have charged (`usage.cost_usd`) wins over
-    the price list: the bill is what it says it is. Cached and audio tokens without a
-    price of their own cost as much as others of their side; so do reasoning tokens. A
-    prompt beyond a tier's length is at the tier's prices, and its completion too.
+    the price list: the bill is what it says it is. A sort of tokens without a price of
+    its own costs as much as others of its side. A prompt beyond a tier's length is at
+    the tier's prices, and its completion too. `service_tier` is the one that served the
+    request, by the provider's word: its rate counts for tokens, not for fees.
     """
     if usage.cost_usd is not None:
-        return _reported(usage.cost_usd)
+        return reported(usage.cost_usd)
     if price is None:
         return None
     if price.tiers:
         price = applicable(price, usage.prompt)
-    prompt = _prompt_pico(usage, price) + (price.request or 0)
-    completion = _completion_pico(usage, price)
+    prompt, completion = _prompt_pico(usage, price), _completion_pico(usage, price)
+    fees = (price.request or 0) + usage.images * (price.image or 0)
+    search = usage.searches * (price.search or 0)
+    if service_tier is not None and price.rates:
+        return _rated((prompt, completion), fees, search, rate_ppm(price, service_tier))
+    prompt += fees
     return Cost(
-        total=round_up(prompt + completion),
+        total=round_up(prompt + completion + search),
         prompt=round_up(prompt),
         completion=round_up(completion),
+        search=round_up(search),
     )
 
 
+def reported(cost_usd: float) -> Cost:
+    """Return the cost that a provider reports: its decimal digits, rounded up."""
+    exact = Decimal(repr(cost_usd)) * NANO
+    total = NanoUsd(int(exact.to_integral_value(ROUND_CEILING)))
+    return Cost(total=total, prompt=NanoUsd(0), completion=total)
+
+
+def rate_ppm(price: Price, service_tier: str | None) -> int:
+    """Return what tokens cost in a service tier, in millionths of the price."""
+    for rate in price.rates:
+        if rate.tier == service_tier:
+            return rate.ppm
+    return MILLION
+
+
+def _rated(tokens: tuple[int, int], fees: int, search: int, ppm: int) -> Cost:
+    prompt, completion = (each * ppm for each in tokens)
+    prompt += fees * MILLION
+    return Cost(
+        total=_round_up(prompt + completion + search * MILLION),
+        prompt=_round_up(prompt),
+        completion=_round_up(completion),
+        search=round_up(search),
+    )
+
+
+def _round_up(millionths: int) -> NanoUsd:
+    """Return millionths of pico-dollars as nano-dollars, rounded upwards."""
+    return NanoUsd(-(-millionths // (1000 * MILLION)))
+
+
 def _prompt_pico(usage: Usage, price: Price) -> int:
+    if not (usage.cached or usage.cache_write or usage.prompt_audio):
+        return usage.prompt * price.prompt
     cached = min(usage.cached, usage.prompt)
     written = min(usage.cache_write, usage.prompt - cached)
     heard = min(usage.prompt_audio, usage.prompt - cached - written)
@@ -54,18 +108,21 @@ def _prompt_pico(usage: Usage, price: Price) -> int:
     read_price = price.prompt if price.cache_read is None else price.cache_read
     write_price = price.prompt if price.cache_write is None else price.cache_write
     audio_price = price.prompt if price.audio is None else price.audio
-    return plain * price.prompt + cached * read_price + written * write_price + heard * audio_price
+    pico = plain * price.prompt + cached * read_price + written * write_price + heard * audio_price
+    if usage.cache_write_1h and price.cache_write_1h is not None:
+        pico += min(usage.cache_write_1h, written) * (price.cache_write_1h - write_price)
+    return pico
 
 
 def _completion_pico(usage: Usage, price: Price) -> int:
+    if not (usage.reasoning or usage.completion_audio or usage.completion_image):
+        return usage.completion * price.completion
     reasoning = min(usage.reasoning, usage.completion)
     spoken = min(usage.completion_audio, usage.completion - reasoning)
-    plain = usage.completion - reasoning - spoken
+    drawn = min(usage.completion_image, usage.completion - reasoning - spoken)
+    plain = usage.completion - reasoning - spoken - drawn
     thought_price = price.completion if price.reasoning is None else price.reasoning
     audio_price = price.completion if price.audio_output is None else price.audio_output
-    return plain * price.completion + reasoning * thought_price + spoken * audio_price
-
-
-def _reported(cost_usd: float) -> Cost:
-    total = NanoUsd(-int(-cost_usd * float(NANO) // 1))
-    return Cost(total=total, prompt=NanoUsd(0), completion=total)
+    image_price = price.completion if price.image_output is None else price.image_output
+    pico = plain * price.completion + reasoning * thought_price
+    return pico + spoken * audio_price + drawn * image_price

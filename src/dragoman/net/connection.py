@@ -6,25 +6,48 @@ Opening connections is `dragoman.net.dial`'s job.
 
 import asyncio
 import ssl
-from typing import cast
+from typing import Protocol, cast
 
-from dragoman.net.exchange import Exchange
 from dragoman.net.pool import Lane
+from dragoman.net.tls import ClientContext
 from dragoman.net.types import Phase
+
+# A body up to this size leaves in one write with its head; of a larger one there is
+# never more than this beyond what the peer has taken, whatever it costs as TLS records.
+PIECE = 128 * 1024
+
+
+class Listener(Protocol):
+    """What a connection brings the peer's bytes to: an exchange, or a tunnel being opened."""
+
+    def feed(self, data: bytes) -> None:
+        """Take what the peer sent."""
+
+    def lost(self, phase: Phase, detail: str) -> None:
+        """Take note that the connection is gone."""
+
+    def sweep(self, now: float) -> None:
+        """Fail if overdue at monotonic time `now`."""
 
 
 class Connection(asyncio.Protocol):
     """Fulfils `Carrier` for its exchange, `Poolable` for its lane."""
 
-    __slots__ = ("_exchange", "_kept_since", "_lane", "_tcp", "_transport", "_uses")
+    __slots__ = (
+        "_context", "_full", "_kept_since", "_lane", "_listener", "_tcp", "_transport", "_unsent",
+        "_uses",
+    )  # fmt: skip
 
     def __init__(self, lane: "Lane[Connection]") -> None:
         self._lane = lane
         self._tcp: asyncio.Transport
         self._transport: asyncio.Transport
-        self._exchange: Exchange | None = None
+        self._context: ClientContext | None = None
+        self._listener: Listener | None = None
         self._uses = 0
         self._kept_since: float | None = None
+        self._unsent: memoryview | None = None
+        self._full = False
 
     @property
     def reused(self) -> bool:
@@ -40,29 +63,61 @@ class Connection(asyncio.Protocol):
         """Called by the loop when TCP is up."""
         self._tcp = self._transport = cast("asyncio.Transport", transport)
 
-    def secured(self, transport: asyncio.Transport) -> None:
-        """Speak through `transport`, which is TLS over what `connection_made` brought."""
+    def secured(self, transport: asyncio.Transport, context: ClientContext) -> None:
+        """Speak through `transport`, which is TLS over what there was before."""
         self._transport = transport
+        self._context = context
 
-    def start(self, exchange: Exchange, head: bytes, body: bytes) -> None:
-        """Send a request, in one write, whose answer goes to `exchange`."""
-        self._exchange = exchange
+    def ask(self, listener: Listener, head: bytes) -> None:
+        """Send a head that is no request of an exchange, whose answer goes to `listener`."""
+        self._listener = listener
+        self._transport.write(head)
+
+    def start(
+        self, exchange: Listener, head: bytes, body: bytes, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        """Send a request, in one write if it is small, whose answer goes to `exchange`.
+
+        It goes out behind what is to be done in the present turn of the event loop: whoever had
+        it written down first, in a file that is written once a turn, may rely on that order.
+        """
+        self._listener = exchange
         self._uses += 1
         self._kept_since = None
-        self._transport.writelines((head, body))
+        loop.call_soon(self._send, exchange, head, body)
+
+    def _send(self, exchange: Listener, head: bytes, body: bytes) -> None:
+        if self._listener is not exchange or self.closing:
+            return
+        if len(body) <= PIECE:
+            self._transport.write(head + body)
+            return
+        self._transport.write(head)
+        self._unsent = memoryview(body)
+        self._send_on()
+
+    def pause_writing(self) -> None:
+        """Called by the transport when the peer takes less than we send."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Called by the transport when the peer has caught up."""
+        self._full = False
+        self._send_on()
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport. Bytes that nobody asked for end the connection."""
-        if self._exchange is None:
+        if self._listener is None:
             self.cut()
             return
-        self._exchange.feed(data)
+        self._listener.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport, once, however the connection ended."""
+        self._unsent = None
         self._lane.lost(self)
-        if self._exchange is not None:
-            self._exchange.lost(_phase(exc), str(exc or "the peer closed the connection"))
+        if self._listener is not None:
+            self._listener.lost(_phase(exc), str(exc or "the peer closed the connection"))
 
     def pause(self) -> None:
         """Stop reading from the peer."""
@@ -76,26 +131,36 @@ class Connection(asyncio.Protocol):
 
     def cut(self) -> None:
         """Break the connection off now; what was not sent is dropped."""
+        self._unsent = None
         self._transport.abort()
 
     def finish(self) -> None:
         """Part from the exchange: be kept, unless cut or still sending, and leave the lane."""
-        self._exchange = None
+        self._listener = None
         # Asked of TCP: a TLS transport forgets what it has handed on.
-        if self._tcp.get_write_buffer_size():
+        if self._unsent is not None or self._tcp.get_write_buffer_size():
             self.cut()
-        if not self.closing:
+        if not self._transport.is_closing():
+            if self._context is not None and self._uses == 1:
+                self._context.remember(self._transport.get_extra_info("ssl_object"))
             self._lane.keep(self)
         self._lane.leave()
 
     def sweep(self, now: float, keepalive_s: float) -> None:
         """Fail an overdue exchange, or cut a connection kept for `keepalive_s` unused."""
-        if self._exchange is not None:
-            self._exchange.sweep(now)
+        if self._listener is not None:
+            self._listener.sweep(now)
         elif self._kept_since is None:
             self._kept_since = now
         elif now - self._kept_since >= keepalive_s:
             self.cut()
+
+    def _send_on(self) -> None:
+        """Send of a large body as much as the transport wants now."""
+        while self._unsent is not None and not self._full and not self.closing:
+            piece, rest = self._unsent[:PIECE], self._unsent[PIECE:]
+            self._unsent = rest or None
+            self._transport.write(piece)
 
 
 def _phase(exc: Exception | None) -> Phase:

@@ -8,14 +8,14 @@ different remedies. Which addresses are allowed is the resolver's decision.
 import asyncio
 import errno
 import socket
-import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import ExitStack
 
-import certifi
-
 from dragoman.net.connection import Connection
 from dragoman.net.pool import Lane
+from dragoman.net.proxy import Proxy
+from dragoman.net.tls import ClientContext
+from dragoman.net.tunnel import Tunnel, connect_head
 from dragoman.net.types import Limits, NetError, Phase
 from dragoman.net.url import Origin
 
@@ -39,37 +39,42 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-def secure_context(ca_file: str | None = None) -> ssl.SSLContext:
-    """Return a verifying context: the system's roots, certifi's, and those of `ca_file`."""
-    context = ssl.create_default_context()
-    context.load_verify_locations(certifi.where())
-    if ca_file is not None:
-        context.load_verify_locations(ca_file)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 class Dialer:
     """Opens connections."""
 
     __slots__ = ("_context", "_make_context", "_resolve")
 
-    def __init__(self, make_context: Callable[[], ssl.SSLContext], resolve: Resolver) -> None:
+    def __init__(self, make_context: Callable[[], ClientContext], resolve: Resolver) -> None:
         self._make_context = make_context
-        self._context: ssl.SSLContext | None = None
+        self._context: ClientContext | None = None
         self._resolve = resolve
 
-    async def dial(self, origin: Origin, limits: Limits, lane: Lane[Connection]) -> Connection:
-        """Return a connection to `origin`, which tells `lane` when it is lost. Raises NetError."""
-        addresses = await self._addresses(origin, limits)
-        context = await self._verifying() if origin.scheme == "https" else None
-        transport, connection = await _connect(addresses, origin.port, limits, lane)
+    async def dial(
+        self, origin: Origin, proxy: Proxy | None, limits: Limits, lane: Lane[Connection]
+    ) -> Connection:
+        """Return a connection to `origin`, which tells `lane` when it is lost. Raises NetError.
+
+        By a proxy it leads through a tunnel where the origin speaks TLS, and else only
+        to the proxy, which takes requests in absolute form.
+        """
+        first = origin if proxy is None else proxy.origin
+        try:
+            addresses = await self._addresses(first, limits)
+            # Before connecting: nothing may come between a connection and its handshake.
+            context = await self._verifying() if "https" in {origin.scheme, first.scheme} else None
+            transport, connection = await _connect(addresses, first.port, limits, lane)
+        except NetError as error:
+            if proxy is None:
+                raise
+            raise NetError(error.phase, f"{proxy}: {error.detail}") from error
         with ExitStack() as unless_open:
             unless_open.callback(transport.abort)
             _keep_known(transport)
-            if context is not None:
-                secured = await _secure(transport, connection, context, origin.host, limits.tls_s)
-                connection.secured(secured)
+            if context is not None and first.scheme == "https":
+                transport = await _secure(transport, connection, context, first.host, limits.tls_s)
+            if context is not None and proxy is not None and origin.scheme == "https":
+                await _tunnel(connection, origin, proxy, limits.connect_s)
+                await _secure(transport, connection, context, origin.host, limits.tls_s)
             unless_open.pop_all()
         return connection
 
@@ -85,7 +90,7 @@ class Dialer:
             raise NetError("dns", f"{origin.host} has no address")
         return addresses
 
-    async def _verifying(self) -> ssl.SSLContext:
+    async def _verifying(self) -> ClientContext:
         """Return the context, made on first use: reading the roots takes a tenth of a second."""
         if self._context is None:
             self._context = await asyncio.to_thread(self._make_context)
@@ -115,11 +120,13 @@ async def _connect(
 async def _secure(
     transport: asyncio.Transport,
     connection: Connection,
-    context: ssl.SSLContext,
+    context: ClientContext,
     host: str,
     tls_s: float,
 ) -> asyncio.Transport:
     loop = asyncio.get_running_loop()
+    if transport.is_closing():
+        raise NetError("tls", "the peer closed the connection, or spoke before it was greeted")
     try:
         async with asyncio.timeout(tls_s):
             secured = await loop.start_tls(transport, connection, context, server_hostname=host)
@@ -129,7 +136,18 @@ async def _secure(
         raise NetError("tls", str(error)) from error
     if secured is None:
         raise NetError("tls", "the peer closed the connection")
+    connection.secured(secured, context)
     return secured
+
+
+async def _tunnel(connection: Connection, origin: Origin, proxy: Proxy, connect_s: float) -> None:
+    tunnel = Tunnel(origin, proxy)
+    connection.ask(tunnel, connect_head(origin, proxy))
+    try:
+        async with asyncio.timeout(connect_s):
+            await tunnel.opened()
+    except TimeoutError:
+        raise NetError("connect", f"{proxy} opened no tunnel within {connect_s:g} s") from None
 
 
 def _keep_known(transport: asyncio.Transport) -> None:

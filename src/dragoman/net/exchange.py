@@ -6,11 +6,13 @@ is a `Carrier`. Deadlines are plain numbers that a sweep compares, never timers.
 """
 
 import asyncio
-from typing import Protocol, Self
+from collections.abc import Callable
+from typing import Self
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-from dragoman.net.types import Limits, NetError, Phase
+from dragoman.net import head as heads
+from dragoman.net.types import Carrier, Limits, NetError, Phase
 
 # Unread bytes beyond which the peer is made to wait. A reader takes all there is,
 # so the low mark at which the peer may go on is an empty buffer.
@@ -19,29 +21,7 @@ HIGH_WATER = 256 * 1024
 # How much may still come, and for how long, of an answer that nobody reads to its end.
 MOST_LET_PASS = 16 * 1024
 LONGEST_LET_PASS_S = 1.0
-
-# What a field adds to the head besides its name and value: colon, space, CR, LF.
-_FIELD_OVERHEAD = 4
-
-
-class Carrier(Protocol):
-    """The connection under an exchange."""
-
-    @property
-    def reused(self) -> bool:
-        """Whether it has carried an exchange before this one."""
-
-    def pause(self) -> None:
-        """Stop reading from the peer."""
-
-    def resume(self) -> None:
-        """Go on reading from the peer."""
-
-    def cut(self) -> None:
-        """Break the connection off now."""
-
-    def finish(self) -> None:
-        """Part from the exchange, to be kept for another one unless cut."""
+MOST_INTERIM = 16  # answers before the answer (RFC 9110, 15.2) are few where they are at all
 
 
 class Exchange:
@@ -53,17 +33,24 @@ class Exchange:
 
     __slots__ = (
         "_buffered", "_bytes_seen", "_carrier", "_closed", "_complete", "_error", "_expects_body",
-        "_fields_size", "_framing_size", "_head_deadline", "_head_done", "_limits", "_parser",
-        "_parts", "_paused", "_quiet_at", "_quiet_since", "_released_at", "_reusable",
-        "_until_eof", "_waiter", "headers", "status",
+        "_fields", "_framing_size", "_gathers", "_head_deadline", "_head_done", "_interim",
+        "_limits", "_loop", "_parser", "_parts", "_paused", "_quiet_at", "_quiet_since",
+        "_released_at", "_reusable", "_sink", "_until_eof", "_waiter", "raw_head", "status",
     )  # fmt: skip
 
-    def __init__(self, carrier: Carrier, method: str, limits: Limits, head_deadline: float) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        method: str,
+        limits: Limits,
+        head_deadline: float,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
         self._carrier = carrier
         self._limits = limits
         self._parser = HttpResponseParser(self)
+        self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self._error: NetError | None = None
         self._closed = False
@@ -71,7 +58,9 @@ class Exchange:
         self._expects_body = method != "HEAD"
         self._head_deadline = head_deadline
         self._head_done = False
-        self._fields_size = 0
+        self.raw_head = b""
+        self._fields: dict[str, str] | None = None
+        self._interim = 0
         self._framing_size = 0
         self._until_eof = False
         self._complete = False
@@ -80,19 +69,34 @@ class Exchange:
         self._parts: list[bytes] = []
         self._buffered = 0
         self._paused = False
+        self._gathers = False
+        self._sink: Callable[[bytes], bool] | None = None
 
         self._bytes_seen = 0
         self._quiet_at = 0
         self._quiet_since = 0.0
         self._released_at: int | None = None
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; of repeated headers the last. Empty until the head is in."""
+        if not self._head_done:
+            return {}
+        if self._fields is None:
+            self._fields = heads.fields(self.raw_head)
+        return self._fields
+
     async def head(self) -> None:
         """Return when status and headers are in. Raises NetError, closed then."""
-        while not self._head_done:
-            if self._error is not None:
-                self.close()
-                raise self._error
-            await self._news()
+        try:
+            while not self._head_done:
+                if self._error is not None:
+                    self.close()
+                    raise self._error
+                await self._news()
+        except asyncio.CancelledError:
+            self.close()
+            raise
 
     def chunks(self) -> Self:
         """Return the body's iterator: each step gives all that came since the last one."""
@@ -102,31 +106,70 @@ class Exchange:
         return self
 
     async def __anext__(self) -> bytes:
-        while not self._parts:
-            if self._complete:
-                raise StopAsyncIteration
+        try:
+            while not self._parts:
+                if self._complete:
+                    raise StopAsyncIteration
+                if self._error is not None:
+                    raise self._error
+                await self._news()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        return self._take()
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand over what came and what comes, and wake nobody for it; see `Response`."""
+        if self._parts and not take(self._take()):
+            return False
+        self._sink = take
+        try:
+            await self._poured()
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        wanted, self._sink = self._sink is not None, None
+        return wanted
+
+    async def _poured(self) -> None:
+        while not self._complete and self._sink is not None:
             if self._error is not None:
                 raise self._error
             await self._news()
-        return self._take()
 
     async def read(self) -> bytes:
-        """Return the whole body. Raises NetError("too_large") beyond `Limits.body_bytes`."""
-        chunks: list[bytes] = []
-        size = 0
-        async for chunk in self:
-            size += len(chunk)
-            if size > self._limits.body_bytes:
-                self._reusable = False
-                raise NetError("too_large", f"a body over {self._limits.body_bytes} bytes")
-            chunks.append(chunk)
-        return b"".join(chunks)
+        """Return the whole body, or what is left of it.
+
+        Raises NetError("too_large") beyond `Limits.body_bytes`.
+        """
+        self._gathers = True
+        if self._paused:
+            self._paused = False
+            self._carrier.resume()
+        if not self._complete:
+            await self._rest()
+        if self._buffered > self._limits.body_bytes:
+            self._reusable = False
+            raise self._over_size()
+        return self._take() if self._parts else b""
+
+    async def _rest(self) -> None:
+        self._bound_body()
+        try:
+            while not self._complete:
+                if self._error is not None:
+                    raise self._error
+                await self._news()
+        except asyncio.CancelledError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Give the connection back if the answer came to its end, else cut it. Twice is fine."""
         if self._closed:
             return
         self._closed = True
+        self._sink = None
         if not self._complete:
             self._fail(NetError("eof", "the answer was closed before its end"))
         if not self._reusable:
@@ -155,7 +198,12 @@ class Exchange:
         """Take what the peer sent, at any cut."""
         if self._error is not None:
             return
+        if self._sink is not None and self._head_done:
+            self._pass_on(data, self._sink)
+            return
         self._bytes_seen += len(data)
+        if not self._head_done:
+            self.raw_head += data
         before = self._buffered
         try:
             self._parser.feed_data(data)
@@ -163,15 +211,25 @@ class Exchange:
             self._fail(NetError("protocol", str(error)))
         if self._released_at is not None:
             self._let_pass(self._released_at)
-            return
-        if self._buffered == before:
+        elif self._sink is not None and self._parts:
+            self._hand_over(self._sink)
+        elif self._complete:
+            self._wake()
+        elif self._buffered == before:
             self._count_framing(len(data))
         else:
             self._framing_size = 0
-            if self._buffered > HIGH_WATER and not self._paused:
-                self._paused = True
-                self._carrier.pause()
+            if self._gathers:
+                self._bound_body()
+            else:
+                self._keep()
+
+    def _keep(self) -> None:
+        """Tell who reads that something came; have the peer wait where that is too slow."""
         self._wake()
+        if self._buffered > HIGH_WATER and not self._paused:
+            self._paused = True
+            self._carrier.pause()
 
     def lost(self, phase: Phase, detail: str) -> None:
         """Take note that the connection is gone; `eof` ends a body that has no other end."""
@@ -208,33 +266,30 @@ class Exchange:
         if self._complete:
             self._reusable = False
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Called by the parser for a field of the head, or of the trailers, which are dropped."""
-        if self._head_done:
-            return
-        self._fields_size += len(name) + len(value) + _FIELD_OVERHEAD
-        if self._fields_size > self._limits.head_bytes:
-            self._fail(NetError("too_large", f"a head over {self._limits.head_bytes} bytes"))
-            return
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
-
     def on_headers_complete(self) -> None:
         """Called by the parser at the end of a head, interim answers included."""
-        if self._head_done:
+        if self._head_done or self._error is not None:
             return
+        head, _, rest = self.raw_head.lstrip(b"\r\n").partition(heads.END)
         status = self._parser.get_status_code()
         if 100 <= status < 200 and status != 101:
-            self.headers.clear()
+            self._pass_over(rest)
             return
-        if refusal := self._refusal(status):
+        lowered = head.lower()
+        limits = self._limits
+        if len(head) > limits.head_bytes or head.count(b"\r\n") > limits.head_fields:
+            self._fail(NetError("too_large", heads.excess(head, limits)))
+            return
+        if refusal := heads.refusal(head, lowered, status):
             self._fail(NetError("protocol", refusal))
-        if self._error is not None:
             return
+        self.raw_head = head
         self.status = status
         self._head_done = True
         if not self._expects_body:
             self.on_message_complete()
-        self._until_eof = not ({"content-length", "transfer-encoding"} & self.headers.keys())
+        self._until_eof = heads.ends_with_connection(lowered)
+        self._wake()
 
     def on_body(self, data: bytes) -> None:
         """Called by the parser for each piece of the body."""
@@ -250,19 +305,19 @@ class Exchange:
             self._complete = True
             self._reusable = self._parser.should_keep_alive()
 
-    def _refusal(self, status: int) -> str:
-        version = self._parser.get_http_version()
-        if version not in {"1.1", "1.0"}:
-            return f"HTTP/{version} on an HTTP/1.1 connection"
-        if status < 200:
-            return f"status {status}, which was not asked for"
-        coding = self.headers.get("content-encoding", "identity").lower()
-        if coding not in {"identity", ""}:
-            return f"the content is encoded as {coding!r} although identity was asked for"
-        coding = self.headers.get("transfer-encoding", "chunked").lower()
-        if coding != "chunked":
-            return f"the transfer is encoded as {coding!r}"
-        return ""
+    def _pass_over(self, rest: bytes) -> None:
+        """Drop an interim answer; `rest` is what came after its head."""
+        self.raw_head = rest
+        self._interim += 1
+        if self._interim > MOST_INTERIM:
+            self._fail(NetError("too_large", f"more than {MOST_INTERIM} interim answers"))
+
+    def _bound_body(self) -> None:
+        if self._buffered > self._limits.body_bytes and not self._complete:
+            self._fail(self._over_size())
+
+    def _over_size(self) -> NetError:
+        return NetError("too_large", f"a body over {self._limits.body_bytes} bytes")
 
     def _count_framing(self, size: int) -> None:
         # The parser gathers a field without telling us until it ends, so heads and
@@ -272,6 +327,30 @@ class Exchange:
             self._fail(
                 NetError("too_large", f"head or trailers over {self._limits.head_bytes} bytes")
             )
+
+    def _pass_on(self, data: bytes, sink: Callable[[bytes], bool]) -> None:
+        """Do what `feed` does once a body is poured."""
+        self._bytes_seen += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(NetError("protocol", str(error)))
+        if self._parts:
+            self._hand_over(sink)
+        elif self._complete:
+            self._wake()
+        else:
+            self._count_framing(len(data))
+
+    def _hand_over(self, sink: Callable[[bytes], bool]) -> None:
+        parts = self._parts
+        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
+        parts.clear()
+        self._buffered = self._framing_size = 0
+        if not sink(chunk):
+            self._sink = None
+        if self._sink is None or self._complete:
+            self._wake()
 
     def _let_pass(self, released_at: int) -> None:
         """Drop what came after the release; part from the connection at the end, or at too much."""
@@ -291,14 +370,13 @@ class Exchange:
             self._carrier.resume()
         return chunk
 
-    async def _news(self) -> None:
+    def _news(self) -> asyncio.Future[None]:
+        """Return what is done when something has come. A plain future: a chunk costs no more."""
         assert self._waiter is None, "an answer is read by one task at a time"
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            self.close()
-            raise
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # asks the system for the process, so once
+        waiter = self._waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         waiter = self._waiter

@@ -69,6 +69,11 @@ class Lane(Generic[C]):
         return Counts(self._busy, len(self._kept), len(self._open), len(self._waiting))
 
     @property
+    def size(self) -> int:
+        """How many connections there are, or will be: those kept, and a turn each of the others."""
+        return self._busy + len(self._kept)
+
+    @property
     def vacant(self) -> bool:
         """Whether the lane can be forgotten: no turn taken, no connection open."""
         return not self._busy and not self._open
@@ -123,6 +128,19 @@ class Lane(Generic[C]):
     def keep(self, connection: C) -> None:
         """Keep a connection that has carried a request and can carry another."""
         self._kept.append(connection)
+
+    def drop_kept(self) -> None:
+        """Cut all that is kept: where one connection has died of age, others have too."""
+        for connection in tuple(self._kept):
+            connection.cut()
+        self._kept.clear()
+
+    def spare(self) -> bool:
+        """Cut the connection kept longest, to make room elsewhere; tell whether there was one."""
+        if not self._kept:
+            return False
+        self._kept.pop(0).cut()
+        return True
 
     def lost(self, connection: C) -> None:
         """Forget a connection that is gone."""

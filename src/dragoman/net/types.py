@@ -4,13 +4,13 @@
 demo providers and the tests' scripted upstreams.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 Phase = Literal[
-    "dns", "connect", "tls", "refused", "send", "head", "idle", "reset", "eof", "protocol",
+    "dns", "connect", "proxy", "tls", "refused", "send", "head", "idle", "reset", "eof", "protocol",
     "too_large", "pool",
 ]  # fmt: skip
 
@@ -18,7 +18,7 @@ Phase = Literal[
 class NetError(Exception):
     """A call that broke below HTTP.
 
-    `phase` says where: `dns`, `refused` and `tls` are answers; `connect`, `head`,
+    `phase` says where: `dns`, `refused`, `proxy` and `tls` are answers; `connect`, `head`,
     `idle` and `pool` are waits that ran out; `reset` and `eof` are connections that
     ended early; `protocol` and `too_large` are answers nobody can read. `reused`
     is true when a kept-alive connection died before its first byte of an answer:
@@ -37,7 +37,7 @@ class NetError(Exception):
         return self.phase in {"connect", "head", "idle", "pool"}
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """One call. `url` is absolute, `headers` go out as they stand, Host and length are added."""
 
     method: str
@@ -56,6 +56,7 @@ class Limits(Struct, frozen=True, kw_only=True):
     idle_s: float = 60.0
     pool_s: float = 0.5
     head_bytes: int = 16 * 1024
+    head_fields: int = 256
     body_bytes: int = 64 * 1024 * 1024
 
 
@@ -63,11 +64,21 @@ class Response(Protocol):
     """An answer whose head has arrived. Whoever holds it must close it."""
 
     status: int
-    headers: dict[str, str]
-    """Names in lower case; of repeated headers the last."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Names in lower case; of repeated headers the last."""
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives. Raises NetError when it breaks off."""
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand the body over where it arrives; return whether all of it came.
+
+        It did not when `take` said False, and wants no more: what comes then
+        is for the next reader. `take` does not wait; what it raises breaks the body off.
+        Raises NetError when it breaks off.
+        """
 
     async def read(self) -> bytes:
         """Return the whole body. Raises NetError when it breaks off or is over the limit."""
@@ -88,3 +99,23 @@ class Transport(Protocol):
 
     async def send(self, request: Request, limits: Limits) -> Response:
         """Return the answer once its head is in. Raises NetError."""
+
+
+class Carrier(Protocol):
+    """The connection under an exchange."""
+
+    @property
+    def reused(self) -> bool:
+        """Whether it has carried an exchange before this one."""
+
+    def pause(self) -> None:
+        """Stop reading from the peer."""
+
+    def resume(self) -> None:
+        """Go on reading from the peer."""
+
+    def cut(self) -> None:
+        """Break the connection off now."""
+
+    def finish(self) -> None:
+        """Part from the exchange, to be kept for another one unless cut."""

@@ -23,7 +23,7 @@ _URL = re.compile(
 )
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, cache_hash=True):
     """What a connection can be shared by: scheme, host (no brackets, lower case), port."""
 
     scheme: Scheme

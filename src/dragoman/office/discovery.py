@@ -13,21 +13,32 @@ from dragoman.net.types import Limits, NetError, Request, Transport
 
 LIMITS = Limits(head_s=5.0, idle_s=5.0, body_bytes=8 * 1024 * 1024)
 PATH = "/models"
+NEVER_SENT = frozenset({"none", "sigv4", "gcp", "entra"})
+"""Ways to let in whose secret is not what is sent."""
+WHOLE = {"gemini": "?pageSize=1000"}
+"""Dialect -> what makes the list come on one page, where it does not by itself."""
 
 _log = logging.getLogger(__name__)
 
 
 class Discovery:
-    """What the hosts said when last asked. `problems` says who did not answer, and how."""
+    """What the hosts said when last asked. `problems` says who did not answer, and how.
+
+    `known` is what they said to a process before this one.
+    """
 
     def __init__(
-        self, hosts: Hosts, options: Mapping[str, ProviderOptions], transport: Transport
+        self,
+        hosts: Hosts,
+        options: Mapping[str, ProviderOptions],
+        transport: Transport,
+        known: Iterable[Model] = (),
     ) -> None:
         self.problems: dict[str, str] = {}
         self._hosts = hosts
         self._options = options
         self._transport = transport
-        self._found: dict[str, tuple[Model, ...]] = {}
+        self._found = _by_host(known)
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -56,16 +67,29 @@ class Discovery:
             self.problems.pop(slug, None)
 
 
+def _by_host(models: Iterable[Model]) -> dict[str, tuple[Model, ...]]:
+    """Return what was found before by who told it: all endpoints of such a model are theirs."""
+    found: dict[str, tuple[Model, ...]] = {}
+    for model in models:
+        slug = model.endpoints[0].provider
+        found[slug] = (*found.get(slug, ()), model)
+    return found
+
+
 async def fetch_models(
     transport: Transport, provider: Provider, credential: Credential | None
 ) -> bytes:
     """Return a host's own list of models. Raises NetError, also for a refusal."""
     secret = credential.secret.reveal() if credential else ""
     headers = [*provider.headers.items(), ("Accept", "application/json")]
-    if secret and provider.auth != "none":
+    if secret and provider.auth not in NEVER_SENT:
         bearer = provider.auth == "bearer"
-        headers.append(("Authorization", f"Bearer {secret}") if bearer else ("api-key", secret))
-    request = Request(method="GET", url=provider.base_url + PATH, headers=tuple(headers))
+        headers.append(("Authorization", f"Bearer {secret}") if bearer else (provider.auth, secret))
+    request = Request(
+        method="GET",
+        url=provider.base_url + PATH + WHOLE.get(provider.dialect, ""),
+        headers=tuple(headers),
+    )
     response = await transport.send(request, LIMITS)
     try:
         body = await response.read()

@@ -1,7 +1,8 @@
 """What became of a request: the body of `GET /generation?id=`.
 
-Source: OpenRouter's OpenAPI document, `GenerationResponse`. `attempts` and
-`notes` are ours: each call with its error, and all that was changed on the way.
+Source: OpenRouter's OpenAPI document, `GenerationResponse`. `attempts`,
+`notes`, `usage_source` and `price_version` are ours: each call with its error, all that was
+changed on the way, how the counts came about, and at which price they were charged.
 """
 
 from datetime import UTC, datetime
@@ -79,6 +80,8 @@ class GenerationInfo(Struct, frozen=True, kw_only=True):
     response_cache_source_id: str | None = None
     attempts: tuple[Attempt, ...]
     notes: tuple[Note, ...]
+    usage_source: str
+    price_version: str | None
 
 
 class GenerationBody(Struct, frozen=True):
@@ -87,13 +90,15 @@ class GenerationBody(Struct, frozen=True):
     data: GenerationInfo
 
 
-async def generation(reader: Reader, id_: str, *, key_hash: str | None) -> GenerationBody:
-    """Return the body for a generation of this key, or of any key of the installation if None.
+async def generation(
+    reader: Reader, id_: str, *, key_hash: str | None = None, account: str | None = None
+) -> GenerationBody:
+    """Return the body for a generation of this key and account, or of any where they are None.
 
     Raises NotFound for what does not exist or is not the caller's.
     """
     known = len(id_) <= LONGEST_ID and id_.isascii() and id_.isprintable()
-    found = await reader.one(id_, key_hash=key_hash) if known else None
+    found = await reader.one(id_, key_hash=key_hash, account=account) if known else None
     if found is None:
         raise NotFound(f"Generation {id_[:LONGEST_ID]} not found")
     return GenerationBody(describe(found))
@@ -112,6 +117,7 @@ def describe(made: Generation) -> GenerationInfo:
         upstream_id=made.upstream_id,
         provider_responses=_responses(made),
         service_tier=made.service_tier,
+        is_byok=made.is_byok,
         streamed=made.streamed,
         cancelled=made.cancelled,
         finish_reason=made.finish_reason,
@@ -127,13 +133,15 @@ def describe(made: Generation) -> GenerationInfo:
         native_tokens_completion_images=tokens.completion_image,
         usage=cost,
         total_cost=cost,
-        upstream_inference_cost=tokens.cost_usd,
+        upstream_inference_cost=usd(made.byok_nanos) if made.is_byok else tokens.cost_usd,
         origin=made.referer or "",
         http_referer=made.referer,
         user_agent=made.user_agent,
         external_user=made.user,
         attempts=made.attempts,
         notes=made.notes,
+        usage_source=tokens.source,
+        price_version=made.price_id,
     )
 
 
@@ -147,6 +155,7 @@ def _responses(made: Generation) -> tuple[ProviderResponse, ...]:
             provider_name=attempt.provider_name,
             status=attempt.status,
             latency=attempt.latency_ms,
+            is_byok=attempt.is_byok,
         )
         for index, attempt in enumerate(made.attempts)
     )

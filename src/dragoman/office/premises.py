@@ -1,32 +1,70 @@
-"""The data directory, opened: both databases in today's shape, and the pepper.
+"""The installation, opened: databases in today's shape, the pepper, and the vault.
 
-Servers and commands open it alike, so that `dragoman keys create` works before
-the first start and beside a running server.
+State is in two files of the data directory, or in a schema of a PostgreSQL server that
+several nodes share; the pepper and the key-encryption key are in the data directory of each
+node. Servers and commands
+open it alike, so that `dragoman keys create` works before the first start and beside a
+running server.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
+from sqlalchemy import Connection
 
+from dragoman.access import byok_tables, presence, seal
 from dragoman.access import migrations as access
 from dragoman.access.keyring import every_key
+from dragoman.access.vault import Vault
+from dragoman.ledger import alert_tables
+from dragoman.ledger import migrations as money
 from dragoman.records import migrations as records
-from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_pepper
-from dragoman.store.migrations import migrate
+from dragoman.records import partitions
+from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_node, keep_pepper
+from dragoman.store.kek import KekFile
+from dragoman.store.migrations import Migration, migrate
+from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
+from dragoman.store.sqlite import SqliteDatabase
 
-LEDGER, RECORDS, PEPPER = "ledger.db", "records.db", "pepper"
+LEDGER, RECORDS, PEPPER, KEK = "ledger.db", "records.db", "pepper", "kek"
+NODE, JOURNALS = "node", "journal"
+
+Rooms = Sequence[tuple[str, Sequence[Migration]]]
+"""Names of rooms, each with its migrations."""
+
+LEDGER_ROOMS: Rooms = (
+    (access.ROOM, access.MIGRATIONS),
+    (seal.ROOM, seal.MIGRATIONS),
+    (presence.ROOM, presence.MIGRATIONS),
+    (byok_tables.ROOM, byok_tables.MIGRATIONS),
+    (money.ROOM, money.MIGRATIONS),
+    (alert_tables.ROOM, alert_tables.MIGRATIONS),
+)
+RECORDS_ROOMS: Rooms = ((records.ROOM, records.MIGRATIONS),)
 
 
 class Premises(Struct, frozen=True, kw_only=True):
-    """Where state lives. Close it when done."""
+    """Where state lives. Close it when done. On PostgreSQL both databases are one."""
 
     path: Path
     ledger: Database
     records: Database
     pepper: Pepper
+    vault: Vault
+
+    @property
+    def journals(self) -> Path:
+        """Where the workers of this node keep their journals."""
+        return self.path / JOURNALS
+
+    def node(self) -> str:
+        """Return the name of this node, which its journals bear. Blocks."""
+        return keep_node(self.path / NODE)
 
     def has_usable_key(self) -> bool:
         """Say whether any key could be admitted. Blocks."""
@@ -43,23 +81,102 @@ class Premises(Struct, frozen=True, kw_only=True):
         self.records.close()
 
 
-def open_premises(path: Path, wall: Callable[[], float] = time.time) -> Premises:
-    """Open the data directory, making what is missing. Blocks.
+class Home(Struct, frozen=True, kw_only=True):
+    """A database, and the rooms that keep their tables in it."""
+
+    name: str
+    database: Database
+    rooms: Rooms
+
+
+def open_premises(
+    path: Path,
+    options: DatabaseOptions = DatabaseOptions(),  # noqa: B008  # a frozen value
+    wall: Callable[[], float] = time.time,
+) -> Premises:
+    """Open the installation, making what is missing. Blocks.
 
     Raises CustodyError, NewerDatabase, or Unavailable when it cannot be used.
     """
     keep_directory(path)
-    now = wall()
-    ledger = Database(path / LEDGER, synchronous="FULL")
-    ledger.run_now(lambda c: migrate(c, access.ROOM, access.MIGRATIONS, now))
-    has_pepper = (path / PEPPER).exists()
-    if not has_pepper and ledger.run_now(every_key):
-        ledger.close()
-        raise CustodyError(
-            f"{path / PEPPER} is gone, and without it none of the keys in {path / LEDGER} can be "
-            f"verified. Put it back from a backup, or move {LEDGER} away to begin with new keys."
+    homes = open_homes(path, options)
+    try:
+        for home in homes:
+            upgrade(home, wall())
+        pepper = _pepper(path, homes[0].database)
+        vault = Vault(KekFile(path / KEK))
+        homes[0].database.run_now(vault.check)
+    except BaseException:
+        close(homes)
+        raise
+    return Premises(
+        path=path,
+        ledger=homes[0].database,
+        records=homes[-1].database,
+        pepper=pepper,
+        vault=vault,
+    )
+
+
+def open_homes(path: Path, options: DatabaseOptions) -> tuple[Home, ...]:
+    """Return the databases of the installation as they are, the ledger's first.
+
+    Raises Unavailable when the server that is to hold them does not answer.
+    """
+    if options.server is None:
+        ledger = SqliteDatabase(path / LEDGER, synchronous="FULL")
+        archive = SqliteDatabase(path / RECORDS, synchronous="NORMAL")
+        return (
+            Home(name="ledger", database=ledger, rooms=LEDGER_ROOMS),
+            Home(name="records", database=archive, rooms=RECORDS_ROOMS),
         )
-    pepper = keep_pepper(path / PEPPER)
-    archive = Database(path / RECORDS, synchronous="NORMAL")
-    archive.run_now(lambda c: migrate(c, records.ROOM, records.MIGRATIONS, now))
-    return Premises(path=path, ledger=ledger, records=archive, pepper=pepper)
+    postgres: Any = import_module("dragoman.store.postgres")  # a driver that most do without
+    database: Database = postgres.PostgresDatabase(options.server, options.schema)
+    try:
+        database.run_now(postgres.make_schema(options.schema))
+    except BaseException:
+        database.close()
+        raise
+    return (Home(name="postgresql", database=database, rooms=(*LEDGER_ROOMS, *RECORDS_ROOMS)),)
+
+
+def close(homes: Sequence[Home]) -> None:
+    """Finish pending work and close every database. Blocks."""
+    for home in homes:
+        home.database.close()
+
+
+def upgrade(home: Home, now: float) -> list[tuple[str, Migration]]:
+    """Bring every room's tables to today's shape; return the steps that were taken. Blocks."""
+
+    def work(connection: Connection) -> list[tuple[str, Migration]]:
+        taken = [
+            (room, step)
+            for room, migrations in home.rooms
+            for step in migrate(connection, room, migrations, now)
+        ]
+        if any(room == records.ROOM for room, _ in home.rooms):
+            partitions.set_aside(connection, now)
+        return taken
+
+    return home.database.run_now(work)
+
+
+def _pepper(path: Path, ledger: Database) -> Pepper:
+    """Return the pepper of this node. Raises CustodyError unless it is that of the keys."""
+    file = path / PEPPER
+    restore = (
+        "Put it back from a backup, or copy it from another node. To begin with new keys, "
+        f"move {LEDGER} away or choose another database.schema."
+    )
+    if not file.exists() and ledger.run_now(lambda c: seal.is_sealed(c) or bool(every_key(c))):
+        raise CustodyError(
+            f"{file} is gone, and without it none of the keys in the database can be verified. "
+            f"{restore}"
+        )
+    pepper = keep_pepper(file)
+    if not ledger.run_now(lambda connection: seal.fits(connection, pepper)):
+        raise CustodyError(
+            f"{file} is not the pepper that the keys in the database were made with. {restore}"
+        )
+    return pepper

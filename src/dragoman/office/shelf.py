@@ -21,6 +21,7 @@ from dragoman.catalog.overlay import Refreshed, overlay
 from dragoman.catalog.types import Catalog, Model
 from dragoman.core.clock import Clock
 from dragoman.office.archive import Archive, Edition
+from dragoman.office.found import FoundFile
 from dragoman.providers.registry import DIALECTS
 
 _log = logging.getLogger(__name__)
@@ -80,16 +81,27 @@ def laid_over(package: Shipped, edition: Edition) -> Shipped:
 
 
 class Shelf:
-    """Holds the catalog of the moment. Blocks wherever it makes a new one."""
+    """Holds the catalog of the moment. Blocks wherever it makes a new one.
+
+    Where several processes share one catalog, what hosts tell is handed on in the file `found`:
+    one process takes it from the hosts, the others from there.
+    """
 
     def __init__(
-        self, declared: Declared, environ: Mapping[str, str], archive: Archive, clock: Clock
+        self,
+        declared: Declared,
+        environ: Mapping[str, str],
+        archive: Archive,
+        clock: Clock,
+        found: FoundFile | None = None,
     ) -> None:
         self._declared = declared
         self._archive = archive
         self._now = clock.wall
         self._package = shipped.load()
-        self._found: tuple[Model, ...] = ()
+        self._file = found
+        self._found_mark = found.mark() if found else None
+        self._found = found.read() if found else ()
         self.mark = archive.mark()
         self.rows = rows_of(self._package, archive)
         self.hosts: Hosts = hosts(self._package.providers, declared.providers, environ)
@@ -101,14 +113,28 @@ class Shelf:
         """Return the catalog of the moment."""
         return self.current
 
+    @property
+    def found(self) -> tuple[Model, ...]:
+        """What hosts told of themselves."""
+        return self._found
+
     def take(self, found: Iterable[Model]) -> None:
-        """Make a catalog with what hosts tell of themselves. Raises CatalogError."""
+        """Make a catalog with what hosts tell of themselves. Raises CatalogError and OSError."""
         self._found = tuple(found)
         self.current = self._assembled()
+        if self._file is not None:
+            self._file.write(self._found)
+            self._found_mark = self._file.mark()
 
     def reload(self) -> None:
-        """Make a catalog of what is on disk now, and of the prices of now. Raises CatalogError."""
+        """Make a catalog of what is on disk now, and of the prices of now.
+
+        Raises CatalogError and OSError.
+        """
         self.mark = self._archive.mark()
+        if self._file is not None:
+            self._found_mark = self._file.mark()
+            self._found = self._file.read()
         rows, before = rows_of(self._package, self._archive), self.rows
         self.rows = rows
         try:
@@ -119,10 +145,18 @@ class Shelf:
         self._tell()
 
     @property
+    def version(self) -> str:
+        """Return a name for what this catalog was made of, the same in each process."""
+        made_of = repr((self.mark, self._found_mark, self.next_price_at))
+        return hashlib.sha256(made_of.encode()).hexdigest()[:12]
+
+    @property
     def is_stale(self) -> bool:
         """Whether an edition was put into force, or a price came to hold, since this was made."""
         due = self.next_price_at is not None and self._now() >= self.next_price_at
-        return due or self._archive.mark() != self.mark
+        if due or self._archive.mark() != self.mark:
+            return True
+        return self._file is not None and self._file.mark() != self._found_mark
 
     def _first(self) -> Catalog:
         """Return the first catalog; an edition at odds with the settings does not stop a start."""

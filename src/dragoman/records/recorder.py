@@ -1,84 +1,64 @@
-"""Writes generations down, in batches, in the background.
+"""Writes generations down, and adds them to the sums that reports are made of.
 
-Recording costs the request an append to a list. A generation and its share of
-the key's usage are written in one transaction, and a generation that is already
-there is not counted again, so that a batch may be written twice.
+A generation that is already there is not inserted again, so that a batch may be written
+twice. Batches come from journals, by way of `dragoman.records.journaled`, which says when
+sums are written, too; `store` does both at once, for rows that come by themselves.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
 
-from dragoman.records.rows import fitting, to_row
-from dragoman.records.tables import generation, key_usage
+from dragoman.records import labels, trail
+from dragoman.records.lines import Line, line
+from dragoman.records.rollup import Sums, share
+from dragoman.records.tables import generation, key_usage, rollup, series, speed
 from dragoman.records.types import Generation
-from dragoman.store.batch import Batch, BatchOptions
-from dragoman.store.sql import Database
-
-SUMS = ("requests", "prompt_tokens", "completion_tokens", "cost_nanos")
-
-
-class Recorder:
-    """Takes generations and sees that they reach the database."""
-
-    def __init__(self, records: Database, options: BatchOptions | None = None) -> None:
-        self._records = records
-        self._batch: Batch[Generation] = Batch(self._write, options or BatchOptions())
-
-    @property
-    def dropped(self) -> int:
-        """How many generations were lost since the start."""
-        return self._batch.dropped
-
-    def record(self, made: Generation) -> None:
-        """Have `made` written soon. Never blocks and never fails."""
-        self._batch.put(made)
-
-    async def run(self) -> None:
-        """Write what is recorded, until cancelled."""
-        await self._batch.run()
-
-    async def flush(self) -> None:
-        """Write all that was recorded before now, or raise Unavailable."""
-        await self._batch.flush()
-
-    async def close(self) -> None:
-        """Write what is left, for a few seconds at most."""
-        await self._batch.close()
-
-    async def _write(self, made: Sequence[Generation]) -> None:
-        await self._records.run(lambda connection: store(connection, made))
+from dragoman.store.bulk import add_rows, insert_new_rows, insert_rows
 
 
 def store(connection: Connection, made: Iterable[Generation]) -> None:
-    """Insert those of `made` that are new, and add them to the usage of their keys."""
-    by_id = {each.id: each for each in made}
-    query = select(generation.c.id).where(generation.c.id.in_(by_id))
-    for known in connection.execute(query).scalars():
-        del by_id[known]
+    """Insert those of `made` that are new, and add them to all sums."""
+    sums = Sums()
+    for each in insert(connection, map(line, made)):
+        sums.add(share(each))
+    add_sums(connection, sums)
+
+
+def insert(connection: Connection, lines: Iterable[Line]) -> list[Line]:
+    """Insert the rows of generations and return the lines of those that were new."""
+    by_id = {each.row[0]: each for each in lines}
     if not by_id:
+        return []
+    try:
+        with connection.begin_nested():
+            _insert(connection, by_id.values())
+    except IntegrityError:  # some are there already: the batch is written for the second time
+        query = select(generation.c.id).where(generation.c.id.in_(by_id))
+        for known in connection.execute(query).scalars():
+            del by_id[known]
+        _insert(connection, by_id.values())
+    if by_id and connection.dialect.name == "sqlite":
+        trail.extend(connection)
+    return [*by_id.values()]
+
+
+def add_sums(connection: Connection, sums: Sums) -> None:
+    """Add what generations come to."""
+    if not sums.generations:
         return
-    connection.execute(insert(generation), [to_row(each) for each in by_id.values()])
-    for (key_hash, day), sums in _per_key_and_day(by_id.values()).items():
-        _add_usage(connection, key_hash, day, sums)
+    apps, users, tags = labels.lost(connection, sums.names())
+    rolled = sums.rolled((apps, users, tags))
+    used = rolled.usage
+    if connection.dialect.name == "sqlite":
+        # A date goes as text, since the driver's own way to write one is deprecated.
+        used = [(key_hash, day.isoformat(), *rest) for key_hash, day, *rest in used]
+    add_rows(connection, key_usage, used)
+    insert_new_rows(connection, series, rolled.series)
+    add_rows(connection, rollup, rolled.sums)
+    add_rows(connection, speed, rolled.speeds)
 
 
-def _per_key_and_day(made: Iterable[Generation]) -> dict[tuple[str, date], list[int]]:
-    totals: defaultdict[tuple[str, date], list[int]] = defaultdict(lambda: [0] * len(SUMS))
-    for each in made:
-        day = datetime.fromtimestamp(each.created_at, UTC).date()
-        add = (1, each.usage.prompt, each.usage.completion, each.cost_nanos)
-        before = totals[each.key_hash, day]
-        totals[each.key_hash, day] = [fitting(a + b) for a, b in zip(before, add, strict=True)]
-    return totals
-
-
-def _add_usage(connection: Connection, key_hash: str, day: date, sums: Sequence[int]) -> None:
-    # Update, else insert, in plain SQL: a database has one recorder that writes.
-    named = dict(zip(SUMS, sums, strict=True))
-    statement = update(key_usage).where(key_usage.c.key_hash == key_hash, key_usage.c.day == day)
-    raised = {name: key_usage.c[name] + value for name, value in named.items()}
-    if connection.execute(statement.values(raised)).rowcount == 0:
-        connection.execute(insert(key_usage).values(key_hash=key_hash, day=day, **named))
+def _insert(connection: Connection, lines: Iterable[Line]) -> None:
+    insert_rows(connection, generation, [each.row for each in lines])

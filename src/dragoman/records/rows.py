@@ -6,47 +6,61 @@ One odd answer must not cost the records of its neighbours in the batch.
 """
 
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, Text
 
-from dragoman.records.tables import generation
+from dragoman.records.fit import MOST, fitting, is_odd, mended
 from dragoman.records.types import Generation
 
-NESTED = ("usage", "attempts", "notes", "tags")
-TEXTS = tuple(str(each.name) for each in generation.columns if isinstance(each.type, Text))
-NUMBERS = tuple(str(each.name) for each in generation.columns if isinstance(each.type, BigInteger))
-MOST = 2**53 - 1
-"""The largest integer that every reader of JSON holds, with room for a thousand in 64 bits."""
+COLUMNS = Generation.__struct_fields__
+NESTED = ("usage", "attempts", "notes", "tags", "draws")
 
+
+OTHER = frozenset(
+    (
+        "created_at", "streamed", "cancelled", "status", "cost_nanos", "price_known", "latency_ms",
+        "generation_ms", "fee_ppm", "is_byok", "byok_nanos",
+    )
+)  # fmt: skip
+"""The columns that hold no text."""
+NUMBERS = ("cost_nanos", "latency_ms", "generation_ms", "fee_ppm", "byok_nanos")
+"""Those whose numbers may be absurd."""
+
+_USAGE, _ATTEMPTS, _NOTES, _TAGS, _DRAWS = map(COLUMNS.index, NESTED)
+# JSON holds nothing odd.
+_TEXTS = tuple(i for i, name in enumerate(COLUMNS) if name not in OTHER and name not in NESTED)
+_NUMBERS = tuple(map(COLUMNS.index, NUMBERS))
+_texts_of = itemgetter(*_TEXTS)
+_numbers_of = itemgetter(*_NUMBERS)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-def to_row(made: Generation) -> dict[str, Any]:
-    """Return the values of the columns, by name."""
-    row = msgspec.structs.asdict(made)
-    for name in NESTED:
-        row[name] = _json(row[name])
-    for name in NUMBERS:
-        if row[name] is not None:
-            row[name] = fitting(row[name])
-    if _is_odd("".join([row[name] or "" for name in TEXTS])):
-        row |= {name: _mended(row[name]) for name in TEXTS if row[name] is not None}
-    return row
+def to_row(made: Generation) -> tuple[Any, ...]:
+    """Return the values of the columns, in the order of `COLUMNS`."""
+    row = list(msgspec.structs.astuple(made))
+    row[_USAGE] = _json(made.usage)
+    row[_ATTEMPTS] = _json(made.attempts) if made.attempts else "[]"
+    row[_NOTES] = _json(made.notes) if made.notes else "[]"
+    row[_TAGS] = _json(made.tags) if made.tags else "{}"
+    row[_DRAWS] = _json(made.draws) if made.draws else "[]"
+    numbers = [*filter(None, _numbers_of(row))]
+    if numbers and not -MOST <= min(numbers) <= max(numbers) <= MOST:
+        for place in _NUMBERS:
+            row[place] = row[place] and fitting(row[place])
+    if is_odd("".join(filter(None, _texts_of(row)))):
+        for place in _TEXTS:
+            row[place] = row[place] and mended(row[place])
+    return tuple(row)
 
 
 def from_row(row: Mapping[str, Any]) -> Generation:
-    """Return the generation that `to_row` was given."""
-    values = {name: row[name] for name in Generation.__struct_fields__}
+    """Return the generation whose row it is: the values of the columns by name."""
+    values = {name: row[name] for name in COLUMNS}
     values |= {name: _decode(values[name]) for name in NESTED}
     return msgspec.convert(values, Generation)
-
-
-def fitting(number: int) -> int:
-    """Return `number`, or the nearest that may be stored."""
-    return max(-MOST, min(number, MOST))
 
 
 def _json(value: Any) -> str:
@@ -59,21 +73,9 @@ def _json(value: Any) -> str:
 def _deeply_mended(value: Any) -> Any:
     match value:
         case str():
-            return _mended(value)
+            return mended(value)
         case list() | tuple():
             return [_deeply_mended(item) for item in value]
         case dict():
-            return {_mended(name): _deeply_mended(item) for name, item in value.items()}
+            return {mended(name): _deeply_mended(item) for name, item in value.items()}
     return value
-
-
-def _is_odd(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return True
-    return "\0" in text
-
-
-def _mended(text: str) -> str:
-    return text.encode("utf-8", "replace").decode().replace("\0", "")

@@ -6,8 +6,11 @@ from dragoman.core.money import NanoUsd
 from dragoman.core.notes import Note
 from dragoman.wire.usage import Usage
 
+NOT_SENT = "untranslatable"
+"""The code of an attempt at an endpoint that cannot be told the request: nothing was sent."""
 
-class Attempt(Struct, frozen=True, kw_only=True):
+
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One call to one endpoint. `status` is its HTTP status, None if it never answered."""
 
     endpoint: str
@@ -18,6 +21,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     code: str | None
     latency_ms: int
     error: str | None = None
+    is_byok: bool = False
 
 
 class Generation(Struct, frozen=True, kw_only=True):
@@ -56,3 +60,15 @@ class Generation(Struct, frozen=True, kw_only=True):
     user_agent: str | None = None
     tags: dict[str, str] = {}
     service_tier: str | None = None
+    price_id: str | None = None
+    """The version of the price that it was charged at (`dragoman.catalog.tariff.version`)."""
+    fee_ppm: int = 0
+    """What the account paid on top, in millionths; `cost_nanos` holds it."""
+    draws: tuple[tuple[str, int], ...] = ()
+    """What was charged to which purses, by id, in nano-USD; empty where nothing was limited."""
+    account: str = "default"
+    """Whose it is: the account of its key."""
+    is_byok: bool = False
+    """Whether the account's own credential was used; `cost_nanos` is then a fee."""
+    byok_nanos: NanoUsd = NanoUsd(0)
+    """What the provider bills the account for it, by the price list."""

@@ -1,8 +1,8 @@
 """Chat completions: the steps of `dragoman.relay.life`, walked for whole answers and streams."""
 
-from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import closing, contextmanager
+from asyncio import CancelledError, to_thread
+from contextlib import closing
+from typing import Protocol
 
 import msgspec
 from msgspec import Struct
@@ -10,17 +10,20 @@ from msgspec import Struct
 from dragoman.core.errors import GatewayError, Unavailable
 from dragoman.providers.dialect import Fault
 from dragoman.providers.openai.faults import fault_of_stream
+from dragoman.relay.gathered import Gathered
 from dragoman.relay.life import Turn, begin
+from dragoman.relay.linger import GiveUp
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
 from dragoman.upstream.faults import AttemptFailed, in_band, stopping
 from dragoman.upstream.stream import cut_off, gave_up
-from dragoman.wire.answers import ChunkWriter, answer_body, usage_body
-from dragoman.wire.errors import error_object
-from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece
-from dragoman.wire.sse import DONE
+from dragoman.wire.dialect import Spent, Told
+from dragoman.wire.embeddings import EMBEDDINGS
+from dragoman.wire.hub import LARGE_BYTES, Answer, Choice, Chunk, Members, Piece, Text
 
 REASONING = frozenset({"reasoning", "reasoning_details"})
+NOTHING_NEW = Chunk()
+"""What comes of us, and of no provider."""
 
 
 class Reply(Struct, frozen=True):
@@ -31,88 +34,184 @@ class Reply(Struct, frozen=True):
 
 
 async def answer_chat(desk: Desk, visit: Visit) -> Reply:
-    """Serve a request that wants its answer whole. Raises GatewayError."""
+    """Serve a request that wants its answer whole. Raises GatewayError.
+
+    Where it comes as a stream, what came before an error of ours is charged.
+    """
     with begin(desk, visit) as turn:
+        visit.on_leave(turn.stays)
+        turn.journey.watch = Gathered(turn)
         try:
-            with _told_of_a_stop(visit):
-                answered = await desk.upstream.fetch(turn.journey, turn.providers)
+            await turn.enter()
+            answered = await desk.upstream.fetch(turn.journey, turn.providers)
         except GatewayError as error:
+            if turn.step is not None and turn.gave_up(error):
+                turn.settle()
             raise turn.failed(error) from error.__cause__
+        except CancelledError:
+            if visit.left():
+                raise
+            if turn.step is not None:
+                turn.settle()
+            raise turn.failed(_stopped()) from None
+        if visit.call.kind == "embeddings":
+            answered = await _eased(turn, answered)
         return _reply(turn, answered)
+
+
+async def _eased(turn: Turn, answered: Answered) -> Answered:
+    """Return the answer with its vectors in the form that was asked for, if there are many.
+
+    They are rewritten in a thread: for what is large that takes longer than others should wait.
+    Who hangs up meanwhile pays for what has come.
+    """
+    body = answered.answer.native
+    if body is None or len(body) < LARGE_BYTES:
+        return answered
+    try:
+        body = await to_thread(EMBEDDINGS.wanted, turn.visit.call, body)
+    except CancelledError:
+        turn.chose(answered.step, answered.notes)
+        turn.meter.whole(answered.answer)
+        raise
+    eased = msgspec.structs.replace(answered.answer, native=body)
+    return msgspec.structs.replace(answered, answer=eased)
 
 
 def _reply(turn: Turn, answered: Answered) -> Reply:
     stamp = turn.chose(answered.step, answered.notes)
     answer = _shown(turn, answered.answer)
-    turn.meter.whole(answered.answer)
+    if not answered.gathered:
+        turn.meter.whole(answered.answer)
+    if turn.transcript is not None:
+        turn.transcript.whole(answer)
     bill = turn.settle()
     turn.close()
-    billing = bill.billing()
-    usage = usage_body(bill.usage, billing)
-    return Reply(answer_body(stamp, answer, usage, turn.metadata_member()), billing.cost)
+    spent = Spent(bill.usage, bill.billing())
+    visit = turn.visit
+    told = Told(stamp=stamp, call=visit.call, native=answered.speaks == visit.dialect.name)
+    body = visit.dialect.answer(told, answer, spent, turn.metadata_member())
+    return Reply(body, spent.billing.cost)
 
 
-async def stream_chat(desk: Desk, visit: Visit) -> AsyncGenerator[bytes, None]:
+class Outlet(Protocol):
+    """The way to the client of a stream."""
+
+    def put(self, events: bytes, now: float) -> bool:
+        """Send events at monotonic time `now`; say whether more may follow at once.
+
+        Otherwise `ready` has to be awaited before anything else is put.
+        """
+
+    async def ready(self) -> None:
+        """Return once all that was put is on its way and there is room for more."""
+
+    def finish(self, events: bytes) -> None:
+        """Send the last events. Everything before them is on its way."""
+
+
+async def stream_chat(desk: Desk, visit: Visit, outlet: Outlet) -> None:
     """Serve a request as a stream of events. Raises GatewayError only before the first.
 
     After the first event there is no failover: what breaks then ends the stream
-    with one error event. Otherwise the usage event and `[DONE]` end it.
+    with one error event. Otherwise the usage event and `[DONE]` end it. In between this
+    task sleeps: events go out from where the provider's bytes come in.
     """
     with begin(desk, visit) as turn:
+        visit.on_leave(turn.stays)
         try:
-            with _told_of_a_stop(visit):
-                opened = await desk.upstream.open(turn.journey, turn.providers)
+            await turn.enter()
+            opened = await desk.upstream.open(turn.journey, turn.providers)
         except GatewayError as error:
             raise turn.failed(error) from error.__cause__
+        except CancelledError:
+            if visit.left():
+                raise
+            raise turn.failed(_stopped()) from None
         with closing(opened.stream):
-            pump = _Pump(turn, opened)
-            if visit.call.echo_upstream_body:
-                yield pump.echo()
-            if out := pump.write(opened.first):
-                yield out
-            while pump.fault is None and (chunks := await _next(pump, opened)) is not None:
-                if out := pump.write(chunks):
-                    yield out
-            yield pump.ending()
+            pump = _Pump(turn, opened, outlet)
+            visit.on_leave(pump.stays)
+            pump.begin()
+            await pump.outlet.ready()
+            while await _pour(pump, opened):
+                await pump.outlet.ready()
+            await pump.outlet.ready()
+            pump.end()
 
 
-@contextmanager
-def _told_of_a_stop(visit: Visit) -> Iterator[None]:
-    """Make a cancellation an error that is answered, unless nobody is there to read it."""
+def _stopped() -> Unavailable:
+    """Return what a cancellation is to a client who is still there: the server stops."""
+    return Unavailable(stopping().message, retry_after_s=1)
+
+
+async def _pour(pump: "_Pump", opened: Opened) -> bool:
+    """Let the stream run until its client has to catch up, or, then False, it is over.
+
+    A break becomes the pump's fault.
+    """
+    if not pump.goes_on:
+        return False
     try:
-        yield
-    except CancelledError:
-        if visit.left():
-            raise
-        raise Unavailable(stopping().message, retry_after_s=1) from None
-
-
-async def _next(pump: "_Pump", opened: Opened) -> list[Chunk] | None:
-    """Return the next chunks, None when there are none; a break becomes the pump's fault."""
-    try:
-        return await opened.stream.next()
+        await opened.stream.pour(pump.take, pump.hear)
     except AttemptFailed as failed:
         pump.broke(failed.fault)
+        return False
     except CancelledError:
         if pump.left():
             raise
         pump.broke(stopping())
-    return None
+        return False
+    return not opened.stream.done and pump.goes_on
 
 
 class _Pump:
     """Turns the chunks of one stream into events for the client."""
 
-    __slots__ = ("_meter", "_opened", "_strip", "_turn", "_writer", "fault")
+    __slots__ = (
+        "_error",
+        "_meter",
+        "_opened",
+        "_strip",
+        "_tab",
+        "_transcript",
+        "_turn",
+        "_writer",
+        "fault",
+        "outlet",
+    )
 
-    def __init__(self, turn: Turn, opened: Opened) -> None:
+    def __init__(self, turn: Turn, opened: Opened, outlet: Outlet) -> None:
         self.fault: Fault | None = None
+        self._error: GatewayError | None = None
+        self.outlet = turn.linger or outlet
+        self._tab = turn.tab
+        self._transcript = turn.transcript
         self._turn = turn
+        turn.follow()
         self._meter = turn.meter
         self._opened = opened
-        self._writer = ChunkWriter(turn.chose(opened.step, opened.notes))
-        reasoning = turn.visit.call.reasoning
+        visit = turn.visit
+        self._writer = visit.dialect.writer(
+            Told(
+                stamp=turn.chose(opened.step, opened.notes),
+                call=visit.call,
+                native=opened.speaks == visit.dialect.name,
+            )
+        )
+        reasoning = visit.call.reasoning
         self._strip = reasoning is not None and reasoning.exclude
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether nothing has ended the stream yet."""
+        return self.fault is None and self._error is None
+
+    def stays(self, give_up: GiveUp) -> bool:
+        """Say whether the answer is read on though its client left; from now on to nobody."""
+        if not self._turn.stays(give_up) or self._turn.linger is None:
+            return False
+        self.outlet = self._turn.linger
+        return True
 
     def left(self) -> bool:
         """Say whether the client has hung up."""
@@ -123,54 +222,93 @@ class _Pump:
         if not self._meter.complete:
             self.fault = fault
 
-    def echo(self) -> bytes:
-        """Return an event for every body that was sent upstream."""
-        return b"".join(map(self._writer.debug, self._turn.journey.sent))
+    def begin(self) -> None:
+        """Send the chunks that opened the stream, after an echo of what went upstream, if wanted.
 
-    def write(self, chunks: list[Chunk]) -> bytes:
+        The echo is an event for every body that was sent.
+        """
+        turn, now = self._turn, self._meter.now()
+        echo = turn.visit.call.echo_upstream_body
+        events = [self._writer.debug(body) for body in turn.journey.sent] if echo else []
+        events.append(self._write(self._opened.first, now))
+        if self._transcript is not None:
+            self._transcript.hear(self._opened.first)
+        if any(events):
+            self.outlet.put(b"".join(events), now)
+
+    def take(self, chunks: list[Chunk | Text], now: float) -> bool:
+        """Send the events for chunks that came at `now`; say whether more may come at once."""
+        events = self._write(chunks, now)
+        if self._transcript is not None:
+            self._transcript.hear(chunks)
+        return (not events or self.outlet.put(events, now)) and self.goes_on
+
+    def hear(self, text: Text, now: float) -> bool:
+        """Do what `take` does for a text that came alone."""
+        if not self._meter.hear(text, now):
+            return True
+        event = self._writer.text(text)
+        if self._tab is not None:
+            self._error = self._tab.grown(self._meter.produced_bytes)
+        if self._transcript is not None:
+            self._transcript.hear([text])
+        return (not event or self.outlet.put(event, now)) and self._error is None
+
+    def end(self) -> None:
+        """Settle, write it down, and have the events sent that end the stream."""
+        self.outlet.finish(self._last_events())
+
+    def _last_events(self) -> bytes:
+        if self._error is not None and not self._meter.complete:
+            return self._broken(self._error)
+        if not self._opened.stream.said_done and self.fault is None:
+            self.broke(cut_off())
+        if self.fault is None:
+            return self._ending()
+        return self._broken(in_band(self.fault, self._opened.step))
+
+    def _write(self, chunks: list[Chunk | Text], now: float) -> bytes:
         """Return the events for some chunks, up to the first that carries an error."""
         events = []
+        hear, see = self._meter.hear, self._meter.see
+        text, write = self._writer.text, self._writer.chunk
         for chunk in chunks:
+            if isinstance(chunk, Text):
+                if hear(chunk, now):
+                    events.append(text(chunk))
+                continue
             if chunk.fault is not None:
                 self.fault = fault_of_stream(chunk.fault)
                 break
             if any(piece.finish_reason == "error" for piece in chunk.pieces):
                 self.fault = gave_up()
                 break
-            pieces = self._meter.see(chunk)
-            if chunk.service_tier is not None:
-                self._writer.tier(chunk.service_tier)
+            pieces = see(chunk, now)
             if pieces and self._strip:
                 pieces = _without_reasoning(pieces)
-            if pieces:
-                events.append(self._writer.pieces(pieces))
+            if event := write(chunk, pieces):
+                events.append(event)
+        if self._tab is not None:
+            self._error = self._tab.grown(self._meter.produced_bytes)
         return events[0] if len(events) == 1 else b"".join(events)
 
-    def ending(self) -> bytes:
-        """Settle, record, and return the events that end the stream."""
-        if not self._opened.stream.said_done and self.fault is None:
-            self.broke(cut_off())
-        return self._end() if self.fault is None else self._broken(self.fault)
-
-    def _end(self) -> bytes:
+    def _ending(self) -> bytes:
         ends = self._meter.ends
         before = b""
         unsaid = self._meter.begun - ends.keys()
         for index in sorted(unsaid if unsaid or ends else {0}):
             ends[index] = Piece(index=index, delta={}, finish_reason="stop")
-            before += self._writer.pieces((ends[index],))
+            before += self._writer.chunk(NOTHING_NEW, (ends[index],))
         turn = self._turn
         bill = turn.settle()
         turn.close()
-        usage = usage_body(bill.usage, bill.billing())
-        last = ends[min(ends)]
-        return before + self._writer.usage(last, usage, turn.metadata_member()) + DONE
+        spent = Spent(bill.usage, bill.billing())
+        return before + self._writer.end(ends, spent, turn.metadata_member())
 
-    def _broken(self, fault: Fault) -> bytes:
-        error = in_band(fault, self._opened.step)
+    def _broken(self, error: GatewayError) -> bytes:
         bill = self._turn.broke(error)
-        usage = usage_body(bill.usage, bill.billing())
-        return self._writer.error(error_object(error), usage, self._turn.metadata_member())
+        spent = Spent(bill.usage, bill.billing())
+        return self._writer.error(error, spent, self._turn.metadata_member())
 
 
 def _shown(turn: Turn, answer: Answer) -> Answer:

@@ -2,71 +2,75 @@
 
     shape     aliases, variants, provider names: what does the caller mean?
     plan      which endpoints may serve it, in what order, and why not the others
+    hold      where its money is limited: set aside what it may cost
+    start     write down that it is about to be sent
     attempt   call one after the other until one brings content
     relay     pass the answer on, measuring it
     settle    price what was used, write the record
     end       tell the client what it cost, then `[DONE]`
 
 `Turn` carries one request through these steps; `dragoman.relay.chat` walks them for
-chat completions. Whatever happens, `Turn.close` writes exactly one record, and it
-does not await, so that a client who hangs up cannot prevent it.
+chat completions. Whatever happens, `Turn.close` settles and writes down the end exactly once,
+and it does not await, so that a client who hangs up cannot prevent it.
 """
 
 from asyncio import CancelledError
 from types import TracebackType
 from typing import Self
 
-from msgspec import Struct
+from msgspec.structs import replace
 
-from dragoman.catalog.types import Catalog
-from dragoman.core.errors import GatewayError, Internal, OwnError
-from dragoman.core.money import NanoUsd, usd
+from dragoman.access.types import Funds
+from dragoman.catalog.types import Catalog, Provider
+from dragoman.core.errors import (
+    GatewayError,
+    Internal,
+    OwnError,
+    PaymentRequired,
+    PermissionDenied,
+)
+from dragoman.core.money import NanoUsd
 from dragoman.core.notes import Note
-from dragoman.ledger.cost import FREE, Cost, cost_of
-from dragoman.records.types import Attempt, Generation
+from dragoman.ledger.acts import Progress, Start
+from dragoman.ledger.belief import Seen
+from dragoman.ledger.bound import prompt_tokens, with_fee
+from dragoman.ledger.byok import fee_of
+from dragoman.ledger.cost import FREE, cost_of
+from dragoman.ledger.reckon import Terms, reckon
+from dragoman.ledger.till import Hold
+from dragoman.relay.bill import NOTHING_USED, Bill, charged, fee_ppm
+from dragoman.relay.bounds import confined, count_free
+from dragoman.relay.linger import GiveUp, Linger, hears
 from dragoman.relay.meter import Meter
+from dragoman.relay.record import CLIENT_LEFT, attempt, generation, served_model, spread_s
+from dragoman.relay.sizing import sent_size, size_of
+from dragoman.relay.tab import Fees, Offers, Tab, drawn_on, open_tab
+from dragoman.relay.transcript import transcript_for
 from dragoman.relay.visit import Desk, Visit
+from dragoman.relay.waiver import Waiver, waiver
 from dragoman.routing.metadata import RouterMetadata, router_metadata
 from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
 from dragoman.routing.types import Ask, Plan, Step
 from dragoman.shaping.ask import ask
 from dragoman.upstream.failover import Journey
-from dragoman.upstream.faults import Try
-from dragoman.wire.answers import ROUTING, Billing, Stamp, encode
-from dragoman.wire.usage import Usage
+from dragoman.wire.answers import ROUTING, Stamp, encode
 
-CLIENT_LEFT = 499
-"""The status on record when the client hung up; nobody is there to read it."""
-
+UNLIMITED = Hold((), 0)
+"""What is set aside where nothing limits a request."""
 SHORT_S = 0.05
 """Below this the time between first and last content says nothing about speed."""
-
-
-class Bill(Struct, frozen=True):
-    """What was used and what it costs. `cost` is None when no price is known."""
-
-    usage: Usage
-    cost: Cost | None
-
-    def billing(self) -> Billing:
-        """Return the costs as the usage object shows them."""
-        if self.cost is None:
-            return Billing(cost=None, upstream=None, prompt=None, completion=None)
-        total = usd(self.cost.total)
-        return Billing(
-            cost=total,
-            upstream=total,
-            prompt=usd(self.cost.prompt),
-            completion=usd(self.cost.completion),
-        )
 
 
 def begin(desk: Desk, visit: Visit) -> "Turn":
     """Shape and plan a request. Raises the GatewayError that says why it cannot be served."""
     catalog = desk.catalog()
-    wants, notes = ask(visit.call, catalog, desk.rng)
-    the_plan = plan(wants, catalog, desk.upstream.health.seen, desk.rng)
+    wants, notes = ask(visit.call, catalog, desk.rng, desk.meanings)
+    if visit.caller.terms is not None:
+        wants = confined(wants, visit.caller.terms)
+    if visit.caller.byok:
+        wants = replace(wants, byok=visit.caller.byok)
+    the_plan = plan(wants, catalog, desk.upstream.health.seen, desk.rng, pools=desk.pools)
     turn = Turn(desk, visit, catalog, wants, the_plan)
     turn.notes += notes
     if not the_plan.steps:
@@ -76,6 +80,26 @@ def begin(desk: Desk, visit: Visit) -> "Turn":
 
 class Turn:
     """One request on its way, and all that becomes known of it."""
+
+    __slots__ = (
+        "_ask",
+        "_bill",
+        "_catalog",
+        "_closed",
+        "_desk",
+        "_noted",
+        "journey",
+        "linger",
+        "meter",
+        "notes",
+        "plan",
+        "providers",
+        "step",
+        "tab",
+        "transcript",
+        "visit",
+        "waiver",
+    )
 
     def __init__(
         self, desk: Desk, visit: Visit, catalog: Catalog, wants: Ask, the_plan: Plan
@@ -89,13 +113,48 @@ class Turn:
         self.journey = Journey(
             call=visit.call,
             plan=the_plan,
-            requested=tuple(dict.fromkeys(target.asked for target in wants.targets)),
+            requested=_requested(wants),
             deadline=visit.arrived + desk.upstream.options.request_s,
         )
+        self.tab: Tab | None = None
+        self.waiver: Waiver | None = None
+        self.transcript = (
+            None if desk.contents is None else transcript_for(visit, wants.preferences)
+        )
+        self.linger: Linger | None = None
+        """What the request goes on as when its client has left."""
         self._ask = wants
+        self._catalog = catalog
         self._desk = desk
-        self._bill = Bill(Usage(), FREE)
+        self._bill = NOTHING_USED
+        self._noted = 0
         self._closed = False
+
+    async def enter(self) -> None:
+        """Set aside what the request may cost, and write down that it is about to be sent.
+
+        Raises the GatewayError that says why it must not be.
+        """
+        desk, visit = self._desk, self.visit
+        if desk.free is not None:
+            await count_free(desk.free, self)
+        terms = visit.caller.terms
+        if terms is not None and terms.funds is not None:
+            await self._set_aside(terms.funds)
+        hold = self.tab.hold if self.tab else UNLIMITED
+        start = Start(
+            visit.id,
+            visit.created,
+            visit.caller.account,
+            visit.caller.key_hash,
+            " ".join(self.journey.requested),
+            visit.call.stream,
+            hold.amount,
+            hold.purses,
+            visit.call.user,
+            hold.inclusive,
+        )
+        desk.books.start(start)
 
     def chose(self, step: Step, notes: tuple[Note, ...]) -> Stamp:
         """Note who answers; return what every part of the answer carries."""
@@ -108,24 +167,139 @@ class Turn:
             provider=step.endpoint.provider_name,
         )
 
+    def follow(self) -> None:
+        """Have what of the answer came written down each second."""
+        self._desk.rounds.begin(self)
+
+    def forget(self) -> None:
+        """Take what came of an answer for nothing: it broke, and another may come."""
+        self._desk.rounds.end(self)
+        self.step = None
+        self.meter = Meter(self._desk.clock)
+
+    def stays(self, give_up: GiveUp) -> bool:
+        """Say whether the request goes on though its client left, until `give_up` is called."""
+        attempt = self.journey.under_way
+        if self._closed or attempt is None or hears(attempt):
+            return False
+        self.linger = self._desk.lingers.admit(give_up)
+        self.journey.alone = self.linger is not None
+        return self.journey.alone
+
+    async def _set_aside(self, funds: Funds) -> None:
+        byok_fee = self._desk.byok.fee_ppm
+        if funds.allowance is not None and any(
+            step.byok is not None for step in self.journey.plan.steps
+        ):
+            self.waiver = await waiver(self._desk.cashier, funds.allowance)
+        drawn = drawn_on(funds, self.visit.call.user)
+        if not drawn.purses:
+            return
+        size = size_of(self.visit.call)
+        margins = self._desk.margins.present(self._desk.clock.monotonic())
+        fees = Fees(funds.fee_ppm, 0 if self.waiver else byok_fee, margins)
+        self.tab, the_plan = await open_tab(
+            self._desk.cashier,
+            drawn,
+            size,
+            self.journey.plan,
+            lambda steps: Offers(steps, self.providers, fees),
+        )
+        self.plan = self.journey.plan = the_plan
+        if not the_plan.steps:
+            raise refusal(the_plan, self._ask, self._catalog)
+        if self.visit.call.max_tokens is None and self.tab.hold.purses:
+            self.journey.slice_tokens = size.output_tokens
+
     def settle(self) -> Bill:
-        """Price what was used. An answer that brought nothing and did not end is free."""
-        usage = self.meter.usage(self.visit.call)
-        step = self.step
-        if step is None or (usage.completion == 0 and not self.meter.ends):
-            self._bill = Bill(usage, FREE)
-        else:
-            self._bill = Bill(usage, cost_of(usage, step.endpoint.price))
+        """Charge what was used. An answer that brought nothing and did not end is free."""
+        meter, step = self.meter, self.step
+        if step is None or not (meter.ends or meter.usage(self.visit.call).completion):
+            return self._free()
+        provider = self.providers[step.endpoint.provider]
+        by = Terms(meter.service_tier, fee_ppm(self.visit.caller))
+        found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
+        self.notes += found.notes
+        bill = Bill(found.usage, found.cost, price_id=found.price_id, is_byok=step.byok is not None)
+        if not bill.is_byok:
+            return self._charged(bill, found.owed)
+        fee = fee_of(found.cost, self._desk.byok.fee_ppm)
+        owed = NanoUsd(0) if fee is None else fee.total
+        if self.waiver is not None and owed:
+            return self._charged(bill, NanoUsd(0), waived=True)
+        return self._charged(bill, owed)
+
+    def _free(self) -> Bill:
+        is_byok = self.step is not None and self.step.byok is not None
+        bill = Bill(self.meter.usage(self.visit.call), FREE, is_byok=is_byok)
+        return self._charged(bill, NanoUsd(0))
+
+    def _charged(self, bill: Bill, owed: NanoUsd, *, waived: bool = False) -> Bill:
+        if self._bill.charge is None:
+            draws = () if self.waiver is None else self.waiver.settle(used=waived)
+            beyond = self._desk.ledger.charge_overrun
+            self._bill = charged(self.visit.caller, self.tab, bill, owed, draws, beyond=beyond)
+            if self.tab is not None and self.step is not None and owed > self.tab.hold.amount:
+                here, now = self.step.endpoint.id, self._desk.clock.monotonic()
+                self._desk.margins.overran(here, self.tab.bound_at(here), owed, now)
         return self._bill
+
+    def _seen(self, step: Step, provider: Provider) -> Seen:
+        call, meter = self.visit.call, self.meter
+        size = sent_size(call, self.journey.sent[-1] if self.journey.sent else b"")
+        return Seen(
+            prompt_most=prompt_tokens(
+                size, step.endpoint, step.endpoint.dialect or provider.dialect
+            ),
+            text_bytes=call.text_bytes,
+            produced_bytes=meter.produced_bytes,
+            elapsed_s=meter.now() - self.visit.arrived,
+            choices=size.choices,
+            max_output=call.max_tokens,
+        )
+
+    def note_progress(self) -> None:
+        """Write down what of an answer came so far, in case that nothing more is ever known."""
+        step = self.step
+        if step is None or self._closed:
+            return
+        endpoint, usage = step.endpoint, self.meter.usage(self.visit.call)
+        if usage.completion == self._noted:
+            return
+        self._noted = usage.completion
+        cost = cost_of(usage, endpoint.price, self.meter.service_tier) or FREE
+        hold = self.tab.hold if self.tab else UNLIMITED
+        paid, counts = NanoUsd(0), cost.total
+        if step.byok is None:
+            paid = with_fee(cost.total, fee_ppm(self.visit.caller))
+            counts = NanoUsd(min(paid, hold.amount))
+        progress = Progress(
+            self.visit.id,
+            endpoint.id,
+            endpoint.provider,
+            endpoint.provider_name,
+            served_model(step),
+            usage.prompt,
+            usage.completion,
+            paid,
+            hold.amount,
+            min(counts, hold.included),
+        )
+        self._desk.books.progress(progress)
+
+    def gave_up(self, error: GatewayError) -> bool:
+        """Say whether it was us who ended an answer in `error`: then what came is charged."""
+        late = self._desk.clock.monotonic() > self.journey.deadline
+        return late or isinstance(error, OwnError | PaymentRequired | PermissionDenied)
 
     def broke(self, error: GatewayError) -> Bill:
         """End an answer in `error`. What was seen is free, unless it was us who ended it."""
         now = self._desk.clock.monotonic()
-        if now > self.journey.deadline or isinstance(error, OwnError):
+        if self.gave_up(error):
             self.settle()
         else:
-            self._bill = Bill(self.meter.usage(self.visit.call), FREE)
-            if self.step is not None:
+            self._free()
+            if self.step is not None and self.step.byok is None:
                 self._desk.upstream.health.failed(self.step.endpoint.id, now)
         self.failed(error)
         return self._bill
@@ -134,6 +308,8 @@ class Turn:
         """Write the record of a request that ends in `error`, and return it with its routing."""
         if self.visit.wants_metadata and error.code != 500:
             error.routing = self._metadata()
+        if self.transcript is not None:
+            self.transcript.failed(error)
         self.close(error.code, error.type)
         return error
 
@@ -159,7 +335,19 @@ class Turn:
         self._closed = True
         if status == 200:
             self._report_health()
-        self._desk.record(self._generation(status, error_type))
+        if self.linger is not None:
+            self.linger.end()
+            status = CLIENT_LEFT
+        if self.visit.permit is not None:
+            self.visit.permit.used(self._bill.usage.prompt + self._bill.usage.completion)
+        self._desk.rounds.end(self)
+        # Both hold on to this turn: what went through it would stay, as a cycle, for the collector.
+        self.journey.watch = self.journey.under_way = None
+        bill = self._charged(self._bill, NanoUsd(0))
+        assert bill.charge is not None, "charged just now, if not before"
+        self._desk.books.final(generation(self, bill, status, error_type), bill.charge)
+        if self.transcript is not None and self._desk.contents is not None:
+            self._desk.contents.put(self.transcript.content(self))
 
     def metadata_member(self) -> bytes:
         """Return `,"openrouter_metadata":{…}` if the caller asked for it, else nothing."""
@@ -171,17 +359,17 @@ class Turn:
         return router_metadata(
             self.plan,
             self._ask,
-            [_attempt(one) for one in self.journey.tries],
-            self.step.endpoint if self.step else None,
+            [attempt(one) for one in self.journey.tries],
+            self.step,
             tuple(self.notes),
         )
 
     def _report_health(self) -> None:
-        if self.step is None:
+        if self.step is None or self.step.byok is not None:
             return
         latency_s = self.journey.tries[-1].latency_s
-        tokens, spread_s = self._bill.usage.completion, self._spread_s()
-        took_s = spread_s if spread_s > SHORT_S else latency_s
+        tokens, speaking_s = self._bill.usage.completion, spread_s(self.meter)
+        took_s = speaking_s if speaking_s > SHORT_S else latency_s
         self._desk.upstream.health.succeeded(
             self.step.endpoint.id,
             self._desk.clock.monotonic(),
@@ -189,72 +377,10 @@ class Turn:
             tokens / took_s if tokens and took_s > 0 else None,
         )
 
-    def _spread_s(self) -> float:
-        first, last = self.meter.first_content, self.meter.last_content
-        return 0.0 if first is None or last is None else last - first
 
-    def _generation(self, status: int, error_type: str | None) -> Generation:
-        visit, meter, step, bill = self.visit, self.meter, self.step, self._bill
-        end = next(iter(meter.ends.values()), None)
-        first = meter.first_content
-        endpoint = step.endpoint if step else None
-        return Generation(
-            id=visit.id,
-            created_at=visit.created,
-            key_hash=visit.caller.key_hash,
-            requested=" ".join(self.journey.requested),
-            model=served_model(step) if step else None,
-            provider=endpoint.provider if endpoint else None,
-            provider_name=endpoint.provider_name if endpoint else None,
-            endpoint=endpoint.id if endpoint else None,
-            upstream_id=meter.upstream_id,
-            strategy=self.plan.strategy,
-            streamed=visit.call.stream,
-            cancelled=status == CLIENT_LEFT,
-            status=status,
-            error_type=error_type,
-            finish_reason=_finish(end.finish_reason if end else None, error_type, step),
-            native_finish_reason=end.native_finish_reason if end else None,
-            usage=bill.usage,
-            cost_nanos=bill.cost.total if bill.cost else NanoUsd(0),
-            price_known=bill.cost is not None,
-            latency_ms=None if first is None else _ms(first - visit.arrived),
-            generation_ms=None if first is None else _ms(self._spread_s()),
-            attempts=tuple(map(_attempt, self.journey.tries)),
-            notes=tuple(self.notes),
-            session_id=visit.session_id,
-            user=visit.call.user,
-            referer=visit.referer,
-            title=visit.title,
-            user_agent=visit.user_agent,
-            tags=visit.call.tags,
-            service_tier=meter.service_tier,
-        )
-
-
-def served_model(step: Step) -> str:
-    """Return the model id that an answer names: with its variant if a free tier served it."""
-    endpoint = step.endpoint
-    return f"{endpoint.model}:free" if endpoint.free else endpoint.model
-
-
-def _finish(reason: str | None, error_type: str | None, step: Step | None) -> str | None:
-    return "error" if error_type and step else reason
-
-
-def _ms(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
-
-
-def _attempt(one: Try) -> Attempt:
-    endpoint, fault = one.step.endpoint, one.fault
-    return Attempt(
-        endpoint=endpoint.id,
-        provider=endpoint.provider,
-        provider_name=endpoint.provider_name,
-        model=one.step.target.model,
-        status=one.status,
-        code=fault.code or fault.error_type if fault else None,
-        latency_ms=_ms(one.latency_s),
-        error=fault.message if fault else None,
-    )
+def _requested(wants: Ask) -> tuple[str, ...]:
+    """Return the names that the caller used, each once."""
+    targets = wants.targets
+    if len(targets) == 1:
+        return (targets[0].asked,)
+    return tuple(dict.fromkeys([target.asked for target in targets]))

@@ -1,12 +1,16 @@
 """Measures an answer as it passes: what it said, how it ended, what it took. No I/O."""
 
+from msgspec import structs
+
 from dragoman.core.clock import Clock
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.hub import Answer, Chunk, Members, Piece
+from dragoman.wire.hub import Answer, Chunk, Members, Piece, Text
 from dragoman.wire.usage import Usage
 
 BYTES_PER_TOKEN = 4
 """English text under the tokenizers in use; only for answers without usage."""
+
+QUOTES = len('""')
 
 
 class Meter:
@@ -16,11 +20,11 @@ class Meter:
     """
 
     __slots__ = (
-        "_clock",
         "begun",
         "ends",
         "first_content",
         "last_content",
+        "now",
         "produced_bytes",
         "reported",
         "service_tier",
@@ -28,7 +32,7 @@ class Meter:
     )
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.now = clock.monotonic
         self.begun: set[int] = set()
         self.ends: dict[int, Piece] = {}
         self.first_content: float | None = None
@@ -43,8 +47,8 @@ class Meter:
         """Whether every choice that was begun has ended, and there was one."""
         return bool(self.ends) and self.begun <= self.ends.keys()
 
-    def see(self, chunk: Chunk) -> tuple[Piece, ...]:
-        """Take in a chunk; return what of it is passed on.
+    def see(self, chunk: Chunk, now: float) -> tuple[Piece, ...]:
+        """Take in a chunk that came at `now`, monotonic; return what of it is passed on.
 
         A piece without content is not, and neither is content of a choice that
         has already ended.
@@ -57,15 +61,28 @@ class Meter:
             self.service_tier = chunk.service_tier
         pieces = chunk.pieces
         if len(pieces) == 1:
-            return pieces if self._passes(pieces[0]) else ()
-        return tuple(piece for piece in pieces if self._passes(piece))
+            return pieces if self._passes(pieces[0], now) else ()
+        return tuple(piece for piece in pieces if self._passes(piece, now))
+
+    def hear(self, text: Text, now: float) -> bool:
+        """Take in text; say whether it is passed on, which it is unless its choice has ended."""
+        index = text.index
+        if index in self.ends:
+            return False
+        if index not in self.begun:
+            self.begun.add(index)
+            if self.first_content is None:
+                self.first_content = now
+        self.last_content = now
+        self.produced_bytes += len(text.content) - QUOTES
+        return True
 
     def whole(self, answer: Answer) -> None:
         """Take in a whole answer."""
         self.reported = answer.usage
         self.upstream_id = answer.upstream_id
         self.service_tier = answer.service_tier
-        self.first_content = self.last_content = self._clock.monotonic()
+        self.first_content = self.last_content = self.now()
         for choice in answer.choices:
             self.produced_bytes += _size(choice.message)
             if choice.finish_reason is not None:
@@ -77,21 +94,25 @@ class Meter:
                 )
 
     def usage(self, call: ChatCall) -> Usage:
-        """Return what the provider counted, or an estimate from the bytes that passed."""
+        """Return what the provider counted, with estimates from bytes for what it did not.
+
+        Anthropic counts what goes in when a stream begins, with what of it was cached.
+        """
         said = self.reported
         if said is not None and said.source == "upstream":
             return said
-        return Usage(
-            prompt=(said and said.prompt) or call.text_bytes // BYTES_PER_TOKEN,
-            completion=(said and said.completion) or -(-self.produced_bytes // BYTES_PER_TOKEN),
+        said = said or Usage()
+        return structs.replace(
+            said,
+            prompt=said.prompt or call.text_bytes // BYTES_PER_TOKEN,
+            completion=said.completion or -(-self.produced_bytes // BYTES_PER_TOKEN),
             source="estimated",
         )
 
-    def _passes(self, piece: Piece) -> bool:
+    def _passes(self, piece: Piece, now: float) -> bool:
         if piece.index in self.ends:
             return False
         if piece.has_content:
-            now = self._clock.monotonic()
             if self.first_content is None:
                 self.first_content = now
             self.last_content = now
@@ -105,4 +126,8 @@ class Meter:
 
 
 def _size(members: Members) -> int:
-    return sum(len(bytes(value)) - 2 for name, value in members.items() if name != "role")
+    size = 0
+    for name, value in members.items():
+        if name != "role":
+            size += len(value) - QUOTES
+    return size

@@ -2,15 +2,28 @@
 
 from collections.abc import Callable
 from random import Random
+from typing import Protocol
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from dragoman.access.permits import FreeRequests, Permit
 from dragoman.access.types import Caller
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
-from dragoman.records.types import Generation
+from dragoman.ledger.byok import ByokOptions
+from dragoman.ledger.cashier import Cashier
+from dragoman.ledger.margin import Margins
+from dragoman.ledger.options import LedgerOptions
+from dragoman.records.content import Content
+from dragoman.relay.books import Books
+from dragoman.relay.linger import Lingers, Stays
+from dragoman.relay.rounds import Rounds
+from dragoman.routing.pools import Pools
+from dragoman.shaping.targets import Meanings
 from dragoman.upstream.failover import Upstream
 from dragoman.wire.chat import ChatCall
+from dragoman.wire.chat_dialect import CHAT
+from dragoman.wire.dialect import ClientDialect
 
 
 class Visit(Struct, frozen=True, kw_only=True):
@@ -21,6 +34,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     call: ChatCall
     arrived: float
     created: float
+    dialect: ClientDialect = CHAT
+    """What its client speaks."""
     session_id: str | None = None
     referer: str | None = None
     title: str | None = None
@@ -29,6 +44,17 @@ class Visit(Struct, frozen=True, kw_only=True):
     left: Callable[[], bool] = lambda: True
     """Whether the client has hung up: asked when the request is cancelled, which may
     also mean that the server stops."""
+    on_leave: Callable[[Stays], None] = lambda _: None
+    """Takes what is asked when the client hangs up, before the request is cancelled."""
+    permit: Permit | None = None
+    """What its rate limits gave it, where there are any. Whoever made the visit closes it."""
+
+
+class Shelves(Protocol):
+    """Where what was said goes, of accounts that let it be stored."""
+
+    def put(self, content: Content) -> None:
+        """Have it kept, if there is room. Never blocks, never fails."""
 
 
 class Desk(Struct, frozen=True, kw_only=True):
@@ -36,6 +62,18 @@ class Desk(Struct, frozen=True, kw_only=True):
 
     catalog: Callable[[], Catalog]
     upstream: Upstream
-    record: Callable[[Generation], None]
+    books: Books
+    cashier: Cashier
+    rounds: Rounds
+    lingers: Lingers
     clock: Clock
     rng: Random
+    pools: Pools
+    meanings: Meanings
+    byok: ByokOptions = ByokOptions()
+    ledger: LedgerOptions = LedgerOptions()
+    margins: Margins = field(default_factory=Margins)
+    free: FreeRequests | None = None
+    """Counts requests to free endpoints, where they are limited."""
+    contents: Shelves | None = None
+    """Without it nothing that was said is kept, whatever accounts want."""

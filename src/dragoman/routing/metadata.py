@@ -13,7 +13,7 @@ from msgspec import Struct
 from dragoman.catalog.types import Endpoint
 from dragoman.core.notes import Note
 from dragoman.routing.excluded import Excluded, excluded
-from dragoman.routing.types import Ask, Plan
+from dragoman.routing.types import Ask, Plan, Step
 
 
 class Attempted(Protocol):
@@ -74,23 +74,22 @@ def router_metadata(
     plan: Plan,
     ask: Ask,
     attempts: Sequence[Attempted] = (),
-    selected: Endpoint | None = None,
+    selected: Step | None = None,
     notes: tuple[Note, ...] = (),
 ) -> RouterMetadata:
     """Describe what became of a plan.
 
-    `selected` is the endpoint that gave the answer, None when none did. `attempt` is
+    `selected` is the step that gave the answer, None when none did. `attempt` is
     the number of the last attempt, 0 when no provider was reached.
     """
     available = _available(plan, selected)
-    summary = f"available={len(plan.steps)}"
     return RouterMetadata(
         requested=ask.targets[0].asked,
         strategy=plan.strategy,
         region=None,
-        summary=f"{summary}, selected={selected.provider_name}" if selected else summary,
+        summary=_summary(len(plan.steps), selected),
         attempt=len(attempts),
-        is_byok=False,
+        is_byok=selected is not None and selected.byok is not None,
         endpoints=Endpoints(total=len(plan.steps) + len(plan.refusals), available=available),
         attempts=tuple(
             AttemptRow(provider=each.provider_name, model=each.model, status=each.status or 0)
@@ -101,14 +100,25 @@ def router_metadata(
     )
 
 
-def _available(plan: Plan, selected: Endpoint | None) -> tuple[AvailableRow, ...]:
+def _summary(available: int, selected: Step | None) -> str:
+    summary = f"available={available}"
+    return f"{summary}, selected={selected.endpoint.provider_name}" if selected else summary
+
+
+def _available(plan: Plan, selected: Step | None) -> tuple[AvailableRow, ...]:
     """Return the endpoints of the plan; those left out if it is empty, as OpenRouter's 404 does."""
-    endpoints = [step.endpoint for step in plan.steps] or [each.endpoint for each in plan.refusals]
-    return tuple(
-        AvailableRow(
-            provider=endpoint.provider_name,
-            model=endpoint.model,
-            selected=selected is not None and endpoint.id == selected.id,
-        )
-        for endpoint in endpoints
+    if not plan.steps:
+        return tuple(_row(each.endpoint) for each in plan.refusals)
+    return tuple(_row(step.endpoint, selected=_is(step, selected)) for step in plan.steps)
+
+
+def _row(endpoint: Endpoint, *, selected: bool = False) -> AvailableRow:
+    return AvailableRow(provider=endpoint.provider_name, model=endpoint.model, selected=selected)
+
+
+def _is(step: Step, selected: Step | None) -> bool:
+    return (
+        selected is not None
+        and step.endpoint.id == selected.endpoint.id
+        and step.byok is selected.byok
     )

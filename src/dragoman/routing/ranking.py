@@ -12,23 +12,22 @@ The price of an endpoint is a blend, three prompt tokens to one completion token
 the usual mix of chat traffic. OpenRouter does not publish its own.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from functools import partial
 from math import inf, log
 from random import Random
 from typing import cast
 
-from dragoman.catalog.tariff import applicable
-from dragoman.catalog.types import Endpoint
+from dragoman.routing.pools import PRICE_UNKNOWN, Pool, blended_price
 from dragoman.routing.slugs import names
-from dragoman.routing.types import Ask, Health, Percentiles, Seen, Step
+from dragoman.routing.types import Ask, Health, Percentiles, Seen, Step, Steps
 from dragoman.routing.verdicts import prompt_tokens
 from dragoman.wire.preferences import Preferences, SortBy
 
-Order = Callable[[list[Step], int, Health, Random], list[Step]]
+Order = Callable[[Pool, int, Health, Random], list[Step]]
 """From a pool, the length of the prompt in tokens, what was seen, and chance."""
 
-LOTTERY = "price lottery, odds of 1/price²"
-PRICE_UNKNOWN = "price unknown, so after all that are known"
 LOWEST_PRICE = "sorted by price, lowest first"
 HIGHEST_THROUGHPUT = "sorted by throughput, highest first"
 LOWEST_LATENCY = "sorted by latency, lowest first"
@@ -42,69 +41,73 @@ COOLING = "rate limited or without a usable credential just now, so at the end"
 UNSEEN = Seen()
 
 
-def rank(pool: list[Step], by: SortBy | None, ask: Ask, health: Health, rng: Random) -> list[Step]:
+def rank(pool: Pool, by: SortBy | None, ask: Ask, health: Health, rng: Random) -> Sequence[Step]:
     """Return the steps of `pool` in the order to try them, each with its reason.
 
     A pool is what competes with each other: one model, or all (`partition: none`).
     Its steps come in with the reason `LOTTERY`, which is what `by` None means. Any
     other order does not depend on the order of `pool`.
     """
-    steps = _ORDERS[by](pool, prompt_tokens(ask), health, rng)
     wishes = ask.preferences
+    speeds = wishes.min_throughput or wishes.max_latency
+    if by is None and pool.odds and not (wishes.order or speeds):
+        return _drawn(pool, health, rng)
+    steps = _ORDERS[by](pool, prompt_tokens(ask), health, rng)
     if wishes.order:
         steps = _listed_first(steps, wishes.order)
-    if wishes.min_throughput or wishes.max_latency:
+    if speeds:
         steps = _fast_first(steps, wishes, health)
-    return _troubled_last(steps, health) if health else steps
+    return tuple(_troubled_last(steps, health))
 
 
-def blended_price(endpoint: Endpoint, tokens: int = 0) -> int | None:
-    """Return the price of three prompt tokens and a completion token in pico-dollars.
+def _drawn(pool: Pool, health: Health, rng: Random) -> Sequence[Step]:
+    """Draw the first step of the lottery, which mostly answers; the others once they are needed.
 
-    It is that of a request with a prompt of so many tokens. None: unknown. Zero is a price
-    only for a declared free tier.
+    One draw decides it all: it also seeds the order of the others. Who is in trouble
+    among those is looked up when they are needed, too.
     """
-    price = endpoint.price
-    if price is None:
-        return None
-    if price.tiers:
-        price = applicable(price, tokens)
-    blend = price.prompt * 3 + price.completion
-    return blend if blend or endpoint.free else None
+    ticket = rng.random()
+    odds = pool.odds
+    place = bisect_right(odds, ticket * odds[-1], 0, len(odds) - 1)
+    first = pool.priced[place]
+    if _trouble(first, health) is not None:
+        return tuple(_troubled_last(_raced(pool, rng), health))
+    return Steps(first, len(pool.steps), partial(_others, pool, place, ticket, health))
 
 
-def _lottery(pool: list[Step], tokens: int, _health: Health, rng: Random) -> list[Step]:
+def _others(pool: Pool, place: int, ticket: float, health: Health) -> list[Step]:
+    """Return all steps but the one that was drawn, in the order to try them after it."""
+    steps = _raced(pool, Random(ticket), place)  # noqa: S311 - a lottery, not a secret
+    return _troubled_last(steps, health)
+
+
+def _lottery(pool: Pool, _tokens: int, _health: Health, rng: Random) -> list[Step]:
+    return _raced(pool, rng)
+
+
+def _raced(pool: Pool, rng: Random, without: int | None = None) -> list[Step]:
     """Shuffle so that an endpoint comes first with odds of 1 / price².
 
     Each draws an exponential waiting time with its weight as the rate, and the
     shortest wait wins: one sort gives the whole order of fallbacks. Free tiers
     all weigh the same. Unknown prices draw among themselves, after the known.
+    Whoever came first already, at the place `without`, is not in the race.
     """
-    random = rng.random
-    known: list[Step] = []
-    waits: list[float] = []
-    unknown: list[Step] = []
-    for step in pool:
-        price = blended_price(step.endpoint, tokens)
-        if price is None:
-            unknown.append(_because(step, PRICE_UNKNOWN))
-        else:
-            weight = price or 1
-            known.append(step)
-            waits.append(-log(1.0 - random()) * weight * weight)
-    if unknown:
-        rng.shuffle(unknown)
-    return [known[i] for i in sorted(range(len(known)), key=waits.__getitem__)] + unknown
+    waits = [log(1.0 - rng.random()) * rate for rate in pool.rates]
+    order = sorted(range(len(waits)), key=waits.__getitem__)
+    unknown = list(pool.unpriced)
+    rng.shuffle(unknown)
+    return [pool.priced[i] for i in order if i != without] + unknown
 
 
-def _by_price(pool: list[Step], tokens: int, _health: Health, _rng: Random) -> list[Step]:
+def _by_price(pool: Pool, tokens: int, _health: Health, _rng: Random) -> list[Step]:
     return [
         _because(step, PRICE_UNKNOWN if blended_price(step.endpoint) is None else LOWEST_PRICE)
-        for step in sorted(pool, key=lambda step: _price_key(step, tokens))
+        for step in sorted(pool.steps, key=lambda step: _price_key(step, tokens))
     ]
 
 
-def _by_throughput(pool: list[Step], tokens: int, health: Health, _rng: Random) -> list[Step]:
+def _by_throughput(pool: Pool, tokens: int, health: Health, _rng: Random) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).throughput
         return None if measured is None else -measured.p50
@@ -112,7 +115,7 @@ def _by_throughput(pool: list[Step], tokens: int, health: Health, _rng: Random) 
     return _by_measure(pool, tokens, median, HIGHEST_THROUGHPUT)
 
 
-def _by_latency(pool: list[Step], tokens: int, health: Health, _rng: Random) -> list[Step]:
+def _by_latency(pool: Pool, tokens: int, health: Health, _rng: Random) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).latency_s
         return None if measured is None else measured.p50
@@ -121,10 +124,10 @@ def _by_latency(pool: list[Step], tokens: int, health: Health, _rng: Random) -> 
 
 
 def _by_measure(
-    pool: list[Step], tokens: int, measure: Callable[[Step], float | None], why: str
+    pool: Pool, tokens: int, measure: Callable[[Step], float | None], why: str
 ) -> list[Step]:
     """Order by what was measured, lowest first, then by price what was not."""
-    measures = {id(step): measure(step) for step in pool}
+    measures = {id(step): measure(step) for step in pool.steps}
 
     def key(step: Step) -> tuple[float, float, str]:
         measured = measures[id(step)]
@@ -132,16 +135,16 @@ def _by_measure(
 
     return [
         _because(step, NOT_MEASURED if measures[id(step)] is None else why)
-        for step in sorted(pool, key=key)
+        for step in sorted(pool.steps, key=key)
     ]
 
 
-def _exacto(pool: list[Step], tokens: int, health: Health, rng: Random) -> list[Step]:
+def _exacto(pool: Pool, _tokens: int, _health: Health, rng: Random) -> list[Step]:
     """Put the endpoints that support tools first, each group in the order of the lottery.
 
     How well an endpoint calls tools is not measured, so that is all `exacto` can mean.
     """
-    drawn = _lottery(pool, tokens, health, rng)
+    drawn = _raced(pool, rng)
     able = [_because(step, TOOLS_FIRST) for step in drawn if "tools" in step.endpoint.supports]
     return able + [step for step in drawn if "tools" not in step.endpoint.supports]
 
@@ -203,17 +206,21 @@ def _at(percentiles: Percentiles, name: str) -> float:
 
 
 def _troubled_last(steps: list[Step], health: Health) -> list[Step]:
-    well: list[Step] = []
-    troubled: list[Step] = []
-    for step in steps:
-        seen = health.get(step.endpoint.id)
-        if seen is not None and seen.cooling:
-            troubled.append(_because(step, COOLING))
-        elif seen is not None and seen.outage and step.why != IN_ORDER:
-            troubled.append(_because(step, OUTAGE))
-        else:
-            well.append(step)
-    return well + troubled
+    troubled = [(step, why) for step in steps if (why := _trouble(step, health)) is not None]
+    if not troubled:
+        return steps
+    ids = {step.endpoint.id for step, _ in troubled}
+    well = [step for step in steps if step.endpoint.id not in ids]
+    return well + [_because(step, why) for step, why in troubled]
+
+
+def _trouble(step: Step, health: Health) -> str | None:
+    seen = health.get(step.endpoint.id)
+    if seen is None:
+        return None
+    if seen.cooling:
+        return COOLING
+    return OUTAGE if seen.outage and step.why != IN_ORDER else None
 
 
 _ORDERS: dict[SortBy | None, Order] = {

@@ -22,7 +22,7 @@ from dragoman.core.errors import (
     ContextTooLong,
     GatewayError,
     NoEndpoint,
-    PaymentRequired,
+    PermissionDenied,
 )
 from dragoman.routing.excluded import excluded, set_up
 from dragoman.routing.types import Ask, Drop, Plan, Refusal
@@ -55,6 +55,7 @@ CAUSES: dict[Drop, Cause] = {
     Drop.LACKS_TOOLS: Cause("without tools", "tools", "require_parameters"),
     Drop.CONTEXT_TOO_SMALL: Cause("context window too small", "messages", "context_length"),
     Drop.OUTPUT_TOO_SMALL: Cause("cannot answer that long", "max_tokens", "context_length"),
+    Drop.NOT_ALLOWED: Cause("not allowed for this key", "model", "allowed_providers"),
     Drop.NOT_IN_ONLY: Cause("not in provider.only", "provider.only", "allowed_providers"),
     Drop.IGNORED: Cause("in provider.ignore", "provider.ignore", "allowed_providers"),
     Drop.NOT_IN_ORDER: Cause("not in provider.order", "provider.order", "allowed_providers"),
@@ -69,9 +70,10 @@ CAUSES: dict[Drop, Cause] = {
     Drop.LACKS_PARAMETER: Cause(
         "lacks a parameter", "provider.require_parameters", "require_parameters"
     ),
-    Drop.UNAFFORDABLE: Cause("over what the caller can pay", "model"),
+    Drop.BYOK_UNUSABLE: Cause("own credential unusable", "model"),
 }
-"""Every drop that can empty a plan. OTHERS_SUPPORT and NO_FALLBACKS always leave one endpoint."""
+"""Every drop that can empty a plan. OTHERS_SUPPORT and NO_FALLBACKS always leave one endpoint,
+and where money stands in the way of all, UNAFFORDABLE, `dragoman.relay.unpaid` has the words."""
 
 INSTALLATION = frozenset(
     {Drop.NOT_FREE, Drop.ONLY_AS_FREE, Drop.INACTIVE, Drop.DEPRECATED, Drop.NOT_CONFIGURED}
@@ -93,14 +95,15 @@ _CODES: tuple[tuple[frozenset[Drop], str], ...] = (
 def refusal(plan: Plan, ask: Ask, catalog: Catalog) -> GatewayError:
     """Return the error for a plan without steps.
 
-    402 where only money stood in the way of an endpoint, 400 where the conversation
-    is too long for every one that could be meant, otherwise 404.
+    403 where the key allows none of the models, 400 where the conversation is too long for
+    every one that could be meant, otherwise 404.
     """
+    allowed = ask.preferences.allowed_models
+    if allowed and not any(target.model in allowed for target in ask.targets):
+        return PermissionDenied(f"This key does not allow {', '.join(_asked(ask))}.")
     deciding = _deciding(plan.refusals)
     drops = frozenset(each.drop for each in deciding)
     metadata = {"endpoints": to_builtins([*excluded(plan.refusals, catalog.providers)])}
-    if Drop.UNAFFORDABLE in drops:
-        return PaymentRequired(_first(deciding, Drop.UNAFFORDABLE).detail, metadata=metadata)
     hint = _hint(plan.refusals, catalog.providers)
     if drops == {Drop.CONTEXT_TOO_SMALL}:
         return ContextTooLong(_too_long(deciding, ask) + hint, metadata=metadata)
@@ -139,6 +142,9 @@ def _message(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) ->
     if drops == {Drop.LACKS_INPUT}:
         lacking = sorted(ask.inputs - frozenset.union(*(r.endpoint.inputs for r in deciding)))
         return f"No endpoints found that support {', '.join(lacking) or 'this'} input."
+    if drops == {Drop.LACKS_OUTPUT}:
+        wanted = ", ".join(sorted(ask.outputs))
+        return f"No endpoints found that support the requested output modalities: {wanted}."
     if drops and drops <= CHOICE:
         return (
             "No allowed providers are available for the selected model. Providers serving"

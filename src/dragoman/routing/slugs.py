@@ -6,6 +6,8 @@ Specific Provider Endpoints"). Case, display names and aliases are resolved befo
 by `dragoman.shaping.preferences`; here slugs are spelled as in the catalog.
 """
 
+from collections.abc import Container
+
 from dragoman.catalog.types import Endpoint
 
 
@@ -14,6 +16,6 @@ def names(slug: str, endpoint: Endpoint) -> bool:
     return slug in (endpoint.provider, endpoint.tag)
 
 
-def any_names(slugs: tuple[str, ...], endpoint: Endpoint) -> bool:
+def any_names(slugs: Container[str], endpoint: Endpoint) -> bool:
     """Say whether one of `slugs` stands for `endpoint`."""
     return endpoint.provider in slugs or endpoint.tag in slugs

@@ -1,11 +1,13 @@
 """The values that go into a plan and come out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from typing import overload
 
 from msgspec import Struct
 
 from dragoman.catalog.ask import Ask, Target
+from dragoman.catalog.byok import Byok
 from dragoman.catalog.types import Endpoint
 
 
@@ -35,7 +37,9 @@ class Percentiles(Struct, frozen=True, kw_only=True, gc=False):
 
 
 Health = Mapping[str, Seen]
-"""Endpoint id -> what was seen of it. An endpoint that was never used is absent."""
+"""Endpoint id -> what was seen of it. An endpoint that was never used is absent.
+
+An own credential of an account is present, by `Byok.rest_id`, while it rests."""
 
 
 class Drop(StrEnum):
@@ -47,6 +51,7 @@ class Drop(StrEnum):
     NOT_DEFAULT_ROUTE = "not_default_route"
     NOT_FREE = "not_free"
     ONLY_AS_FREE = "only_as_free"
+    NOT_ALLOWED = "not_allowed"
     NOT_IN_ONLY = "not_in_only"
     IGNORED = "ignored"
     NOT_IN_ORDER = "not_in_order"
@@ -65,6 +70,7 @@ class Drop(StrEnum):
     NOT_ZDR = "not_zdr"
     NOT_DISTILLABLE = "not_distillable"
     UNAFFORDABLE = "unaffordable"
+    BYOK_UNUSABLE = "byok_unusable"
 
 
 class Refusal(Struct, frozen=True, gc=False):
@@ -76,21 +82,62 @@ class Refusal(Struct, frozen=True, gc=False):
 
 
 class Step(Struct, frozen=True, gc=False):
-    """An endpoint to try, for which target, and why it stands where it stands."""
+    """An endpoint to try, for which target, and why it stands where it stands.
+
+    `byok` is the account's own credential that it is tried with; None: the installation's.
+    """
 
     endpoint: Endpoint
     target: Target
     why: str
+    byok: Byok | None = None
 
 
-class Plan(Struct, frozen=True, kw_only=True):
+class Steps(Sequence[Step]):
+    """Steps in order, of which only the first is known until somebody asks for another.
+
+    Most requests are answered by the first; `rank` puts all that come after it in order.
+    """
+
+    __slots__ = ("_all", "_first", "_length", "_rank")
+
+    def __init__(self, first: Step, length: int, rank: Callable[[], Sequence[Step]]) -> None:
+        self._first = first
+        self._length = length
+        self._rank = rank
+        self._all: tuple[Step, ...] | None = None
+
+    @overload
+    def __getitem__(self, place: int) -> Step: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Step]: ...
+
+    def __getitem__(self, place: int | slice) -> Step | Sequence[Step]:
+        return self._first if place == 0 else self._ranked()[place]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and self._ranked() == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _ranked(self) -> tuple[Step, ...]:
+        if self._all is None:
+            self._all = (self._first, *self._rank())
+        return self._all
+
+
+class Plan(Struct, frozen=True, kw_only=True, gc=False):
     """Endpoints to try in order, and all that were left out."""
 
     strategy: str
-    steps: tuple[Step, ...]
+    steps: Sequence[Step]
     refusals: tuple[Refusal, ...]
 
 
 __all__ = [
-    "Ask", "Drop", "Health", "Percentiles", "Plan", "Refusal", "Seen", "Step", "Target",
+    "Ask", "Drop", "Health", "Percentiles", "Plan", "Refusal", "Seen", "Step", "Steps", "Target",
 ]  # fmt: skip

@@ -15,6 +15,7 @@ with each other are in `dragoman.routing.comparisons`.
 
 from collections.abc import Callable
 
+from dragoman.catalog.ask import TYPED_TOOLS
 from dragoman.catalog.tariff import applicable
 from dragoman.catalog.types import Endpoint
 from dragoman.core.money import PicoUsd, per_million, price_text
@@ -49,11 +50,12 @@ def verdict(endpoint: Endpoint, ask: Ask, target: Target) -> Verdict | None:
 
 def rules(ask: Ask) -> tuple[Rule, ...]:
     """Return the rules that can speak for this request at all, in the order they are asked."""
-    wishes = ask.preferences
-    facts = (_available, _able(ask))
-    if wishes == NO_WISHES:
-        return facts
-    return facts + tuple(rule for rule, concerns in _WISHES if concerns(wishes))
+    return _rules(_available, ask)
+
+
+def own_rules(ask: Ask) -> tuple[Rule, ...]:
+    """Return the rules for an endpoint that the account has a credential of its own for."""
+    return _rules(_in_service, ask)
 
 
 def prompt_tokens(ask: Ask) -> int:
@@ -66,6 +68,14 @@ def tokens_needed(ask: Ask) -> int:
     return prompt_tokens(ask) + (ask.max_tokens or 0)
 
 
+def _rules(available: Rule, ask: Ask) -> tuple[Rule, ...]:
+    wishes = ask.preferences
+    facts = (available, _able(ask))
+    if wishes == NO_WISHES:
+        return facts
+    return facts + tuple(rule for rule, concerns in _WISHES if concerns(wishes))
+
+
 def _available(endpoint: Endpoint, ask: Ask, target: Target) -> Verdict | None:
     if (
         endpoint.free is target.free
@@ -76,9 +86,28 @@ def _available(endpoint: Endpoint, ask: Ask, target: Target) -> Verdict | None:
         return None
     if endpoint.free is target.free:
         return _out_of_reach(endpoint, ask.preferences)
+    return _other_tier(endpoint, target)
+
+
+def _in_service(endpoint: Endpoint, _ask: Ask, target: Target) -> Verdict | None:
+    """Say why nobody can call an endpoint, whatever their credential."""
+    if endpoint.free is not target.free:
+        return _other_tier(endpoint, target)
+    return _out_of_service(endpoint)
+
+
+def _other_tier(endpoint: Endpoint, target: Target) -> Verdict:
     if endpoint.free:
         return Drop.ONLY_AS_FREE, f"is a free tier, served as {endpoint.model}:free only"
     return Drop.NOT_FREE, f"costs money, and {target.asked} asks for free endpoints"
+
+
+def _out_of_service(endpoint: Endpoint) -> Verdict | None:
+    if endpoint.status == "inactive":
+        return Drop.INACTIVE, "is out of service"
+    if endpoint.status == "deprecated":
+        return Drop.DEPRECATED, "has been withdrawn by its provider"
+    return None
 
 
 def _out_of_reach(endpoint: Endpoint, wishes: Preferences) -> Verdict | None:
@@ -87,10 +116,8 @@ def _out_of_reach(endpoint: Endpoint, wishes: Preferences) -> Verdict | None:
     One that is no default route is for those who name its provider; where `only` is
     given, it alone decides.
     """
-    if endpoint.status == "inactive":
-        return Drop.INACTIVE, "is out of service"
-    if endpoint.status == "deprecated":
-        return Drop.DEPRECATED, "has been withdrawn by its provider"
+    if out := _out_of_service(endpoint):
+        return out
     if not endpoint.configured:
         return Drop.NOT_CONFIGURED, f"no credential for {endpoint.provider_name} is set up"
     if wishes.only or any_names(wishes.order, endpoint):
@@ -125,6 +152,15 @@ def _able(ask: Ask) -> Rule:
         return None
 
     return rule
+
+
+def _allowed(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
+    models, providers = ask.preferences.allowed_models, ask.preferences.allowed_providers
+    if models and endpoint.model not in models:
+        return Drop.NOT_ALLOWED, f"the key does not allow the model {endpoint.model}"
+    if providers and not any_names(providers, endpoint):
+        return Drop.NOT_ALLOWED, f"the key does not allow the provider {endpoint.provider}"
+    return None
 
 
 def _only(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None:
@@ -210,6 +246,8 @@ def _parameters(endpoint: Endpoint, ask: Ask, _target: Target) -> Verdict | None
     missing = ask.parameters - endpoint.supports
     if endpoint.supports & INTERCHANGEABLE:
         missing -= INTERCHANGEABLE
+    if missing and endpoint.typed_tools:
+        missing = frozenset(name for name in missing if not name.startswith(TYPED_TOOLS))
     if not missing:
         return None
     return Drop.LACKS_PARAMETER, (
@@ -222,6 +260,7 @@ def _listed(words: frozenset[str]) -> str:
 
 
 _WISHES: tuple[tuple[Rule, Callable[[Preferences], bool]], ...] = (
+    (_allowed, lambda wishes: bool(wishes.allowed_models or wishes.allowed_providers)),
     (_only, lambda wishes: bool(wishes.only)),
     (_ignore, lambda wishes: bool(wishes.ignore)),
     (_order, lambda wishes: bool(wishes.order) and not wishes.allow_fallbacks),

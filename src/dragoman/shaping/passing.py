@@ -3,16 +3,20 @@
 Only to providers that the caller names in `provider.only`, and that can be called. A
 model that nobody here has heard of is passed on as it is written; a known one to an
 aggregator whose list of models is not in the catalog. Such an endpoint exists for one
-request: its price is unknown, and it is taken to support everything.
+request: its price is unknown, and it is taken to support everything
+that its API can say.
 """
 
 from collections.abc import Iterator
 from typing import get_args
 
+from msgspec import structs
+
 from dragoman.catalog.names import provider_slug
 from dragoman.catalog.options import Modality
 from dragoman.catalog.own import FREE, is_model_id
 from dragoman.catalog.parameters import PARAMETERS
+from dragoman.catalog.typed_tools import takes_typed_tools
 from dragoman.catalog.types import Catalog, Endpoint, Provider
 from dragoman.core.notes import Change, Note
 
@@ -85,7 +89,7 @@ def _endpoint(
     provider: Provider, tag: str, model: str, upstream: str, *, free: bool = False
 ) -> Endpoint:
     """Return an endpoint whose id, by which health is kept, is one for all that a tag is passed."""
-    return Endpoint(
+    made = Endpoint(
         id=f"{tag}|*",
         model=model,
         provider=provider.slug,
@@ -99,3 +103,4 @@ def _endpoint(
         supports=PARAMETERS,
         policy=provider.policy,
     )
+    return structs.replace(made, typed_tools=takes_typed_tools(made, provider))

@@ -21,6 +21,7 @@ from dragoman.shaping import passing
 from dragoman.shaping.free import free_models
 from dragoman.wire.preferences import Preferences, SortBy
 
+MOST_REMEMBERED = 4096
 SORTS: dict[str, SortBy] = {"nitro": "throughput", "floor": "price", "exacto": "exacto"}
 
 
@@ -35,6 +36,8 @@ class Targets(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     strategy: str
     passed: dict[str, tuple[Endpoint, ...]] = {}
+    fixed: bool = False
+    """Whether the same names always mean the same in this catalog: no chance, no wish decided."""
 
 
 class Wants(Struct, frozen=True, kw_only=True):
@@ -55,6 +58,32 @@ class _Meant(Struct, frozen=True, kw_only=True):
     strategy: str
     notes: tuple[Note, ...] = ()
     passed: tuple[Endpoint, ...] = ()
+    fixed: bool = False
+
+
+class Meanings:
+    """Remembers what names mean in one catalog, as far as that is fixed."""
+
+    def __init__(self) -> None:
+        self._catalog: Catalog | None = None
+        self._known: dict[tuple[str, ...], Targets] = {}
+
+    def of(self, names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
+        """Return what `find_targets` returns, and raise what it raises."""
+        if wants.catalog is not self._catalog:
+            self._catalog = wants.catalog
+            self._known.clear()
+        if wants.preferences.only:
+            return find_targets(names, wants, rng)
+        known = self._known.get(names)
+        if known is not None:
+            return known
+        found = find_targets(names, wants, rng)
+        if found.fixed:
+            if len(self._known) >= MOST_REMEMBERED:
+                self._known.clear()
+            self._known[names] = found
+        return found
 
 
 def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
@@ -67,12 +96,14 @@ def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
     notes: list[Note] = []
     passed: dict[str, tuple[Endpoint, ...]] = {}
     strategies: list[str] = []
+    fixed = True
     for name in names:
         meant = _meant(name, wants, rng)
         if meant is None:
             raise _unknown(name, names, wants.catalog)
         strategies.append(meant.strategy)
         notes += meant.notes
+        fixed &= meant.fixed
         if meant.passed:
             passed[meant.targets[0].model] = meant.passed
         firsts = [targets.setdefault((each.model, each.free), each) for each in meant.targets]
@@ -85,6 +116,7 @@ def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
         notes=tuple(notes),
         strategy="fallback" if len(strategies) > 1 else strategies[0],
         passed=passed,
+        fixed=fixed,
     )
 
 
@@ -105,6 +137,7 @@ def _meant(name: str, wants: Wants, rng: Random) -> _Meant | None:
         strategy=_strategy(named, chosen, target),
         notes=(*notes, *(passing.note(name, each) for each in passed or ())),
         passed=passed or (),
+        fixed=chosen is named and not only,
     )
 
 

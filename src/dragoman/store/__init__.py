@@ -1,1 +1,1 @@
-"""State without a domain: a SQL database, its migrations, and a bounded queue of writes."""
+"""State without a domain: a SQL database, its migrations, a bounded queue, and journals."""

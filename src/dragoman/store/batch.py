@@ -49,6 +49,9 @@ class Batch(Generic[T]):
         self._waiting: deque[T] = deque()
         self._enough = asyncio.Event()
         self._flushing: asyncio.Task[None] | None = None
+        self._gone = 0  # items written or lost, since the start
+        self._wanted = 0  # how many shall have gone when the present flush ends
+        self._on_its_way = 0
         self.dropped = 0
         """How many items were lost, since the start."""
 
@@ -80,6 +83,7 @@ class Batch(Generic[T]):
 
         Callers at the same time share one effort.
         """
+        self._wanted = self._gone + len(self._waiting) + self._on_its_way
         if self._flushing is None or self._flushing.done():
             if not self._waiting:
                 return
@@ -121,12 +125,13 @@ class Batch(Generic[T]):
         return True
 
     async def _drain(self) -> None:
-        while self._waiting:
-            batch = list(islice(self._waiting, self._options.size))
-            await self._deliver(batch)
+        # Only up to what was asked for: under load something new always waits, and would be
+        # written one by one.
+        while (left := self._wanted - self._gone) > 0:
+            await self._deliver(list(islice(self._waiting, min(left, self._options.size))))
 
     async def _deliver(self, batch: Sequence[T]) -> None:
-        lost = len(batch)
+        lost = gone = self._on_its_way = len(batch)
         for _ in batch:
             self._waiting.popleft()
         try:
@@ -134,7 +139,9 @@ class Batch(Generic[T]):
             lost = 0
         except (Unavailable, asyncio.CancelledError):
             self._waiting.extendleft(reversed(batch))
-            lost = 0
+            lost = gone = 0
             raise
         finally:
+            self._on_its_way = 0
+            self._gone += gone
             self.dropped += lost

@@ -57,6 +57,29 @@ def keep_pepper(path: Path) -> Pepper:
     return Pepper(_read(path))
 
 
+def keep_node(path: Path) -> str:
+    """Return the name that this node's journals bear, first making one up if there is none."""
+    if not path.exists():
+        _create(path, secrets.token_hex(8) + "\n")
+    return path.read_text(encoding="ascii").strip()
+
+
+def replace_pepper(path: Path, text: str) -> None:
+    """Put another pepper in its place; what was there is kept beside it, under the name `.old`.
+
+    Raises CustodyError when `text` is no pepper.
+    """
+    draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
+    _create(draft, text)
+    try:
+        _read(draft)
+        if path.exists() and path.read_bytes() != draft.read_bytes():
+            path.replace(path.with_name(f"{path.name}.old"))
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
 def _read(path: Path) -> bytes:
     try:
         secret = bytes.fromhex(path.read_text(encoding="ascii"))

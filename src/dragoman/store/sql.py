@@ -1,175 +1,71 @@
-"""A SQL database behind two methods: `run` writes, `read` reads, each in one transaction.
+"""A SQL database behind a few methods: `run` writes, `read` reads, each in one transaction.
 
-All writes go through one thread, one after the other, so that no two of this
-process ever wait for each other's locks; reads have threads of their own, so
-that a long report delays no write. Units of work are functions of a SQLAlchemy
-Core connection, which keeps them free of any driver. What they say is the
-business of the room that owns the tables; this module knows none.
-
-Here the database is a SQLite file. Whatever goes wrong in the driver (locked,
-full, missing, damaged) leaves as `Unavailable`, never raw.
+Units of work are functions of a SQLAlchemy Core connection, which keeps them free of any
+driver. What they say is the business of the room that owns the tables; this module knows
+none. There are two kinds of database: a SQLite file (`store.sqlite`) and a schema in a
+PostgreSQL server (`store.postgres`).
 """
 
-import asyncio
-import os
-import sqlite3
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from functools import partial
-from pathlib import Path
-from threading import BoundedSemaphore
-from typing import Literal, TypeVar
+from typing import Protocol, TypeVar
 
-from msgspec import Struct
-from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import (
-    DataError,
-    DBAPIError,
-    IntegrityError,
-    NotSupportedError,
-    ProgrammingError,
-)
-from sqlalchemy.pool import QueuePool
-
-from dragoman.core.errors import Unavailable
+from sqlalchemy import Connection, text
 
 T = TypeVar("T")
 Work = Callable[[Connection], T]
 """What to do inside one transaction: committed when it returns, rolled back when it raises."""
 
-Synchronous = Literal["FULL", "NORMAL"]
-"""Whether a commit survives a loss of power (FULL) or only that of the process (NORMAL)."""
-
-READERS = 4
 MOST_WAITING = 1000
-RETRY_S = 0.01
-OUR_DEFECTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
+"""How much work may wait for a database. Beyond that it is refused at once."""
+
+CHANNEL = "dragoman"
+"""Under this name servers of PostgreSQL pass on that something changed."""
 
 
-class Database:
-    """One SQLite file. Opened on first use, in the threads that use it."""
+class Database(Protocol):
+    """Where a room keeps its tables. Every method but `news` raises Unavailable.
 
-    def __init__(
-        self, path: Path, *, synchronous: Synchronous, busy_timeout_s: float = 5.0
-    ) -> None:
-        file = _File(path, synchronous, busy_timeout_s)
-        opened_to_write = partial(_open, file, partial(_use_wal, patience_s=busy_timeout_s))
-        opened_to_read = partial(_open, file, _refuse_writes)
-        self._writes = _Lane(_engine(opened_to_write, "BEGIN IMMEDIATE", 1), 1)
-        self._reads = _Lane(_engine(opened_to_read, "BEGIN", READERS), READERS)
+    That is: the database did not answer, was locked for too long, is full or closed. A
+    violated constraint or a value that does not fit is a defect of ours, and leaves raw.
+    """
 
     async def run(self, work: Work[T]) -> T:
-        """Do `work` in a write transaction. Raises Unavailable when the database does."""
-        return await asyncio.wrap_future(self._writes.submit(work))
+        """Do `work` in a write transaction."""
 
     async def read(self, work: Work[T]) -> T:
-        """Do `work`, which must not write, beside the writer."""
-        return await asyncio.wrap_future(self._reads.submit(work))
+        """Do `work`, which must not write, beside the writer. It sees one moment throughout."""
 
     def run_now(self, work: Work[T]) -> T:
         """Do what `run` does, and block until it is done: for commands, never in a server."""
-        return self._writes.submit(work).result()
+
+    def read_now(self, work: Work[T]) -> T:
+        """Do what `read` does, and block until it is done: for commands, never in a server."""
+
+    async def news(self, within_s: float) -> None:
+        """Return when another node announced a change, at the latest after `within_s`."""
 
     def close(self) -> None:
         """Finish what was asked for and close every connection. Blocks; idempotent."""
-        self._writes.close()
-        self._reads.close()
 
 
-class _Lane:
-    """Threads that take work in turn, and a bound on how much may wait for them."""
+def announce(connection: Connection) -> None:
+    """Tell whoever awaits `Database.news` of this change, once it is committed.
 
-    def __init__(self, engine: Engine, threads: int) -> None:
-        self._engine = engine
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="dragoman-sql")
-        self._places = BoundedSemaphore(MOST_WAITING)
-
-    def submit(self, work: Work[T]) -> Future[T]:
-        """Queue `work`, to run in a transaction of its own."""
-        if not self._places.acquire(blocking=False):
-            raise Unavailable("Too much is waiting for the database.", retry_after_s=1)
-        try:
-            future = self._threads.submit(self._transact, work)
-        except RuntimeError as closed:
-            self._places.release()
-            raise Unavailable("The database is closed.", retry_after_s=1) from closed
-        future.add_done_callback(lambda _: self._places.release())
-        return future
-
-    def close(self) -> None:
-        """Wait for what was submitted, then close the connections."""
-        self._threads.shutdown()
-        self._engine.dispose()
-
-    def _transact(self, work: Work[T]) -> T:
-        try:
-            with self._engine.begin() as connection:
-                return work(connection)
-        except OUR_DEFECTS:
-            raise
-        except (DBAPIError, OSError) as cause:
-            raise Unavailable("The database did not answer.", retry_after_s=1) from cause
+    Where databases pass nothing on, the change is found at the next look.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"NOTIFY {CHANNEL}"))
 
 
-class _File(Struct, frozen=True):
-    """Where the database is, and how its connections behave."""
+def be_patient(connection: Connection, lock_s: float = 0.0) -> None:
+    """Let this transaction take as long as it takes, and wait `lock_s` for a lock, 0 for ever.
 
-    path: Path
-    synchronous: Synchronous
-    busy_timeout_s: float
-
-
-def _open(file: _File, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
-    # Created here, since SQLite would let others read it. Its -wal and -shm inherit the mode.
-    # A file that exists is not opened: closing any descriptor of it would drop the locks that
-    # SQLite holds on it in this process (POSIX), and another process would delete its WAL.
-    with suppress(FileExistsError):
-        os.close(os.open(file.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(
-        file.path,
-        timeout=file.busy_timeout_s,
-        isolation_level=None,  # the driver must not begin transactions by its own rules
-        check_same_thread=False,  # the pool hands a connection to one thread at a time
-    )
-    try:
-        connection.execute(f"PRAGMA synchronous={file.synchronous}")
-        connection.execute("PRAGMA foreign_keys=ON")
-        prepare(connection)
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _refuse_writes(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA query_only=ON")
-
-
-def _use_wal(connection: sqlite3.Connection, patience_s: float) -> None:
-    # SQLite does not wait for a lock when the journal mode changes, whatever the
-    # busy timeout, so two processes that create the file together meet here.
-    deadline = time.monotonic() + patience_s
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError:
-            if time.monotonic() >= deadline:
-                raise
-            time.sleep(RETRY_S)
-        else:
-            return
-
-
-def _engine(creator: Callable[[], sqlite3.Connection], begin: str, connections: int) -> Engine:
-    engine = create_engine(
-        "sqlite://",
-        creator=creator,
-        poolclass=QueuePool,
-        pool_size=connections,
-        max_overflow=0,
-        hide_parameters=True,
-    )
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
+    Nothing on a database that sets no such limits.
+    """
+    if connection.dialect.name == "postgresql":
+        for name, value_ms in (
+            ("statement_timeout", 0),
+            ("idle_in_transaction_session_timeout", 0),
+            ("lock_timeout", int(lock_s * 1000)),
+        ):
+            connection.execute(text(f"SET LOCAL {name} = {value_ms}"))

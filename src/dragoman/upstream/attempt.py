@@ -1,11 +1,16 @@
 """One attempt: translate, send, and wait for first content or a whole answer.
 
+A whole answer may be asked for as a stream (`dragoman.upstream.asking`); then it is gathered.
+
 Each attempt ends in an `Opened` or an `Answered`, or in `AttemptFailed` with a
 classified fault, and never leaves a connection behind.
 """
 
 import asyncio
+from contextlib import closing
+from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
@@ -13,15 +18,32 @@ from dragoman.catalog.types import Provider
 from dragoman.core.clock import Clock
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
-from dragoman.net.types import NetError, Request, Response, Transport
+from dragoman.net.types import Limits, NetError, Request, Response, Transport
 from dragoman.providers.dialect import Dialect, Fault, Outgoing
-from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net
+from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untranslatable
+from dragoman.upstream.gatherer import Gatherer, Watch, fault_in, fault_of
 from dragoman.upstream.options import UpstreamOptions
-from dragoman.upstream.stream import UpstreamStream, cut_off, gave_up
+from dragoman.upstream.patience import Patience, Timekeeper
+from dragoman.upstream.stream import UpstreamStream, cut_off
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.hub import Answer, Chunk
+from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Signer(Protocol):
+    """Has requests let in by a signature, or by a token that is fetched for a credential."""
+
+    async def signed(self, request: Request, credential: Credential) -> Request:
+        """Return the request with what lets it in. Raises AttemptFailed."""
+
+    def refused(self, request: Request, credential: Credential) -> bool:
+        """Take note that a host did not let this signed request in, for want of who sent it.
+
+        What was kept for the credential is forgotten, but for what is new: another of it would
+        be no better. Say whether it is of use to have the request signed again.
+        """
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -29,42 +51,84 @@ class Opened(Struct, frozen=True, kw_only=True):
 
     step: Step
     stream: UpstreamStream
-    first: list[Chunk]
+    first: list[Chunk | Text]
     notes: tuple[Note, ...]
+    speaks: str = "chat"
+    """The client dialect that the provider's events are in."""
 
 
-class Answered(Struct, frozen=True, kw_only=True):
+class Answered(Struct, frozen=True, kw_only=True, gc=False):
     """A whole answer."""
 
     step: Step
     answer: Answer
     notes: tuple[Note, ...]
+    gathered: bool = False
+    """Whether it came as a stream, of which its `Watch` has seen all."""
+    speaks: str = "chat"
+    """The client dialect that the provider's body is in."""
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """How a provider is reached: its row, its dialect, what carries the bytes."""
+    """How a provider is reached: its row, its dialect, what carries the bytes.
+
+    Headers of the installation's credentials are made once; those of accounts are not kept.
+    """
 
     provider: Provider
     dialect: Dialect
     transport: Transport
+    signer: Signer | None = None
+    """Who has a request let in, where no header that stays the same does."""
+    authorized: dict[str, Headers] = {}
+    """The headers that let in, by the id of the credential; one id has one secret."""
+
+    def __repr__(self) -> str:
+        return f"Line({self.provider.slug})"  # what lets in is not for logs
+
+    def authorization(self, credential: Credential | None) -> Headers:
+        """Return the headers that the provider lets in with."""
+        if credential is None:
+            return ()
+        headers = self.authorized.get(credential.id)
+        if headers is None:
+            headers = _authorization(self.provider, credential)
+            self.authorized[credential.id] = headers
+        return headers
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
     """An attempt about to be made."""
 
     call: ChatCall
+    """As it is to be asked here, which may be for a stream where the client wants none."""
+    notes: tuple[Note, ...] = ()
+    """What of it differs from the client's words."""
     step: Step
     line: Line
     credential: Credential | None
     deadline: float
     options: UpstreamOptions
     clock: Clock
+    timekeeper: Timekeeper
     sent: list[bytes]
     """Grows by the body of every attempt of the request, for the debug echo."""
+    watch: Watch | None = None
+    """Who sees an answer that is gathered; None where the client gets a stream."""
 
+
+SECRET_HEADERS = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
+"""Ways to let in that are the name of the header with the secret."""
+
+REFUSAL_S = 5.0
+"""How long the body of an answer that is an error may take."""
 
 MOST_HELD = 16
 """Of what comes before content only so much is kept: a flood of nothing must not fill memory."""
+
+MOST_NATIVE = 256
+"""So many events may come before content that clients of the provider's dialect get as they are:
+none of them may be missing, so after that the answer has begun."""
 
 
 async def stream(attempt: Attempt) -> Opened:
@@ -72,7 +136,7 @@ async def stream(attempt: Attempt) -> Opened:
     patience_s = _patience_s(attempt)
     outgoing = _translate(attempt)
     try:
-        async with asyncio.timeout(patience_s):
+        with Patience(attempt.timekeeper, patience_s):
             response = await _send(attempt, outgoing, patience_s)
             try:
                 return await _opened(attempt, outgoing, response)
@@ -84,11 +148,13 @@ async def stream(attempt: Attempt) -> Opened:
 
 
 async def answer(attempt: Attempt) -> Answered:
-    """Return a whole answer. Raises AttemptFailed."""
+    """Return a whole answer. Raises AttemptFailed, and what ends one that is gathered."""
+    if attempt.call.stream and attempt.watch is not None:
+        return await _gathered(attempt, attempt.watch)
     patience_s = _patience_s(attempt)
     outgoing = _translate(attempt)
     try:
-        async with asyncio.timeout(patience_s):
+        with Patience(attempt.timekeeper, patience_s):
             response = await _send(attempt, outgoing, patience_s)
             try:
                 body = await response.read()
@@ -98,14 +164,38 @@ async def answer(attempt: Attempt) -> Answered:
         raise AttemptFailed(of_net(error)) from error
     except TimeoutError:
         raise AttemptFailed(late("the answer did not end", patience_s)) from None
-    return Answered(step=attempt.step, answer=_read(attempt, body), notes=outgoing.notes)
+    notes = attempt.notes + outgoing.notes
+    if attempt.call.kind != "chat" and len(body) >= LARGE_BYTES:
+        whole = await asyncio.to_thread(_read, attempt, body)
+    else:
+        whole = _read(attempt, body)
+    speaks = attempt.line.dialect.speaks
+    return Answered(step=attempt.step, answer=whole, notes=notes, speaks=speaks)
+
+
+async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
+    """Return a whole answer that is asked for as a stream. Its patience is a whole answer's."""
+    patience_s = _patience_s(attempt)
+    outgoing = _translate(attempt)
+    try:
+        with Patience(attempt.timekeeper, patience_s):
+            response = await _send(attempt, outgoing, patience_s)
+            with closing(_read_as_stream(attempt, response)) as upstream:
+                first = await _first(upstream)
+                watch.begin(attempt.step)
+                gatherer = Gatherer(upstream, watch, attempt.options.limits(patience_s).body_bytes)
+                whole = await gatherer.all_after(first, attempt.clock.monotonic())
+    except TimeoutError:
+        raise AttemptFailed(late("the answer did not end", patience_s)) from None
+    notes = attempt.notes + outgoing.notes
+    return Answered(step=attempt.step, answer=whole, notes=notes, gathered=True)
 
 
 def _patience_s(attempt: Attempt) -> float:
     """Return how long the attempt may take to first content, or to all of it."""
     options = attempt.options
     thinks = "reasoning" in attempt.step.endpoint.supports
-    if attempt.call.stream:
+    if attempt.call.stream and attempt.watch is None:
         patience_s = options.first_content_reasoning_s if thinks else options.first_content_s
     else:
         patience_s = options.answer_reasoning_s if thinks else options.answer_s
@@ -113,98 +203,151 @@ def _patience_s(attempt: Attempt) -> float:
 
 
 def _translate(attempt: Attempt) -> Outgoing:
-    line = attempt.line
+    """Return the request in the endpoint's dialect. Raises AttemptFailed where it has no words."""
+    line, native = attempt.line, attempt.call.native
+    foreign = native is not None and native.dialect != line.dialect.speaks
+    if native is not None and foreign and native.needs is not None:
+        raise AttemptFailed(
+            untranslatable(f"{native.needs}: cannot be sent to {line.provider.name}")
+        )
     try:
         outgoing = line.dialect.request(attempt.call, attempt.step.endpoint, line.provider)
+    except InvalidRequest as error:
+        raise AttemptFailed(untranslatable(error.message)) from error
     except RecursionError:
-        raise InvalidRequest("the request is nested too deeply to be translated") from None
+        text = "the request is nested too deeply to be translated"
+        raise AttemptFailed(untranslatable(text)) from None
     attempt.sent.append(outgoing.body)
-    return outgoing
+    if native is None:
+        return outgoing
+    more = native.notes if foreign else native.changes
+    return msgspec.structs.replace(outgoing, notes=more + outgoing.notes) if more else outgoing
 
 
 async def _send(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> Response:
-    """Send, once more if a kept-alive connection died unused, and check the status."""
+    """Send, and check the status.
+
+    Once more if a kept-alive connection died unused, or a kept token has become good for nothing.
+    """
     line = attempt.line
-    request = Request(
+    unsigned = request = Request(
         method="POST",
-        url=line.provider.base_url + outgoing.path,
-        headers=outgoing.headers + _authorization(line.provider, attempt.credential),
+        url=outgoing.url or line.provider.base_url + outgoing.path,
+        headers=outgoing.headers + _lets_in(attempt),
         body=outgoing.body,
     )
-    limits = attempt.options.limits(patience_s)
+    credential = attempt.credential if attempt.step.byok is None else attempt.step.byok.credential
+    if line.signer is not None and credential is not None:
+        request = await line.signer.signed(request, credential)
     try:
-        response = await line.transport.send(request, limits)
+        response = await line.transport.send(request, _limits(attempt, patience_s))
     except NetError as error:
         if not error.reused:
             raise AttemptFailed(of_net(error)) from error
         response = await _send_again(line.transport, request, attempt)
+    if (
+        response.status == 401
+        and line.signer is not None
+        and credential is not None
+        and line.signer.refused(request, credential)
+    ):
+        response.close()
+        request = await line.signer.signed(unsigned, credential)
+        response = await _send_again(line.transport, request, attempt)
     if response.status != 200:
-        raise AttemptFailed(await _refusal(line.dialect, response))
+        raise AttemptFailed(await _refusal(attempt, response))
     return response
 
 
 async def _send_again(transport: Transport, request: Request, attempt: Attempt) -> Response:
     try:
-        return await transport.send(request, attempt.options.limits(_patience_s(attempt)))
+        return await transport.send(request, _limits(attempt, _patience_s(attempt)))
     except NetError as error:
         raise AttemptFailed(of_net(error)) from error
 
 
-async def _refusal(dialect: Dialect, response: Response) -> Fault:
+def _limits(attempt: Attempt, patience_s: float) -> Limits:
+    """Return the transport's limits. What is gathered may be silent like a whole answer."""
+    limits = attempt.options.limits(patience_s)
+    if attempt.watch is not None and attempt.call.stream:
+        return msgspec.structs.replace(limits, idle_s=max(limits.idle_s, patience_s))
+    return limits
+
+
+async def _refusal(attempt: Attempt, response: Response) -> Fault:
     """Read an answer that is not a success, and classify it."""
     try:
-        async with asyncio.timeout(5):
+        with Patience(attempt.timekeeper, REFUSAL_S):
             body = await response.read()
     except (NetError, TimeoutError):
         body = b""
     finally:
         response.close()
-    return dialect.fault(response.status, response.headers, body)
+    return attempt.line.dialect.fault(response.status, response.headers, body)
 
 
-def _authorization(
-    provider: Provider, credential: Credential | None
-) -> tuple[tuple[str, str], ...]:
-    if credential is None or provider.auth == "none":
+def _lets_in(attempt: Attempt) -> Headers:
+    """Return the headers that the provider lets in with, none where a signer sees to it."""
+    if attempt.line.signer is not None:
+        return ()
+    if attempt.step.byok is None:
+        return attempt.line.authorization(attempt.credential)
+    return _authorization(attempt.line.provider, attempt.step.byok.credential)
+
+
+def _authorization(provider: Provider, credential: Credential) -> Headers:
+    if provider.auth == "none":
         return ()
     secret = credential.secret.reveal()
-    if provider.auth == "api-key":
-        return (("api-key", secret),)
+    if provider.auth in SECRET_HEADERS:
+        return ((provider.auth, secret),)
     return (("Authorization", f"Bearer {secret}"),)
 
 
 async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> Opened:
-    upstream = UpstreamStream(
+    upstream = _read_as_stream(attempt, response)
+    return Opened(
+        step=attempt.step,
+        first=await _first(upstream),
+        stream=upstream,
+        notes=attempt.notes + outgoing.notes,
+        speaks=attempt.line.dialect.speaks,
+    )
+
+
+def _read_as_stream(attempt: Attempt, response: Response) -> UpstreamStream:
+    return UpstreamStream(
         response,
+        attempt.line.dialect.parser(),
         attempt.line.dialect.decoder(),
         attempt.clock,
         content_gap_s=attempt.options.content_gap_s,
         deadline=attempt.deadline,
     )
-    held: list[Chunk] = []
+
+
+async def _first(upstream: UpstreamStream) -> list[Chunk | Text]:
+    """Return the chunks up to the first content, or to an end without any."""
+    held: list[Chunk | Text] = []
     while (chunks := await upstream.next()) is not None:
         held += chunks
-        if _opens(chunks):
-            return Opened(
-                step=attempt.step,
-                stream=upstream,
-                first=held,
-                notes=outgoing.notes,
-            )
-        del held[1:-MOST_HELD]
+        if _opens(chunks) or len(held) > MOST_NATIVE:
+            return held
+        if not any(isinstance(chunk, Chunk) and chunk.native for chunk in held[-MOST_HELD:]):
+            del held[1:-MOST_HELD]
     raise AttemptFailed(cut_off())
 
 
-def _opens(chunks: list[Chunk]) -> bool:
+def _opens(chunks: list[Chunk | Text]) -> bool:
     """Whether an answer has begun: with content, or by ending. Raises on an error before that."""
     for chunk in chunks:
-        if chunk.fault is not None:
-            raise AttemptFailed(fault_of_stream(chunk.fault))
-        for piece in chunk.pieces:
-            if piece.finish_reason == "error":
-                raise AttemptFailed(gave_up())
-            if piece.finish_reason or piece.has_content:
-                return True
+        if isinstance(chunk, Text):
+            return True
+        fault = fault_in(chunk)
+        if fault is not None:
+            raise AttemptFailed(fault)
+        if any(piece.finish_reason or piece.has_content for piece in chunk.pieces):
+            return True
     return False
 
 
@@ -213,8 +356,7 @@ def _read(attempt: Attempt, body: bytes) -> Answer:
         whole = attempt.line.dialect.answer(body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
-    if whole.fault is not None:
-        raise AttemptFailed(fault_of_stream(whole.fault))
-    if any(choice.finish_reason == "error" for choice in whole.choices):
-        raise AttemptFailed(gave_up())
+    fault = fault_of(whole.fault, [choice.finish_reason for choice in whole.choices])
+    if fault is not None:
+        raise AttemptFailed(fault)
     return whole

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import Limits, NetError, Phase, Request
+from dragoman.providers.demo.other_kinds import PATHS, script_of
 from dragoman.providers.demo.script import Script, refused, script
 from dragoman.providers.demo.speeds import SPEEDS
 
@@ -39,6 +40,8 @@ class DemoTransport:
         provider = address.hostname or ""
         if address.scheme != "demo" or provider not in SPEEDS:
             raise NetError("dns", f"{provider!r} is not a demo host")
+        if request.method == "POST" and address.path in PATHS:
+            return script_of(address.path, request.body, provider=provider)
         if (request.method, address.path) != ("POST", CHAT):
             return refused(404, f"Unknown request URL: {request.method} {address.path}")
         seed = secrets.randbits(64)
@@ -80,6 +83,13 @@ class DemoResponse:
         if self._ending == "cut":
             raise NetError("eof", "the demo host broke the connection, as it was asked to")
         raise StopAsyncIteration
+
+    async def pour(self, take: Callable[[bytes], bool]) -> bool:
+        """Hand over frames as their time comes; see `Response`."""
+        async for frame in self:
+            if not take(frame):
+                return False
+        return True
 
     async def read(self) -> bytes:
         """Return the whole body. Raises NetError("too_large") beyond `Limits.body_bytes`."""

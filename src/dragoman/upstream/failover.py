@@ -9,21 +9,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from dragoman.catalog.hosts import Credential
-from dragoman.catalog.types import Provider
+from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.clock import Clock
 from dragoman.net.types import Transport
 from dragoman.providers.dialect import Dialect, Fault, Kind
 from dragoman.routing.types import Plan, Step
-from dragoman.upstream.attempt import Answered, Attempt, Line, Opened, answer, stream
+from dragoman.upstream.asking import asked
+from dragoman.upstream.attempt import Answered, Attempt, Line, Opened, Signer, answer, stream
 from dragoman.upstream.credentials import Wallet
-from dragoman.upstream.faults import AttemptFailed, Try, sum_up
+from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, sum_up, without_secret
+from dragoman.upstream.gatherer import Watch
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.moves import Move, next_move
 from dragoman.upstream.options import UpstreamOptions
+from dragoman.upstream.patience import Timekeeper
 from dragoman.wire.chat import ChatCall
+from dragoman.wire.messages import TEXT_ONLY
 
 Result = TypeVar("Result", Opened, Answered)
 
@@ -43,6 +47,14 @@ class Journey(Struct, kw_only=True):
     """(endpoint, credential) pairs that were tried."""
     sent: list[bytes] = []
     """The bodies that went upstream."""
+    slice_tokens: int | None = None
+    """How much output is held at first of an answer that may be longer, if money is limited."""
+    watch: Watch | None = None
+    """Who sees a whole answer that comes as a stream; None where the client gets a stream."""
+    under_way: Attempt | None = None
+    """The attempt that is being made, or that has brought what is being read."""
+    alone: bool = False
+    """Whether the client has left, and nobody waits for another attempt."""
 
 
 class Upstream(Struct, frozen=True, kw_only=True):
@@ -56,14 +68,23 @@ class Upstream(Struct, frozen=True, kw_only=True):
     options: UpstreamOptions
     clock: Clock
     rng: Random
+    timekeeper: Timekeeper = field(default_factory=Timekeeper)
+    signers: Mapping[str, Signer] = {}
+    """A provider's `auth` -> who has requests let in, where that takes more than a header."""
+    lines: dict[tuple[str, str], Line] = {}
+    """How providers were last reached, by slug and dialect: good as long as a provider is the
+    same row."""
 
-    async def open(self, journey: Journey, providers: Mapping[str, Provider]) -> Opened:
+    def open(self, journey: Journey, providers: Mapping[str, Provider]) -> Awaitable[Opened]:
         """Return the first stream to bring content. Raises the GatewayError that sums up."""
-        return await self._first(journey, providers, stream)
+        return self._first(journey, providers, stream)
 
-    async def fetch(self, journey: Journey, providers: Mapping[str, Provider]) -> Answered:
-        """Return the first whole answer. Raises the GatewayError that sums up."""
-        return await self._first(journey, providers, answer)
+    def fetch(self, journey: Journey, providers: Mapping[str, Provider]) -> Awaitable[Answered]:
+        """Return the first whole answer.
+
+        Raises the GatewayError that sums up, or the one that the journey's watch ended it with.
+        """
+        return self._first(journey, providers, answer)
 
     async def _first(
         self,
@@ -71,12 +92,10 @@ class Upstream(Struct, frozen=True, kw_only=True):
         providers: Mapping[str, Provider],
         make: Callable[[Attempt], Awaitable[Result]],
     ) -> Result:
-        while (move := self._move(journey)) is not None:
-            if move.pause_s:
-                await asyncio.sleep(move.pause_s)
-            if journey.tries and journey.deadline - self.clock.monotonic() < LEAST_S:
-                break
-            attempt = self._attempt(journey, move.step, providers[move.step.endpoint.provider])
+        step = journey.plan.steps[0]
+        while True:
+            attempt = self._attempt(journey, step, providers[step.endpoint.provider])
+            journey.under_way = attempt
             started = self.clock.monotonic()
             try:
                 result = await make(attempt)
@@ -85,6 +104,14 @@ class Upstream(Struct, frozen=True, kw_only=True):
             else:
                 self._worked(journey, attempt, started)
                 return result
+            move = None if journey.alone else self._move(journey)
+            if move is None:
+                break
+            if move.pause_s:
+                await asyncio.sleep(move.pause_s)
+            if journey.deadline - self.clock.monotonic() < LEAST_S:
+                break
+            step = move.step
         raise sum_up(journey.tries, journey.requested)
 
     def _move(self, journey: Journey) -> Move | None:
@@ -92,51 +119,84 @@ class Upstream(Struct, frozen=True, kw_only=True):
             journey.plan.steps,
             journey.tries,
             self.options,
-            lambda step: self._credential(journey, step) is not None,
+            lambda step: self._unused(journey, step.endpoint.id, self._usable(step)) is not None,
             self.rng,
         )
 
-    def _credential(self, journey: Journey, step: Step) -> Credential | None:
-        """Return the best credential that this request has not used at this endpoint."""
+    def _usable(self, step: Step) -> list[Credential]:
+        if step.byok is not None:
+            return [step.byok.credential]
         endpoint = step.endpoint
-        now = self.clock.monotonic()
-        for credential in self.wallet.usable(endpoint.provider, endpoint.id, now):
-            if (endpoint.id, credential.id) not in journey.used:
+        return self.wallet.usable(endpoint.provider, endpoint.id, self.clock.monotonic())
+
+    @staticmethod
+    def _unused(journey: Journey, endpoint: str, usable: list[Credential]) -> Credential | None:
+        """Return the best credential that this request has not used at this endpoint."""
+        for credential in usable:
+            if (endpoint, credential.id) not in journey.used:
                 return credential
         return None
 
     def _attempt(self, journey: Journey, step: Step, provider: Provider) -> Attempt:
-        credential = self._credential(journey, step)
-        if credential is None:
-            mine = self.wallet.usable(provider.slug, step.endpoint.id, self.clock.monotonic())
-            credential = mine[0] if mine else None
-        if credential is not None:
-            journey.used.add((step.endpoint.id, credential.id))
-        scheme = provider.base_url.partition("://")[0]
-        line = Line(
-            provider=provider,
-            dialect=self.dialects[provider.dialect],
-            transport=self.transports[scheme],
-        )
+        credential, endpoint = None, step.endpoint.id
+        usable = self._usable(step)
+        if usable:
+            used = journey.used
+            credential = (used and self._unused(journey, endpoint, usable)) or usable[0]
+            used.add((endpoint, credential.id))
+        question = asked(journey.call, step.endpoint, provider, journey.slice_tokens)
         return Attempt(
-            call=journey.call,
+            call=question.call,
+            notes=question.notes,
             step=step,
-            line=line,
+            line=self._line(provider, self._dialect(journey, step.endpoint, provider)),
             credential=credential,
             deadline=journey.deadline,
             options=self.options,
             clock=self.clock,
+            timekeeper=self.timekeeper,
             sent=journey.sent,
+            watch=journey.watch,
         )
+
+    def _dialect(self, journey: Journey, endpoint: Endpoint, provider: Provider) -> str:
+        """Return what is spoken: the client's own dialect, if the provider has it for all models.
+
+        Where text is not all that comes of a model, it may be that only one dialect tells it.
+        """
+        native = journey.call.native
+        if native is not None and endpoint.dialect is None and endpoint.outputs == TEXT_ONLY:
+            for name in provider.also:
+                if name in self.dialects and self.dialects[name].speaks == native.dialect:
+                    return name
+        return endpoint.dialect or provider.dialect
+
+    def _line(self, provider: Provider, dialect: str) -> Line:
+        line = self.lines.get((provider.slug, dialect))
+        if line is None or line.provider is not provider:
+            line = self.lines[provider.slug, dialect] = Line(
+                provider=provider,
+                dialect=self.dialects[dialect],
+                transport=self.transports[provider.base_url.partition("://")[0]],
+                signer=self.signers.get(provider.auth),
+            )
+        return line
 
     def _worked(self, journey: Journey, attempt: Attempt, started: float) -> None:
         latency_s = self.clock.monotonic() - started
         journey.tries.append(Try(step=attempt.step, latency_s=latency_s, status=200))
-        if attempt.credential is not None:
+        step = attempt.step
+        if step.byok is not None:
+            self.health.rests.worked(step.byok, step.endpoint.id)
+        elif attempt.credential is not None:
             self.wallet.worked(attempt.credential)
 
     def _failed(self, journey: Journey, attempt: Attempt, fault: Fault, started: float) -> None:
         now = self.clock.monotonic()
+        journey.under_way = None
+        if journey.watch is not None:
+            journey.watch.void()
+        fault = without_secret(fault, attempt.credential)
         journey.tries.append(
             Try(step=attempt.step, latency_s=now - started, status=fault.status, fault=fault)
         )
@@ -146,11 +206,15 @@ class Upstream(Struct, frozen=True, kw_only=True):
 def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, now: float) -> None:
     """Hold a fault against whom it concerns: an endpoint, a credential, or nobody.
 
-    A caller's own mistake is nobody's fault, and neither is our own want of connections;
-    a rate limit is no outage.
+    A caller's own mistake is nobody's fault, and neither is our own want of connections, or
+    what a dialect has no words for; a rate limit is no outage. What an account's own credential
+    meets is its own affair.
     """
     endpoint, credential = attempt.step.endpoint, attempt.credential
-    if fault.kind in {Kind.CALLER, Kind.LOCAL}:
+    if attempt.step.byok is not None:
+        health.rests.failed(attempt.step.byok, endpoint.id, fault, now)
+        return
+    if fault.kind in NOBODYS:
         return
     if fault.kind is Kind.RATE:
         wait_s = health.backoff_s(endpoint.id, fault.retry_after_s)

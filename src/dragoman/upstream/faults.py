@@ -6,13 +6,15 @@ Sources: OpenRouter, errors-and-debugging, for types, statuses and `availability
 import math
 from collections.abc import Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from dragoman.catalog.hosts import Credential
 from dragoman.core.errors import (
     AVAILABILITY_DOCS_URL,
     Availability,
     CapacityExhausted,
     GatewayError,
+    InvalidRequest,
     Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
@@ -26,6 +28,10 @@ from dragoman.routing.types import Step
 
 OVERLOADED = frozenset({503, 529})
 ATTEMPTS_THAT_EXHAUST = 3
+NOBODYS = frozenset({Kind.CALLER, Kind.LOCAL, Kind.UNTRANSLATABLE})
+"""Faults that are held against no endpoint and no credential."""
+SHORTEST_SECRET = 8
+"""Characters. What is shorter is no secret, and would be found in every other text."""
 LONGEST_RETRY_AFTER_S = 3600
 
 
@@ -37,7 +43,7 @@ class AttemptFailed(Exception):
         self.fault = fault
 
 
-class Try(Struct, frozen=True, kw_only=True):
+class Try(Struct, frozen=True, kw_only=True, gc=False):
     """One attempt and its end. `fault` is None for the one that answered."""
 
     step: Step
@@ -65,6 +71,21 @@ def of_net(error: NetError) -> Fault:
     )
 
 
+def without_secret(fault: Fault, credential: Credential | None) -> Fault:
+    """Return the fault as it may be told and recorded: a provider may echo what it was sent."""
+    text = "" if credential is None else credential.secret.reveal()
+    if len(text) < SHORTEST_SECRET or not any(
+        said is not None and text in said for said in (fault.message, fault.raw, fault.code)
+    ):
+        return fault
+    return structs.replace(
+        fault,
+        message=fault.message.replace(text, "…"),
+        raw=fault.raw and fault.raw.replace(text, "…"),
+        code=fault.code and fault.code.replace(text, "…"),
+    )
+
+
 def late(what: str, after_s: float) -> Fault:
     """Return the fault of an upstream that was too slow."""
     return Fault(
@@ -83,6 +104,21 @@ def nonsense(detail: str, status: int = 200) -> Fault:
     )
 
 
+def untranslatable(message: str) -> Fault:
+    """Return the fault of an endpoint whose dialect cannot say the request: nothing was sent."""
+    return Fault(
+        kind=Kind.UNTRANSLATABLE,
+        error_type=InvalidRequest.error_type,
+        message=message,
+        code="untranslatable",
+    )
+
+
+def was_sent(one: Try) -> bool:
+    """Whether the endpoint was asked at all."""
+    return one.fault is None or one.fault.kind is not Kind.UNTRANSLATABLE
+
+
 def stopping() -> Fault:
     """Return the fault of an answer that is broken off because the server stops."""
     return Fault(
@@ -97,6 +133,8 @@ def in_band(fault: Fault, step: Step) -> GatewayError:
     """Return what a client is told inside a stream that breaks after its first content."""
     if fault.kind is Kind.LOCAL:
         return Unavailable(fault.message, retry_after_s=1)
+    if step.byok is not None:
+        fault = without_secret(fault, step.byok.credential)
     metadata: dict[str, object] = {"provider_name": step.endpoint.provider_name}
     if fault.code:
         metadata["provider_code"] = fault.code
@@ -122,7 +160,30 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     the answer is about all providers that were tried: 429 if all are rate
     limited, 504 or 502 if there was one, 503 if there were several. Calls that were
     never made, for want of a connection, are a 503 of our own.
+
+    Endpoints whose dialect cannot say the request have a word only where there was no other
+    attempt: then it is a 400 with the first one's, which is that of the caller's first choice.
     """
+    sent = [one for one in tries if was_sent(one)]
+    if not sent:
+        return _unsaid(tries)
+    error = _of_sent(sent, requested)
+    if len(sent) < len(tries) and "previous_errors" in error.metadata:
+        error.metadata["previous_errors"] = _errors(tries)
+    return error
+
+
+def _unsaid(tries: Sequence[Try]) -> InvalidRequest:
+    fault, step = tries[0].fault, tries[0].step
+    assert fault is not None, "what was not sent brought no answer"
+    metadata = {
+        "provider_name": step.endpoint.provider_name,
+        "previous_errors": _errors(tries),
+    }
+    return InvalidRequest(fault.message, metadata=metadata, should_retry=False)
+
+
+def _of_sent(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     last = tries[-1]
     if last.fault is None:
         raise ValueError("the last attempt did not fail")
@@ -161,7 +222,7 @@ def _exhausted(
     names = " or ".join(requested)
     return CapacityExhausted(
         f"All providers for {names} are at capacity. Retry after {wait_s} seconds.",
-        metadata=_metadata(faults[-1], tries) | {"limit_source": "upstream_provider_shared_pool"},
+        metadata=_metadata(faults[-1], tries) | {"limit_source": _limit_source(tries)},
         availability=_availability("capacity_exhausted", tries, requested, wait_s),
         retry_after_s=wait_s,
     )
@@ -177,6 +238,12 @@ def _single(
         return ProviderTimeout(
             f"{name} did not answer in time: {fault.message}", metadata=metadata, should_retry=False
         )
+    if fault.kind is Kind.CREDENTIAL and last.step.byok is not None:
+        text = (
+            f"{name} refused your own credential ({last.step.byok.credential.source}). Check it"
+            " there, and change it with PATCH /api/v1/byok."
+        )
+        return ProviderUnavailable(text, metadata=metadata, should_retry=False)
     if fault.kind is Kind.CREDENTIAL:
         text = f"{name} refused this gateway's credential. Run `dragoman doctor` on the gateway."
         return ProviderUnavailable(text, metadata=metadata, should_retry=False)
@@ -191,6 +258,12 @@ def _single(
     return ProviderUnavailable(
         "Provider returned error", metadata=metadata, retry_after_s=hint, should_retry=False
     )
+
+
+def _limit_source(tries: Sequence[Try]) -> str:
+    """Return whose limit it is: the account's own at a provider, or that of what is shared."""
+    own = all(each.step.byok is not None for each in tries)
+    return "upstream_provider_byok" if own else "upstream_provider_shared_pool"
 
 
 def _several(
@@ -224,11 +297,18 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
     """Return both vocabularies that clients read: the documented one and the live one."""
     last = tries[-1]
     metadata: dict[str, object] = {"provider_name": last.step.endpoint.provider_name}
+    if last.step.byok is not None:
+        metadata["is_byok"] = True
     if fault.code:
         metadata["provider_code"] = fault.code
     if fault.kind is not Kind.CREDENTIAL:
         metadata["raw"] = fault.raw or fault.message
-    metadata["previous_errors"] = [
+    metadata["previous_errors"] = _errors(tries)
+    return metadata
+
+
+def _errors(tries: Sequence[Try]) -> list[dict[str, object]]:
+    return [
         {
             "provider": t.step.endpoint.provider_name,
             "code": t.fault.code or t.fault.error_type,
@@ -237,7 +317,6 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
         for t in tries
         if t.fault
     ]
-    return metadata
 
 
 def _hint(faults: Sequence[Fault]) -> int | None:

@@ -9,12 +9,13 @@ Every state expires by the clock that the caller passes in.
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
 from dragoman.catalog.rows import Measured, Spread
 from dragoman.routing.types import Percentiles, Seen
+from dragoman.upstream.rests import Rests
 from dragoman.upstream.uptime import Uptime
 
 WINDOW_S = 300.0
@@ -33,6 +34,17 @@ class _Sample(Struct, frozen=True, gc=False):
     at: float
     latency_s: float
     throughput: float | None
+
+
+class Tally(Struct, array_like=True):
+    """What another process saw of an endpoint lately: counts, and some of the answers' speeds.
+
+    A speed is the latency in seconds and the throughput, as `HealthBoard.succeeded` is told them.
+    """
+
+    answers: int = 0
+    faults: int = 0
+    speeds: list[tuple[float, float | None]] = []
 
 
 class _Endpoint:
@@ -80,10 +92,14 @@ class _Endpoint:
 
 
 class HealthBoard:
-    """Observations of all endpoints. `seen` is the mapping that plans read."""
+    """Observations of all endpoints. `seen` is the mapping that plans read.
+
+    `rests` are accounts' own credentials, which have no part in all else.
+    """
 
     def __init__(self) -> None:
         self.seen: dict[str, Seen] = {}
+        self.rests = Rests(self.seen)
         self._endpoints: dict[str, _Endpoint] = {}
         self._stale: set[str] = set()
 
@@ -91,7 +107,7 @@ class HealthBoard:
         self, endpoint: str, now: float, latency_s: float, throughput: float | None
     ) -> None:
         """Take in an answer: seconds to its first content, completion tokens a second."""
-        state = self._state(endpoint)
+        state = self._endpoints.get(endpoint) or self._state(endpoint)
         state.samples.append(_Sample(now, latency_s, throughput))
         state.outcomes.append((now, True))
         state.uptime.count(now, ok=True)
@@ -129,11 +145,23 @@ class HealthBoard:
         state = self._endpoints.get(endpoint)
         return NEVER_USED if state is None else state.measured(now)
 
+    def heard(self, tallies: Mapping[str, Tally], now: float) -> None:
+        """Take in what another process saw since it last told."""
+        for endpoint, tally in tallies.items():
+            state = self._state(endpoint)
+            state.samples.extend(_Sample(now, *speed) for speed in tally.speeds)
+            for ok, times in ((True, tally.answers), (False, tally.faults)):
+                state.outcomes.extend([(now, ok)] * min(times, SAMPLES))
+                state.uptime.count(now, ok=ok, times=times)
+            self._publish(endpoint, state, now)
+
     def refresh(self, now: float) -> None:
         """Make the published values true again; called once a second."""
+        self.rests.refresh(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
         for endpoint in {*self._stale, *troubled}:
-            self._publish(endpoint, self._endpoints[endpoint], now)
+            if endpoint in self._endpoints:  # and not an own credential that rests
+                self._publish(endpoint, self._endpoints[endpoint], now)
         self._stale.clear()
 
     def _state(self, endpoint: str) -> _Endpoint:
@@ -144,6 +172,36 @@ class HealthBoard:
 
     def _publish(self, endpoint: str, state: _Endpoint, now: float) -> None:
         self.seen[endpoint] = state.seen(now)
+
+
+class TellingBoard(HealthBoard):
+    """A board whose observations are told to another one as well, now and then."""
+
+    MOST_SPEEDS = 50
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._untold: dict[str, Tally] = {}
+
+    def succeeded(
+        self, endpoint: str, now: float, latency_s: float, throughput: float | None
+    ) -> None:
+        """Take in an answer, and note it."""
+        super().succeeded(endpoint, now, latency_s, throughput)
+        tally = self._untold.get(endpoint) or self._untold.setdefault(endpoint, Tally())
+        tally.answers += 1
+        if len(tally.speeds) < self.MOST_SPEEDS:
+            tally.speeds.append((latency_s, throughput))
+
+    def failed(self, endpoint: str, now: float) -> None:
+        """Take in a fault, and note it."""
+        super().failed(endpoint, now)
+        self._untold.setdefault(endpoint, Tally()).faults += 1
+
+    def told(self) -> dict[str, Tally]:
+        """Return what was noted since the last time."""
+        untold, self._untold = self._untold, {}
+        return untold
 
 
 def _latency_s(samples: Iterable[_Sample]) -> Percentiles | None:

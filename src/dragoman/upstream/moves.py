@@ -1,9 +1,12 @@
 """Who is tried next: the one retry rule of the gateway. Pure.
 
-A plan's steps are tried in order, none twice, up to a number per model and in
-all. A request that a provider calls faulty goes on to other *models* only, except
-that one called too long may go to any endpoint that reads more. A refused or
-rate-limited credential gives way to the next credential of the same provider.
+A plan's steps are tried in order from the first, none twice, up to a number per model
+and in all. A request that a provider calls faulty goes on to other *models* only, except
+that one called too long may go to any endpoint that reads more. One that an endpoint's dialect
+cannot say was sent to nobody: it goes on to any other endpoint, and no number is used up.
+A refused or rate-limited credential gives way to the next credential of the same provider. An
+account's own credential has steps of its own; one that is refused or limited takes nothing
+from what a model may be tried.
 Only when the plan has a single step, a transient fault is met by trying it again,
 twice, after a random pause (reliability: full jitter). A rate limit never is: its
 hint is passed on, so that the client waits and not the gateway.
@@ -16,7 +19,7 @@ from msgspec import Struct
 
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import Try
+from dragoman.upstream.faults import Try, was_sent
 from dragoman.upstream.options import UpstreamOptions
 
 PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
@@ -37,11 +40,9 @@ def next_move(
     spare_credential: Callable[[Step], bool],
     rng: Random,
 ) -> Move | None:
-    """Return what to try next, None when nothing is left to try."""
-    if not tries:
-        return Move(steps[0])
+    """Return what to try after `tries`, one at least; None when nothing is left to try."""
     last = tries[-1]
-    if len(tries) >= options.attempts or last.fault is None:
+    if last.fault is None or sum(map(was_sent, tries)) >= options.attempts:
         return None
     if last.fault.kind in {Kind.CREDENTIAL, Kind.RATE} and spare_credential(last.step):
         return Move(last.step)
@@ -56,12 +57,25 @@ def next_move(
 def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) -> bool:
     of_model = 0
     for past in tries:
-        if past.step.endpoint.id == step.endpoint.id:
+        if past.step.endpoint.id == step.endpoint.id and (
+            past.step.byok is step.byok or not was_sent(past)
+        ):
             return False
-        of_model += past.step.target.model == step.target.model
+        if not was_sent(past):
+            continue
+        of_model += past.step.target.model == step.target.model and not _is_own_affair(past)
         if past.fault and past.fault.kind is Kind.CALLER and not _escapes(step, past, past.fault):
             return False
     return of_model < options.attempts_per_model
+
+
+def _is_own_affair(past: Try) -> bool:
+    """Whether only the account's own credential failed: others of the model are still to try."""
+    return (
+        past.step.byok is not None
+        and past.fault is not None
+        and past.fault.kind in {Kind.CREDENTIAL, Kind.RATE}
+    )
 
 
 def _escapes(step: Step, past: Try, fault: Fault) -> bool:

@@ -1,5 +1,6 @@
 """How patient the gateway is with upstreams. The section `upstream` of dragoman.yaml."""
 
+from functools import lru_cache
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -9,7 +10,9 @@ from dragoman.net.types import Limits
 Seconds = Annotated[float, Meta(gt=0, le=3600)]
 
 
-class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class UpstreamOptions(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, cache_hash=True
+):
     """Timeouts in seconds, and how often to try. Defaults from measured outages.
 
     A streamed answer must begin within `first_content_s`; one that arrives whole
@@ -31,16 +34,28 @@ class UpstreamOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     attempts_per_model: Annotated[int, Meta(ge=1, le=10)] = 3
     attempts: Annotated[int, Meta(ge=1, le=30)] = 6
     connections_per_host: Annotated[int, Meta(ge=1, le=10_000)] = 1000
+    linger_s: Annotated[float, Meta(ge=0, le=3600)] = 60.0
+    """How long an answer is read on whose client hung up, where hanging up would not stop it."""
+    linger_bytes: Annotated[int, Meta(ge=0)] = 16 * 1024 * 1024
+    """How much of such a stream is read on."""
+    linger_requests: Annotated[int, Meta(ge=0, le=100_000)] = 128
+    """How many such answers are read on at once, by one process."""
     ca_file: str | None = None
     """A PEM file of additional certificate authorities."""
 
     def limits(self, head_s: float) -> Limits:
         """Return the transport's limits for an attempt that may take `head_s` to its head."""
-        return Limits(
-            dns_s=self.dns_s,
-            connect_s=self.connect_s,
-            tls_s=self.tls_s,
-            head_s=head_s,
-            idle_s=self.idle_s,
-            pool_s=self.pool_s,
-        )
+        return _limits(self, head_s)
+
+
+@lru_cache(maxsize=64)
+def _limits(options: UpstreamOptions, head_s: float) -> Limits:
+    """Return limits that mostly were made before: only what is near its deadline has its own."""
+    return Limits(
+        dns_s=options.dns_s,
+        connect_s=options.connect_s,
+        tls_s=options.tls_s,
+        head_s=head_s,
+        idle_s=options.idle_s,
+        pool_s=options.pool_s,
+    )

@@ -1,35 +1,46 @@
 """One upstream stream: bytes to events to chunks, with the patience it deserves.
 
+Until there is content somebody waits for each piece (`next`); from then on pieces are
+pushed to whoever takes them, from where the bytes arrive (`pour`), and no task wakes.
+
 Faults come out as `AttemptFailed`. Whether that means failover or an in-band error
 is decided by who reads: before first content `dragoman.upstream.attempt`, after it
 the relay.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import NetError, Response
-from dragoman.providers.dialect import Fault, Kind, StreamDecoder
+from dragoman.providers.dialect import Fault, Glance, Kind, Parser, StreamDecoder
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net
-from dragoman.wire.hub import Chunk
-from dragoman.wire.sse import Event, SseParser
+from dragoman.wire.hub import Chunk, Text
 
 DONE = b"[DONE]"
+
+Take = Callable[[list[Chunk | Text], float], bool]
+"""Takes chunks and the monotonic time they came at; says whether it wants more now."""
+Hear = Callable[[Text, float], bool]
+"""Does what `Take` does for a text alone, as most of a stream comes."""
 
 
 class UpstreamStream:
     """What an upstream has still to say. Whoever holds it must close it."""
 
     __slots__ = (
+        "_between",
         "_body",
         "_broken",
         "_clock",
         "_content_gap_s",
         "_deadline",
         "_decoder",
+        "_glance",
         "_last_content",
         "_parser",
+        "_quick",
         "_spoke",
+        "_take",
         "done",
         "response",
         "said_done",
@@ -38,6 +49,7 @@ class UpstreamStream:
     def __init__(
         self,
         response: Response,
+        parser: Parser,
         decoder: StreamDecoder,
         clock: Clock,
         *,
@@ -53,13 +65,17 @@ class UpstreamStream:
         self._spoke = False
         self._body: AsyncIterator[bytes] = response.chunks()
         self._decoder = decoder
-        self._parser = SseParser()
+        self._parser = parser
+        self._glance: Glance | None = getattr(decoder, "glance", None)
+        self._between = False  # whether the next bytes may be looked at alone
         self._clock = clock
         self._content_gap_s = content_gap_s
         self._deadline = deadline
         self._last_content = clock.monotonic()
+        self._take: Take
+        self._quick: tuple[Glance, Hear] | None
 
-    async def next(self) -> list[Chunk] | None:
+    async def next(self) -> list[Chunk | Text] | None:
         """Return the chunks of the next bytes, maybe none; None at the end.
 
         Raises AttemptFailed when the stream breaks, makes no sense, goes silent
@@ -70,19 +86,40 @@ class UpstreamStream:
         if self.done:
             return None
         try:
-            data = await anext(self._body, None)
+            data: bytes | None = await self._body.__anext__()
+        except StopAsyncIteration:
+            data = None
         except NetError as error:
             raise AttemptFailed(of_net(error)) from error
-        now = self._clock.monotonic()
-        if now > self._deadline:
-            raise AttemptFailed(out_of_time())
         self.done = data is None
-        chunks = self._decode(data)
-        if chunks:
-            self._last_content = now
-        elif now - self._last_content > self._content_gap_s:
-            raise AttemptFailed(late("no content came", self._content_gap_s))
+        chunks = self._read(data, self._clock.monotonic())
+        if not chunks and self._broken is not None:
+            raise AttemptFailed(self._broken)
         return chunks
+
+    async def pour(self, take: Take, hear: Hear | None = None) -> None:
+        """Hand chunks over as they come, until told to stop or there is nothing more to read.
+
+        A text that comes alone goes to `hear`, if there is one: to take it is quicker.
+        Raises AttemptFailed as `next` does.
+        """
+        if self._broken is None and not self.done:
+            self._take = take
+            self._quick = self._glance and hear and (self._glance, hear)
+            try:
+                await self._pour()
+            except NetError as error:
+                raise AttemptFailed(of_net(error)) from error
+            finally:
+                del self._take, self._quick  # they hold this stream, and cycles are dear
+        if self._broken is not None:
+            raise AttemptFailed(self._broken)
+
+    async def _pour(self) -> None:
+        ended = await self.response.pour(self._pass_on)
+        if ended and not self.done:
+            self.done = True
+            self._pass_on(None)
 
     def close(self) -> None:
         """Let go of the connection: kept if the answer has ended, else cut."""
@@ -91,32 +128,63 @@ class UpstreamStream:
         else:
             self.response.close()
 
-    def _decode(self, data: bytes | None) -> list[Chunk]:
-        """Return the chunks in `data`. What cannot be read breaks the stream after them."""
-        chunks: list[Chunk] = []
-        try:
-            for event in self._events(data):
-                self._spoke = True
-                if event.data == DONE:
-                    self.done = self.said_done = True
-                    break
-                chunk = self._decoder.feed(event.data)
-                if chunk is not None:
-                    chunks.append(chunk)
-        except ValueError as error:
-            self._broken = nonsense(f"unreadable stream: {error}")
-            if not chunks:
-                raise AttemptFailed(self._broken) from error
+    def _pass_on(self, data: bytes | None) -> bool:
+        """Hand over the chunks in `data`; say whether there is reason to read on."""
+        now = self._clock.monotonic()
+        quick = self._quick
+        if quick is not None and self._between and data is not None:
+            glance, hear = quick
+            text = glance(data)
+            if text is not None and now <= self._deadline:
+                self._last_content = now
+                return hear(text, now)
+        chunks = self._read(data, now)
+        self._between = quick is not None and self._parser.idle
+        wanted = not chunks or self._take(chunks, now)
+        return wanted and not self.done and self._broken is None
+
+    def _read(self, data: bytes | None, now: float) -> list[Chunk | Text]:
+        """Return the chunks in `data`, which came at `now`, unless they came too late."""
+        if now > self._deadline:
+            self._broken = out_of_time()
+            return []
+        chunks = self._decode(data)
+        if chunks:
+            self._last_content = now
+        elif self._broken is None and now - self._last_content > self._content_gap_s:
+            self._broken = late("no content came", self._content_gap_s)
         return chunks
 
-    def _events(self, data: bytes | None) -> list[Event]:
+    def _decode(self, data: bytes | None) -> list[Chunk | Text]:
+        """Return the chunks in `data`. What cannot be read breaks the stream after them."""
+        chunks: list[Chunk | Text] = []
+        feed = self._decoder.feed
+        try:
+            for event in self._events(data):
+                if event == DONE:
+                    self.done = self.said_done = True
+                    break
+                chunk = feed(event)
+                if chunk is not None:
+                    chunks.append(chunk)
+                    if type(chunk) is Chunk and chunk.ended:
+                        self.done = self.said_done = True
+                        break
+        except ValueError as error:
+            self._broken = nonsense(f"unreadable stream: {error}")
+        return chunks
+
+    def _events(self, data: bytes | None) -> list[bytes]:
+        """Return the data of the events that `data` completes, or that the end does."""
         if data is not None:
-            return self._parser.feed(data)
+            events = self._parser.feed(data)
+            self._spoke = self._spoke or bool(events)
+            return events
         rest = self._parser.rest()
         last = self._parser.flush()
         if last is None and not self._spoke and rest.startswith(b"{"):
             # Asked for a stream, some hosts answer whole: mostly when they refuse with a 200.
-            last = Event("", rest)
+            return [rest]
         return [] if last is None else [last]
 
 

@@ -7,15 +7,17 @@ is still good; HEAD works wherever GET does.
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Request, Response
 from msgspec import UNSET, structs
 
-from dragoman.access.types import Caller
+from dragoman.access.types import Caller, Terms
 from dragoman.catalog import listing
+from dragoman.catalog.byok import Byok
 from dragoman.catalog.codex import codex_models
 from dragoman.catalog.feed import CONTENT_TYPE, feed
 from dragoman.catalog.filters import passing, read
@@ -26,6 +28,8 @@ from dragoman.catalog.sorting import in_order
 from dragoman.catalog.types import Catalog, Model
 from dragoman.catalog.window import read_window
 from dragoman.core.errors import NotFound
+from dragoman.routing.own import reached
+from dragoman.routing.slugs import any_names
 from dragoman.web.admission import admission
 from dragoman.web.plane import Control
 from dragoman.web.responses import Page, json_page, kept_json, kept_response, page
@@ -43,9 +47,13 @@ def catalog_routes(control: Control) -> APIRouter:
         return await _models(request, shelf.display(), "/api/v1/models")
 
     async def user_models(
-        request: Request, _: Annotated[Caller, Depends(admission(control.gate))]
+        request: Request, caller: Annotated[Caller, Depends(admission(control.gate))]
     ) -> Response:
-        return await _models(request, shelf.display(), "/api/v1/models/user")
+        return await _models(request, shelf.display(), "/api/v1/models/user", caller)
+
+    async def embeddings_models(request: Request) -> Response:
+        path, only = "/api/v1/embeddings/models", {"output_modalities": "embeddings"}
+        return await _models(request, shelf.display(), path, only=only)
 
     async def count(request: Request) -> Response:
         found = await shelf.display().chosen(_query(request))
@@ -68,6 +76,7 @@ def catalog_routes(control: Control) -> APIRouter:
         return kept_json(request, {"data": listing.zdr_rows(control.catalog(), control.measure)})
 
     _add(router, "/models", models, "List the models")
+    _add(router, "/embeddings/models", embeddings_models, "List the models that make embeddings")
     _add(router, "/models/count", count, "Count the models that GET /models would list")
     _add(router, "/models/user", user_models, "List the models that the caller can use")
     _add(router, "/models/{name:path}/endpoints", endpoints, "List all endpoints of a model")
@@ -94,15 +103,26 @@ class _Display:
         self._rows: dict[Availability, tuple[Listed, ...]] = {}
         self._plain: Page | None = None
 
-    async def chosen(self, query: Mapping[str, str]) -> tuple[Listed, ...]:
-        """Return the rows that a query asks for, in its order. Raises InvalidRequest."""
+    async def chosen(
+        self, query: Mapping[str, str], own: Sequence[Byok] = ()
+    ) -> tuple[Listed, ...]:
+        """Return the rows that a query asks for, in its order. Raises InvalidRequest.
+
+        Among them those that can be called with `own` credentials alone.
+        """
         filters = read(query, self.catalog)
-        rows = self._rows.get(filters.availability)
-        if rows is None:
+        if own:
+            rows = await asyncio.to_thread(self._with_own, filters.availability, own)
+        elif filters.availability in self._rows:
+            rows = self._rows[filters.availability]
+        else:
             rows = await asyncio.to_thread(listing.listed, self.catalog, filters.availability)
             self._rows[filters.availability] = rows
         found = passing(rows, filters, self.catalog, self._control.clock.wall())
         return in_order(found, filters.sort, self._control.measure)
+
+    def _with_own(self, availability: Availability, own: Sequence[Byok]) -> tuple[Listed, ...]:
+        return listing.listed(self.catalog, availability, reached(own, self.catalog))
 
     async def plain(self) -> Page:
         """Return the list of those who ask for nothing in particular."""
@@ -126,11 +146,20 @@ class _Shelf:
         return self._display
 
 
-async def _models(request: Request, display: _Display, path: str) -> Response:
-    query = _query(request)
-    if not query:
+async def _models(
+    request: Request,
+    display: _Display,
+    path: str,
+    caller: Caller | None = None,
+    only: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    """Return a list of models; `only` is what its path asks for beside the query."""
+    query = {**_query(request), **only}
+    terms, own = (None, ()) if caller is None else (caller.terms, caller.byok)
+    if not query and terms is None and not own:
         return kept_response(request, await display.plain())
-    rows = [each.row for each in await display.chosen(query)]
+    found = await display.chosen(query, own)
+    rows = [each.row for each in found if terms is None or _allowed(each, terms)]
     window = read_window(query, [row.id for row in rows])
     filters = urlencode({name: value for name, value in query.items() if name not in PAGING})
     body = listing.page(
@@ -144,6 +173,15 @@ async def _models(request: Request, display: _Display, path: str) -> Response:
         return kept_response(request, page(feed(body.data, _base(request)), CONTENT_TYPE))
     codex = codex_models(body.data) if "client_version" in query else UNSET
     return kept_json(request, structs.replace(body, models=codex))
+
+
+def _allowed(listed: Listed, terms: Terms) -> bool:
+    """Say whether the allowlists of a key leave it an endpoint of the row."""
+    if terms.allowed_models and listed.model.id not in terms.allowed_models:
+        return False
+    return not terms.allowed_providers or any(
+        any_names(terms.allowed_providers, endpoint) for endpoint in listed.endpoints
+    )
 
 
 def _query(request: Request) -> dict[str, str]:

@@ -13,14 +13,25 @@ from starlette.exceptions import HTTPException
 
 from dragoman.access.types import Caller
 from dragoman.core.errors import GatewayError, Internal, InvalidRequest
+from dragoman.ledger.proof import prove
+from dragoman.office.credits import credits_body, statement
 from dragoman.office.generations import generation
 from dragoman.office.key_info import key_info
-from dragoman.web.admission import admission
+from dragoman.web.account_routes import account_routes
+from dragoman.web.admission import admission, operation
+from dragoman.web.alert_routes import alert_routes
+from dragoman.web.byok_routes import byok_routes
 from dragoman.web.catalog_routes import catalog_routes
+from dragoman.web.content_routes import content_routes
 from dragoman.web.edge import not_found
 from dragoman.web.errors import error_body, error_headers
+from dragoman.web.health import readiness
+from dragoman.web.key_routes import key_routes
+from dragoman.web.member_routes import member_routes
 from dragoman.web.plane import Control
+from dragoman.web.record_routes import record_routes
 from dragoman.web.responses import allow_origins, json_response
+from dragoman.web.stripe_routes import stripe_routes
 
 
 def control_plane(control: Control) -> FastAPI:
@@ -29,6 +40,18 @@ def control_plane(control: Control) -> FastAPI:
     app.include_router(_health(control))
     app.include_router(catalog_routes(control))
     app.include_router(_account(control))
+    app.include_router(_money(control))
+    app.include_router(_node(control))
+    app.include_router(key_routes(control))
+    app.include_router(account_routes(control))
+    app.include_router(record_routes(control))
+    app.include_router(byok_routes(control))
+    app.include_router(content_routes(control))
+    app.include_router(member_routes(control))
+    if control.alerting is not None:
+        app.include_router(alert_routes(control, control.alerting))
+    if control.checkout is not None:
+        app.include_router(stripe_routes(control, control.checkout))
     app.add_exception_handler(GatewayError, _on_gateway_error)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http_error)
@@ -46,10 +69,8 @@ def _health(control: Control) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        problems = control.problems()
-        if problems:
-            return json_response({"status": "unavailable", "problems": problems}, 503)
-        return json_response({"status": "ok"})
+        status, body = readiness(await control.problems(), control.troubles())
+        return json_response(body, status)
 
     return router
 
@@ -64,13 +85,47 @@ def _account(control: Control) -> APIRouter:
     @router.get("/auth/key")
     async def key(caller: keyed) -> Response:
         now = control.clock.wall()
-        return json_response(await key_info(control.ledger, control.reader, caller.key_hash, now))
+        found = await key_info(control.ledger, control.reader, caller.key_hash, now, control.free)
+        return json_response(found)
 
     @router.get("/generation")
-    async def one_generation(_caller: keyed, id: str | None = None) -> Response:  # noqa: A002
+    async def one_generation(caller: keyed, id: str | None = None) -> Response:  # noqa: A002
         if not id:
             raise InvalidRequest("id: give the id of a generation, as in X-Generation-Id")
-        return json_response(await generation(control.reader, id, key_hash=None))
+        return json_response(await generation(control.reader, id, account=caller.account))
+
+    return router
+
+
+def _money(control: Control) -> APIRouter:
+    """Any good key: what its account was given and used. The operator's: do the books add up?"""
+    router = APIRouter(prefix="/v1")
+
+    keyed = Annotated[Caller, Depends(admission(control.gate))]
+    operating = Annotated[Caller, Depends(operation(control.gate))]
+
+    @router.get("/credits")
+    async def credits_(caller: keyed) -> Response:
+        await control.reader.flushed()
+        shown = await control.ledger.read(statement(caller.account))
+        return json_response(credits_body(shown))
+
+    @router.get("/ledger/proof")
+    async def proof(_caller: operating) -> Response:
+        return json_response({"data": await control.ledger.read(prove)})
+
+    return router
+
+
+def _node(control: Control) -> APIRouter:
+    """The operator's: which workers this node has, and what they are doing."""
+    router = APIRouter(prefix="/v1")
+
+    operating = Annotated[Caller, Depends(operation(control.gate))]
+
+    @router.get("/node")
+    async def node(_caller: operating) -> Response:
+        return json_response({"data": {"workers": control.staff()}})
 
     return router
 

@@ -7,14 +7,16 @@ and a slash at the end does not matter.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any
 
-from dragoman.core.errors import GatewayError, Internal, NotFound
-from dragoman.web.errors import error_body
+from dragoman.core.errors import GatewayError, Internal, NotFound, Unreadable
 from dragoman.web.inference import Scope, refuse
 from dragoman.web.intake import ClientLeft
-from dragoman.web.outlet import CORS, EVENTS, JSON, Headers, Message, Receive, Send, reply
-from dragoman.wire.sse import data_event
+from dragoman.web.lanes import Lane, Tier
+from dragoman.web.options import ServerOptions
+from dragoman.web.outlet import CORS, EVENTS, Headers, Message, Receive, Send, reply
+from dragoman.web.voices import IN_CHAT, Voice, voice_of
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 Routes = Mapping[str, Mapping[str, Handler]]
@@ -58,26 +60,58 @@ PREFLIGHT: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 
+PROBED = frozenset({"/", "/api", "/v1", "/v1/messages", "/v1/messages/count_tokens"})
+"""Where clients of Anthropic's API look whether somebody is there, by HEAD and without a key."""
+
+HEALTH = {"/healthz": Tier.HEALTH, "/readyz": Tier.READINESS}
+"""Who asks here wants to know how a gateway is that may have too much to do."""
+
 _log = logging.getLogger(__name__)
 
 
 class Edge:
     """The ASGI application."""
 
-    def __init__(self, routes: Routes, control: Handler, lifespan: Handler) -> None:
-        self._routes = routes
+    def __init__(
+        self,
+        routes: Routes,
+        control: Handler,
+        lifespan: Handler,
+        options: ServerOptions = ServerOptions(),  # noqa: B008 - frozen
+    ) -> None:
+        self._routes = _spelled(routes)
         self._control = control
         self._lifespan = lifespan
+        self._small = small = options.management_body_bytes
+        self._lanes = {
+            path: Lane(Tier.INFERENCE, options.body_bytes, voice_of(canonical(path)))
+            for path in self._routes
+        }
+        self._lanes |= {
+            spelled: Lane(tier, small)
+            for path, tier in HEALTH.items()
+            for spelled in (path, f"/api{path}")
+        }
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve one HTTP request, or the server's start and stop."""
+        if scope["type"] == "http":
+            return self._http(scope, receive, send)
+        return self._other_than_http(scope, receive, send)
+
+    def lane(self, path: str) -> Lane:
+        """Say what a request for this path may be, before it is read."""
+        lane = self._lanes.get(path)
+        if lane is None:
+            path = canonical(path)
+            lane = self._lanes.get(path) or Lane(Tier.CONTROL, self._small, voice_of(path))
+        return lane
+
+    async def _other_than_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
             return
-        if scope["type"] != "http":
-            await send({"type": "websocket.close", "code": 1003})
-            return
-        await self._http(scope, receive, send)
+        await send({"type": "websocket.close", "code": 1003})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         out = _Watched(send)
@@ -86,26 +120,29 @@ class Edge:
         except ClientLeft:
             return
         except GatewayError as error:
-            await refuse(out, error, [])
+            await refuse(out, error, [], voice_of(canonical(scope["path"])).dialect)
         except Exception:  # noqa: BLE001 - the last net: nothing of ours may reach a client raw
             _log.exception("request.failed")
-            await _excuse(out)
+            await _excuse(out, voice_of(canonical(scope["path"])))
 
-    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        method = scope["method"]
+    def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        method, path = scope["method"], scope["path"]
         if method == "OPTIONS":
-            await _preflight(send)
-            return
-        path = canonical(scope["path"])
+            return _preflight(send)
+        if method == "HEAD" and canonical(path) in PROBED:
+            return reply(send, 200, b"", [])
         handlers = self._routes.get(path)
         if handlers is None:
-            await self._control({**scope, "path": path}, receive, send)
-            return
+            path = canonical(path)
+            handlers = self._routes.get(path)
+        if handlers is None and voice_of(path) is not IN_CHAT:
+            raise not_found(path)  # the control plane has no other voice
+        if handlers is None:
+            return self._control({**scope, "path": path}, receive, send)
         handler = handlers.get(method)
         if handler is None:
-            await _wrong_method(send, method, path, handlers)
-            return
-        await handler(scope, receive, send)
+            return _wrong_method(send, method, canonical(path), handlers)
+        return handler(scope, receive, send)
 
 
 class _Watched:
@@ -118,11 +155,16 @@ class _Watched:
         self.began = False
         self.streams = False
 
-    async def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message) -> Awaitable[None]:
         if not self.began:
             self.began = True
             self.streams = EVENTS[0] in message["headers"]
-        await self._send(message)
+        return self._send(message)
+
+
+def _spelled(routes: Routes) -> Routes:
+    """Return the routes by both paths that clients use, so that those need not be looked at."""
+    return {**routes, **{f"/api{path}": handlers for path, handlers in routes.items()}}
 
 
 def canonical(path: str) -> str:
@@ -137,13 +179,13 @@ def not_found(path: str) -> NotFound:
     return NotFound(f"There is nothing at {path[:200]}. The API is under /api/v1.")
 
 
-async def _excuse(out: _Watched) -> None:
+async def _excuse(out: _Watched, voice: Voice) -> None:
     """Answer for a defect of ours. A stream that has begun still ends with an event."""
     error = Internal("an exception that nobody expected")
     if not out.began:
-        await refuse(out, error, [])
+        await refuse(out, error, [], voice.dialect)
     elif out.streams:
-        await out({"type": "http.response.body", "body": data_event(error_body(error))})
+        await out({"type": "http.response.body", "body": voice.late(error)})
 
 
 async def _preflight(send: Send) -> None:
@@ -155,9 +197,5 @@ async def _wrong_method(
     send: Send, method: str, path: str, handlers: Mapping[str, Handler]
 ) -> None:
     allowed = ", ".join([*handlers, "OPTIONS"])
-    body = (
-        b'{"error":{"code":405,"message":"%b is not allowed for %b. Use %b.",'
-        b'"metadata":{"error_type":"invalid_request"}}}'
-        % (method.encode(), path.encode(), allowed.encode())
-    )
-    await reply(send, 405, body, [*JSON, (b"allow", allowed.encode())])
+    error = Unreadable(f"{method} is not allowed for {path}. Use {allowed}.", 405)
+    await refuse(send, error, [(b"allow", allowed.encode())], voice_of(path).dialect)

@@ -1,18 +1,11 @@
 """From an error to an HTTP answer: rendered here, once."""
 
-from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import ROUTING, encode
-from dragoman.wire.errors import error_object
+from dragoman.core.errors import GatewayError, RateLimited
+from dragoman.wire.chat_dialect import refusal_body as error_body
+
+__all__ = ["error_body", "error_headers"]
 
 Headers = list[tuple[bytes, bytes]]
-
-
-def error_body(error: GatewayError) -> bytes:
-    """Return the whole body: the error, and the routing where the caller asked for it."""
-    body = b'{"error":' + error_object(error)
-    if error.routing is not None:
-        body += ROUTING + encode(error.routing)
-    return body + b"}"
 
 
 def error_headers(error: GatewayError) -> Headers:
@@ -20,6 +13,9 @@ def error_headers(error: GatewayError) -> Headers:
     headers: Headers = []
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    if isinstance(error, RateLimited):  # its body tells them, too, as OpenRouter's does
+        told: dict[str, str] = error.metadata.get("headers", {})
+        headers += [(name.lower().encode(), value.encode()) for name, value in told.items()]
     should_retry = error.should_retry
     if should_retry is None and error.code < 500 and error.code not in {408, 409, 429}:
         should_retry = False

@@ -1,33 +1,76 @@
 """The inference routes: from an ASGI request to a visit, and from the relay to bytes.
 
-A client that hangs up is noticed by a watcher, streamed or not: servers do not
-raise from `send` into a closed socket, only `receive` tells. The watcher cancels
-the request's own task, and what has to be closed closes on the way out.
+A client that hangs up is noticed, streamed or not: our own server tells, for another one
+a watcher waits, since servers do not raise from `send` into a closed socket. The request's
+own task is cancelled then, and what has to be closed closes on the way out; unless the relay
+says that the request goes on without its client, for some time.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from types import TracebackType
+from typing import Final
 
 from msgspec import Struct
 
+from dragoman.access.callers import check_inference
 from dragoman.access.gate import Gate
+from dragoman.access.permits import Permits
+from dragoman.access.types import Caller
 from dragoman.core.errors import GatewayError
 from dragoman.core.ids import generation_id
 from dragoman.relay.chat import Reply, answer_chat, stream_chat
+from dragoman.relay.linger import Stays
 from dragoman.relay.visit import Desk, Visit
-from dragoman.web.errors import error_body, error_headers
+from dragoman.web.errors import error_headers
 from dragoman.web.intake import body, headers_of, text
 from dragoman.web.options import ServerOptions
-from dragoman.web.outlet import JSON, Headers, Message, Pulse, Receive, Send, reply
-from dragoman.wire.answers import ROUTING, ChunkWriter, Stamp, encode
-from dragoman.wire.chat import parse_chat
-from dragoman.wire.errors import error_object
+from dragoman.web.outlet import CORS, JSON, Headers, Message, Pulse, Receive, Send, reply
+from dragoman.web.server.answer import lines
+from dragoman.web.server.exchange import EXCHANGE, Exchange
+from dragoman.wire.answers import ROUTING, Stamp, encode
+from dragoman.wire.chat import ChatCall
+from dragoman.wire.chat_dialect import CHAT
+from dragoman.wire.dialect import ClientDialect, Told
 
 LONGEST_HEADER = 512
 """Characters of an attribution header that are kept."""
 
+ANSWERED: Final = (
+    b"%bcontent-length: %%d\r\n%bx-generation-id: %%b\r\nx-request-id: %%b\r\nrequest-id: %%b\r\n"
+) % (lines(CORS), lines(JSON))
+"""The fields of a whole answer, with places for its length and, three times, its id: the SDKs
+of OpenRouter, OpenAI and Anthropic each know it by another name."""
+COST: Final = b"x-openrouter-cost: %.9f\r\n"
+BYTES_PER_TOKEN = 4
+"""English text under the tokenizers in use; put right once the answer says what it took."""
+
 Scope = Message
+
+SESSIONS: Final = (
+    b"x-session-id", b"x-claude-code-session-id", b"session-id", b"thread-id",
+    b"x-session-affinity", b"x-openwebui-chat-id",
+)  # fmt: skip
+"""Headers that name the conversation a request belongs to, the most telling first: OpenRouter's
+own, and those of Claude Code, Codex (two), OpenCode and Open WebUI."""
+
+TOLD: Final = frozenset({
+    *SESSIONS, b"http-referer", b"referer", b"x-openrouter-title", b"x-title",
+    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata",
+})  # fmt: skip
+"""Headers that few requests have, and that say what `_Headers` holds."""
+
+
+class _Headers(Struct, frozen=True, kw_only=True):
+    """What a request's headers say of it."""
+
+    session_id: str | None = None
+    referer: str | None = None
+    title: str | None = None
+    wants_metadata: bool = False
+
+
+NOTHING_TOLD: Final = _Headers()
 
 
 class Inference(Struct, frozen=True, kw_only=True):
@@ -37,99 +80,189 @@ class Inference(Struct, frozen=True, kw_only=True):
     gate: Gate
     pulse: Pulse
     options: ServerOptions
+    permits: Permits
 
-    async def chat(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def chat(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Serve `POST /chat/completions`."""
-        arrived = self.desk.clock.monotonic()
-        headers = headers_of(scope["headers"])
-        raw = await body(headers, receive, self.options)
-        caller = await self.gate.admit(text(headers, b"authorization"), text(headers, b"x-api-key"))
-        call = parse_chat(raw)
-        created = self.desk.clock.wall()
-        presence = _Presence()
+        return self._serve(CHAT, scope, receive, send)
+
+    def speaking(self, dialect: ClientDialect) -> "Handler":
+        """Return what serves requests in a dialect, all of whose errors are in it as well."""
+
+        async def handle(scope: Scope, receive: Receive, send: Send) -> None:
+            try:
+                await self._serve(dialect, scope, receive, send)
+            except GatewayError as error:
+                await refuse(send, error, [], dialect)
+
+        return handle
+
+    async def _serve(
+        self, dialect: ClientDialect, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        desk = self.desk
+        clock = desk.clock
+        arrived = clock.monotonic()
+        extensions = scope.get("extensions")
+        exchange: Exchange | None = extensions and extensions.get(EXCHANGE)
+        if exchange is None:
+            headers, raw = headers_of(scope["headers"]), None
+        else:
+            headers, raw = exchange.head.fields, exchange.whole()
+        if raw is None:
+            raw = await body(headers, receive, self.options)
+        caller = self.gate.known(headers) or await self._caller(headers)
+        terms = caller.terms
+        if terms is not None:
+            check_inference(terms)
+        call = dialect.parse(raw, headers)
+        permit = None
+        if terms is not None:
+            permit = await self.permits.permit(caller, _address(scope), _estimate(call))
+        created = clock.wall()
+        presence = _Presence(exchange, receive)
+        told = NOTHING_TOLD if TOLD.isdisjoint(headers) else _told(headers)
         visit = Visit(
-            id=generation_id(created),
+            id=generation_id(created, desk.rng),
             caller=caller,
             call=call,
+            dialect=dialect,
             arrived=arrived,
             created=created,
-            session_id=call.session_id or _kept(headers, b"x-session-id"),
-            referer=_kept(headers, b"http-referer") or _kept(headers, b"referer"),
-            title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
+            session_id=call.session_id or told.session_id,
+            referer=told.referer,
+            title=told.title,
             user_agent=_kept(headers, b"user-agent"),
-            wants_metadata=_wants_metadata(headers),
+            wants_metadata=told.wants_metadata,
             left=presence.has_left,
+            on_leave=presence.ask,
+            permit=permit,
         )
-        work = self._stream(visit, send, presence) if call.stream else self._answer(visit, send)
-        await presence.until_left(receive, work)
+        try:
+            with presence:
+                if call.stream:
+                    await self._stream(visit, send, presence)
+                else:
+                    await self._answer(visit, send, presence)
+        finally:
+            if permit is not None:
+                permit.close()
 
-    async def _answer(self, visit: Visit, send: Send) -> None:
+    async def _caller(self, headers: dict[bytes, bytes]) -> Caller:
+        return await self.gate.admit(text(headers, b"authorization"), text(headers, b"x-api-key"))
+
+    async def _answer(self, visit: Visit, send: Send, presence: "_Presence") -> None:
+        exchange = presence.exchange
         try:
             answer = await answer_chat(self.desk, visit)
         except GatewayError as error:
-            await refuse(send, error, _id_headers(visit))
+            if not presence.has_left():
+                await refuse(send, error, _id_headers(visit), visit.dialect, visit.id)
             return
-        await reply(send, 200, answer.body, [*JSON, *_id_headers(visit), *_cost(answer)])
+        if presence.has_left():
+            return
+        if exchange is None:
+            await reply(send, 200, answer.body, [*JSON, *_id_headers(visit), *_cost(answer)])
+        else:
+            exchange.reply(200, _fields(visit, answer), answer.body)
 
     async def _stream(self, visit: Visit, send: Send, presence: "_Presence") -> None:
-        now = self.desk.clock.monotonic
-        stream = self.pulse.open(send, _id_headers(visit), presence.leave)
+        stream = self.pulse.open(send, _id_headers(visit), presence.give_up)
+        stream.line = presence.exchange
         try:
-            async with aclosing(stream_chat(self.desk, visit)) as events:
-                async for event in events:
-                    await stream.write(event, now())
+            await stream_chat(self.desk, visit, stream)
         except GatewayError as error:
             self.pulse.close(stream)
-            if not await stream.committed():
-                await refuse(send, error, _id_headers(visit))
+            if presence.has_left():
                 return
-            await stream.write(_late_error(visit, error), now())
+            # What is no failure in the client's dialect is told in its own events all the same.
+            status, _ = visit.dialect.refusal(error, visit.id)
+            if not await stream.committed() and status != 200:
+                await refuse(send, error, _id_headers(visit), visit.dialect, visit.id)
+                return
+            stream.finish(_late_error(visit, error))
         finally:
             self.pulse.close(stream)
-        await stream.end()
+        if not presence.has_left():
+            await stream.end()
 
 
-async def refuse(send: Send, error: GatewayError, headers: Headers) -> None:
+async def refuse(
+    send: Send,
+    error: GatewayError,
+    headers: Headers,
+    dialect: ClientDialect = CHAT,
+    generation: str | None = None,
+) -> None:
     """Send an error as a whole answer."""
-    await reply(send, error.code, error_body(error), [*JSON, *error_headers(error), *headers])
+    status, content = dialect.refusal(error, generation)
+    await reply(send, status, content, [*JSON, *error_headers(error), *headers])
 
 
 class _Presence:
-    """Whether the client is there; its leaving cancels the task that serves it."""
+    """Whether the client is there; its leaving cancels the task that serves it, or may."""
 
-    __slots__ = ("_left", "_task")
+    __slots__ = ("_left", "_receive", "_stays", "_task", "_watcher", "exchange")
 
-    def __init__(self) -> None:
-        task = asyncio.current_task()
+    def __init__(self, exchange: Exchange | None, receive: Receive) -> None:
+        # Only our own server knows the task; to find out costs a system call.
+        task = asyncio.current_task() if exchange is None else exchange.task
         if task is None:
             raise RuntimeError("a request is served by a task")
+        self.exchange = exchange
+        self._receive = receive
         self._task = task
         self._left = False
+        self._stays: Stays | None = None
+        self._watcher: asyncio.Task[None] | None = None
 
     def has_left(self) -> bool:
         """Say whether the client hung up, or was given up."""
         return self._left
 
+    def ask(self, stays: Stays) -> None:
+        """From here on ask this, when the client leaves, whether the work goes on."""
+        self._stays = stays
+
     def leave(self) -> None:
-        """Take the client for gone, and stop working for it."""
+        """Take the client for gone; stop working for it, unless the work has to go on."""
         if not self._left:
             self._left = True
-            self._task.cancel()
+            if self._stays is None or not self._stays(self._stop):
+                self._stop()
 
-    async def until_left(self, receive: Receive, work: Awaitable[None]) -> None:
-        """Do the work, but stop as soon as the client hangs up."""
-        watcher = asyncio.get_running_loop().create_task(self._watch(receive))
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not self._left:
-                raise
-            self._task.uncancel()
-        finally:
-            watcher.cancel()
+    def give_up(self) -> None:
+        """Take a client that does not read for gone, and stop working for it."""
+        if not self._left:
+            self._left = True
+            self._stop()
 
-    async def _watch(self, receive: Receive) -> None:
-        while (await receive())["type"] != "http.disconnect":
+    def __enter__(self) -> None:
+        """From here on stop as soon as the client hangs up."""
+        if self.exchange is None:
+            self._watcher = self._task.get_loop().create_task(self._watch())
+        else:
+            self.exchange.watch(self.leave)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
+    ) -> bool:
+        """Say whether the work was cancelled because the client left, which ends here."""
+        self._stays = None  # which holds on to the request, as the request does to this
+        if self._watcher is not None:
+            self._watcher.cancel()
+        elif self.exchange is not None:
+            self.exchange.watch(None)
+        if kind is not asyncio.CancelledError or not self._left:
+            return False
+        self._task.uncancel()
+        return True
+
+    def _stop(self) -> None:
+        self._task.cancel()
+
+    async def _watch(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
             pass
         self.leave()
 
@@ -141,23 +274,50 @@ def _late_error(visit: Visit, error: GatewayError) -> bytes:
         id=visit.id, created=int(visit.created), model=models[0] if models else "", provider=""
     )
     routing = b"" if error.routing is None else ROUTING + encode(error.routing)
-    return ChunkWriter(stamp).error(error_object(error), None, routing)
+    told = Told(stamp=stamp, call=visit.call, native=False)
+    return visit.dialect.writer(told).error(error, None, routing)
 
 
 def _id_headers(visit: Visit) -> Headers:
     id_ = visit.id.encode()
-    return [(b"x-generation-id", id_), (b"x-request-id", id_)]
+    return [(b"x-generation-id", id_), (b"x-request-id", id_), (b"request-id", id_)]
 
 
 def _cost(answer: Reply) -> Headers:
     if answer.cost_usd is None:
         return []
-    return [(b"x-openrouter-cost", format(answer.cost_usd, ".9f").encode())]
+    return [(b"x-openrouter-cost", b"%.9f" % answer.cost_usd)]
+
+
+def _fields(visit: Visit, answer: Reply) -> bytes:
+    """Return what `reply` is told of a whole answer, as our own server wants it."""
+    id_ = visit.id.encode()
+    fields = ANSWERED % (len(answer.body), id_, id_, id_)
+    return fields if answer.cost_usd is None else fields + COST % answer.cost_usd
 
 
 def _kept(headers: dict[bytes, bytes], name: bytes) -> str | None:
-    value = text(headers, name)
-    return value[:LONGEST_HEADER] if value else None
+    value = headers.get(name)
+    return value[:LONGEST_HEADER].decode("latin-1") if value else None
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
+
+
+def _estimate(call: ChatCall) -> int:
+    """Return how many tokens a request may take, for its rate limit: its text, and its answer."""
+    return call.text_bytes // BYTES_PER_TOKEN + (call.max_tokens or 0)
+
+
+def _told(headers: dict[bytes, bytes]) -> _Headers:
+    return _Headers(
+        session_id=next(filter(None, (_kept(headers, name) for name in SESSIONS)), None),
+        referer=_kept(headers, b"http-referer") or _kept(headers, b"referer"),
+        title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
+        wants_metadata=_wants_metadata(headers),
+    )
 
 
 def _wants_metadata(headers: dict[bytes, bytes]) -> bool:

@@ -1,9 +1,11 @@
-"""The way in: headers by name, and the body within its limits."""
+"""The way in: headers by name, and the body within its limits.
 
-import asyncio
+How long a body may take is the server's to watch; a client that is too slow has left.
+"""
+
 from collections.abc import Iterable
 
-from dragoman.core.errors import BodyTooSlow, InvalidRequest, PayloadTooLarge, UnsupportedEncoding
+from dragoman.core.errors import InvalidRequest, PayloadTooLarge, UnsupportedEncoding
 from dragoman.web.options import MIB, ServerOptions
 from dragoman.web.outlet import Receive
 
@@ -29,18 +31,11 @@ async def body(headers: dict[bytes, bytes], receive: Receive, options: ServerOpt
     """Return the whole request body.
 
     Raises PayloadTooLarge as soon as the declared or actual length is over the
-    limit, UnsupportedEncoding for a compressed body, BodyTooSlow when it takes
-    longer than allowed, ClientLeft when the client is gone before its end.
+    limit, UnsupportedEncoding for a compressed body, ClientLeft when the client is
+    gone before its end.
     """
-    _check(headers, options.body_bytes)
-    try:
-        async with asyncio.timeout(options.body_s):
-            return await _collect(receive, options.body_bytes)
-    except TimeoutError:
-        raise BodyTooSlow(f"The body did not arrive within {options.body_s:g} s.") from None
-
-
-async def _collect(receive: Receive, limit: int) -> bytes:
+    limit = options.body_bytes
+    _check(headers, limit)
     parts: list[bytes] = []
     size = 0
     more = True

@@ -7,7 +7,7 @@ does not come (OpenRouter, api_reference/streaming: `: OPENROUTER PROCESSING`).
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from dragoman.core.clock import Clock
 from dragoman.web.options import ServerOptions
@@ -22,7 +22,7 @@ CORS: Headers = [
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"X-Generation-Id,X-Provider-Name,X-OpenRouter-Cost,Retry-After,request-id,x-request-id",
+        b"X-Generation-Id,X-OpenRouter-Cost,Retry-After,request-id,x-request-id",
     ),
 ]
 JSON: Headers = [
@@ -35,6 +35,11 @@ EVENTS: Headers = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+
+MOST_EFFORT = 500
+"""How many streams are looked at in one turn of the event loop."""
+EFFORT_OF_COMMENT = 20
+"""What a comment costs more than a look."""
 
 
 async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
@@ -49,24 +54,60 @@ async def reply(send: Send, status: int, body: bytes, headers: Headers) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+class Line(Protocol):
+    """An answer of our own server, which has begun."""
+
+    def put(self, data: bytes) -> asyncio.Event | None:
+        """Send a part of it; return what to wait for when it piles up."""
+
+
 class Stream:
     """One answer on its way out as events. Nothing is committed before the first write.
 
+    `line` is the exchange of our own server, if it is ours: it takes events without a message.
     `give_up` ends the request; it is called when its client does not read.
     """
 
-    __slots__ = ("_comment", "_give_up", "_headers", "_send", "_writing", "began", "quiet_since")
+    __slots__ = (
+        "_comment", "_give_up", "_headers", "_held", "_room", "_send", "_writing", "began", "line",
+        "quiet_since",
+    )  # fmt: skip
 
     def __init__(
         self, send: Send, headers: Headers, now: float, give_up: Callable[[], None]
     ) -> None:
         self.began = False
+        self.line: Line | None = None
         self._give_up = give_up
         self.quiet_since = now
         self._send = send
         self._headers = headers
         self._writing = False
+        self._held = b""  # put, and not yet sent
+        self._room: asyncio.Event | None = None
         self._comment: asyncio.Task[None] | None = None
+
+    def put(self, events: bytes, now: float) -> bool:
+        """Send events, and say whether the client keeps up, as most do; else await `ready`."""
+        self.quiet_since = now
+        if self.line is None or not self.began or self._comment is not None:
+            self._held += events
+            return False
+        room = self._room = self.line.put(events)
+        return room is None
+
+    async def ready(self) -> None:
+        """Return once all that was put is on its way, and there is room for more."""
+        held, self._held = self._held, b""
+        if held:
+            await self.write(held, self.quiet_since)
+        elif self._room is not None:
+            await self._wait_for(self._room)
+            self._room = None
+
+    def finish(self, events: bytes) -> None:
+        """Have the last events sent with the end."""
+        self._held += events
 
     async def write(self, data: bytes, now: float) -> None:
         """Send events, after the head if they are the first."""
@@ -81,6 +122,13 @@ class Stream:
         finally:
             self._writing = False
 
+    async def _wait_for(self, room: asyncio.Event) -> None:
+        self._writing = True
+        try:
+            await room.wait()
+        finally:
+            self._writing = False
+
     async def committed(self) -> bool:
         """Say whether the 200 is out, once a comment that may carry it is."""
         if self._comment is not None:
@@ -91,7 +139,10 @@ class Stream:
         """End the answer."""
         if self._comment is not None:
             await self._comment
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        if not self.began:
+            await self._begin()
+        held, self._held = self._held, b""
+        await self._send({"type": "http.response.body", "body": held, "more_body": False})
 
     def is_quiet(self, now: float, for_s: float) -> bool:
         """Whether nothing was sent for so long, and nothing is being sent."""
@@ -152,21 +203,38 @@ class Pulse:
         """Stop looking after a stream."""
         self._streams.discard(stream)
 
-    def beat(self) -> None:
-        """Send a comment into every stream that has been silent too long; give up unread ones."""
+    async def beat(self) -> None:
+        """Send a comment into every stream that has been silent too long; give up unread ones.
+
+        Streams that began together are due together, so a crowd of them is served in parts
+        and whatever else there is to do comes in between.
+        """
+        effort = 0
+        for stream in tuple(self._streams):
+            effort += EFFORT_OF_COMMENT if self._look_after(stream) else 1
+            if effort >= MOST_EFFORT:
+                effort = 0
+                await asyncio.sleep(0)
+
+    def _look_after(self, stream: Stream) -> bool:
+        """Do what a stream needs now, if it is still open; return whether that was much."""
+        if stream not in self._streams:
+            return False
         now = self._clock.monotonic()
-        for stream in self._streams:
-            patience_s = self._options.keepalive_s if stream.began else self._options.header_hold_s
-            if stream.is_stuck(now, self._options.stall_s):
-                stream.abandon()
-            elif stream.is_quiet(now, patience_s):
-                task = stream.comment(now)
-                self._comments.add(task)
-                task.add_done_callback(self._comments.discard)
+        patience_s = self._options.keepalive_s if stream.began else self._options.header_hold_s
+        if stream.is_stuck(now, self._options.stall_s):
+            stream.abandon()
+            return True
+        if not stream.is_quiet(now, patience_s):
+            return False
+        task = stream.comment(now)
+        self._comments.add(task)
+        task.add_done_callback(self._comments.discard)
+        return True
 
     async def run(self) -> None:
         """Beat until cancelled."""
         period_s = min(1.0, self._options.header_hold_s / 2, self._options.keepalive_s / 2)
         while True:
             await asyncio.sleep(period_s)
-            self.beat()
+            await self.beat()

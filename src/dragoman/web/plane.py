@@ -6,17 +6,23 @@ that comes before it is there waits for it (docs/decisions/0005).
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
 from msgspec import Struct
 
 from dragoman.access.gate import Gate
+from dragoman.access.permits import FreeRequests
+from dragoman.access.vault import Vault
 from dragoman.catalog.listing import Measure, unmeasured
 from dragoman.catalog.types import Catalog
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
+from dragoman.office.alerts import Alerting
+from dragoman.office.checkout import Checkout
+from dragoman.office.key_admin import Mint
+from dragoman.records.content_rows import ContentReader
 from dragoman.records.reader import Reader
 from dragoman.store.sql import Database
 from dragoman.web.edge import Handler
@@ -24,22 +30,47 @@ from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 
 PATIENCE_S = 10.0
+
+Staff = Callable[[], Sequence[Struct]]
+"""What the workers of this node last said of themselves."""
+
+
+def nobody() -> Sequence[Struct]:
+    """Stand in for the workers of a node that has none."""
+    return ()
+
+
 MODULE, FACTORY = "dragoman.web.control", "control_plane"
 
 
 class Control(Struct, frozen=True, kw_only=True):
     """What the control plane works with.
 
-    `problems` says why the node is not ready, if so; `measure` what was seen of an endpoint.
+    `mint` makes keys, `vault` seals what accounts bring along; `problems` says why the node
+    is not ready, if so; `measure` what was seen of an endpoint; `free` counts requests to free
+    models, where they are limited; `staff` tells of the workers.
     """
 
     catalog: Callable[[], Catalog]
     gate: Gate
     ledger: Database
+    mint: Mint
     reader: Reader
+    contents: ContentReader
+    vault: Vault
     clock: Clock
-    problems: Callable[[], list[str]]
+    problems: Callable[[], Awaitable[list[str]]]
     measure: Measure = unmeasured
+    free: FreeRequests | None = None
+    staff: Staff = nobody
+    checkout: Checkout | None = None
+    """What sells credit, where anything does."""
+    alerting: Alerting | None = None
+    """With what rules of alerts are kept; without it there are none."""
+    troubles: Callable[[], Sequence[str]] = tuple
+    """What is wrong with the node though it serves."""
+    free_credit: float = 0.0
+    """What a new account is given, in USD."""
 
 
 class LatePlane:

@@ -19,7 +19,12 @@ _encode = msgspec.json.Encoder().encode
 
 def json_response(body: Any, status: int = 200) -> Response:
     """Return an answer that nobody may keep."""
-    response = Response(_encode(body), status, media_type=JSON)
+    return raw_json_response(_encode(body), status)
+
+
+def raw_json_response(body: bytes, status: int = 200) -> Response:
+    """Return what is JSON already, which nobody may keep."""
+    response = Response(body, status, media_type=JSON)
     response.headers["cache-control"] = "private, no-store"
     allow_origins(response)
     return response

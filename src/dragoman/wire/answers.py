@@ -7,10 +7,12 @@ repeats the role, `native_finish_reason` stands beside `finish_reason`, the usag
 chunk carries one choice with an empty delta, since naive clients index `choices[0]`.
 """
 
+from functools import lru_cache
+
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from dragoman.wire.hub import Answer, Choice, Members, Piece
+from dragoman.wire.hub import Answer, Choice, Members, Piece, Text
 from dragoman.wire.usage import Usage
 
 encode = msgspec.json.Encoder().encode
@@ -18,11 +20,23 @@ encode = msgspec.json.Encoder().encode
 ROUTING = b',"openrouter_metadata":'
 """What stands before the router metadata, the last member of an answer or an error."""
 
+MOST_NAMES = 1024
+"""So many names of models and providers are kept as JSON."""
+
 _NULL = b"null"
+_BEFORE_CONTENT = b',"delta":{"role":"assistant","content":'
+_AFTER_CONTENT = b'},"finish_reason":null,"native_finish_reason":null}]}\n\n'
 _PLAIN = frozenset({"role", "content"})
+_ALWAYS = {
+    "role": Raw(b'"assistant"'),
+    "content": Raw(_NULL),
+    "refusal": Raw(_NULL),
+    "reasoning": Raw(_NULL),
+}
+"""What every message has, and what it says of itself where the provider says nothing."""
 
 
-class Stamp(Struct, frozen=True, kw_only=True):
+class Stamp(Struct, frozen=True, kw_only=True, gc=False):
     """What every part of an answer repeats. `provider` is the display name."""
 
     id: str
@@ -31,7 +45,7 @@ class Stamp(Struct, frozen=True, kw_only=True):
     provider: str
 
 
-class Billing(Struct, frozen=True, kw_only=True):
+class Billing(Struct, frozen=True, kw_only=True, gc=False):
     """Costs in USD for the usage object; `cost` None when no price is known."""
 
     cost: float | None
@@ -54,21 +68,27 @@ class _CompletionDetails(Struct):
     audio_tokens: int
 
 
-class _CostDetails(Struct):
+class CostDetails(Struct, gc=False):
+    """What an answer and its parts cost at the provider, in USD."""
+
     upstream_inference_cost: float | None
     upstream_inference_prompt_cost: float
     upstream_inference_completions_cost: float
 
 
-class _UsageBody(Struct):
+class _UsageBody(Struct, gc=False):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     cost: float | UnsetType
     is_byok: bool
-    prompt_tokens_details: _PromptDetails
-    cost_details: _CostDetails | UnsetType
-    completion_tokens_details: _CompletionDetails
+    prompt_tokens_details: _PromptDetails | Raw
+    cost_details: CostDetails | UnsetType
+    completion_tokens_details: _CompletionDetails | Raw
+
+
+_NO_PROMPT_DETAILS = Raw(encode(_PromptDetails(0, 0, 0)))
+_NO_COMPLETION_DETAILS = Raw(encode(_CompletionDetails(0, 0, 0)))
 
 
 def usage_body(usage: Usage, billing: Billing) -> bytes:
@@ -83,75 +103,97 @@ def usage_body(usage: Usage, billing: Billing) -> bytes:
             usage.prompt + usage.completion,
             UNSET if billing.cost is None else billing.cost,
             billing.is_byok,
-            _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio),
-            _cost_details(billing),
-            _CompletionDetails(usage.reasoning, usage.completion_image, usage.completion_audio),
+            _prompt_details(usage),
+            cost_details(billing),
+            _completion_details(usage),
         )
     )
 
 
-def _cost_details(billing: Billing) -> _CostDetails | UnsetType:
+def _prompt_details(usage: Usage) -> _PromptDetails | Raw:
+    if usage.cached or usage.cache_write or usage.prompt_audio:
+        return _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio)
+    return _NO_PROMPT_DETAILS
+
+
+def _completion_details(usage: Usage) -> _CompletionDetails | Raw:
+    if usage.reasoning or usage.completion_image or usage.completion_audio:
+        return _CompletionDetails(usage.reasoning, usage.completion_image, usage.completion_audio)
+    return _NO_COMPLETION_DETAILS
+
+
+def cost_details(billing: Billing) -> CostDetails | UnsetType:
+    """Return what the parts of an answer cost at the provider, nothing where that is unknown."""
     if billing.prompt is None or billing.completion is None:
         return UNSET
-    return _CostDetails(billing.upstream, billing.prompt, billing.completion)
+    return CostDetails(billing.upstream, billing.prompt, billing.completion)
 
 
 def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") -> bytes:
     """Return a whole `chat.completion`. `extra` is `,"name":value…`, spliced in at the end."""
-    return b"".join(
-        (
-            _head(stamp, "chat.completion"),
-            b',"system_fingerprint":',
-            encode(answer.system_fingerprint),
-            b',"service_tier":',
-            encode(answer.service_tier),
-            b',"choices":[',
-            b",".join(_choice(choice) for choice in answer.choices),
-            b'],"usage":',
-            usage,
-            extra,
-            b"}",
-        )
+    choices = answer.choices
+    return b'%b,"system_fingerprint":%b,"service_tier":%b,"choices":[%b],"usage":%b%b}' % (
+        _head(stamp, b"chat.completion"),
+        encode(answer.system_fingerprint),
+        encode(answer.service_tier),
+        _choice(choices[0]) if len(choices) == 1 else b",".join(map(_choice, choices)),
+        usage,
+        extra,
     )
 
 
 def _choice(choice: Choice) -> bytes:
-    message = dict(choice.message)
-    for name, value in (("role", b'"assistant"'), ("content", _NULL), ("refusal", _NULL)):
-        message.setdefault(name, Raw(value))
-    message.setdefault("reasoning", Raw(_NULL))
-    return b"".join(
-        (
-            b'{"index":%d,"logprobs":' % choice.index,
-            _NULL if choice.logprobs is None else bytes(choice.logprobs),
-            b',"finish_reason":',
+    return (
+        b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}'
+        % (
+            choice.index,
+            _NULL if choice.logprobs is None else choice.logprobs,
             encode(choice.finish_reason),
-            b',"native_finish_reason":',
             encode(choice.native_finish_reason),
-            b',"message":',
-            encode(message),
-            b"}",
+            encode({**_ALWAYS, **choice.message}),
         )
     )
+
+
+@lru_cache(maxsize=MOST_NAMES)
+def _name(text: str) -> bytes:
+    """Return the name of a model or a provider as JSON: those that answer are few."""
+    return encode(text)
 
 
 class ChunkWriter:
     """Writes the events of one stream: the parts that repeat are encoded once."""
 
-    __slots__ = ("_before", "_tier")
+    __slots__ = ("_before", "_before_text", "_tier")
 
     def __init__(self, stamp: Stamp) -> None:
-        self._before = b"data: " + _head(stamp, "chat.completion.chunk")
+        self._before = b"data: " + _head(stamp, b"chat.completion.chunk")
         self._tier = b""
+        self._before_text = self._text_of(0)
 
     def tier(self, name: str) -> None:
         """Let all following chunks carry the service tier that the provider reported."""
         self._tier = b',"service_tier":' + encode(name)
+        self._before_text = self._text_of(0)
+
+    def text(self, text: Text) -> bytes:
+        """Return the event for a piece of text."""
+        before = self._text_of(text.index) if text.index else self._before_text
+        return b"".join((before, text.content, _AFTER_CONTENT))
+
+    def _text_of(self, choice: int) -> bytes:
+        """Return what stands before the text of a choice."""
+        return b'%b%b,"choices":[{"index":%d%b' % (
+            self._before,
+            self._tier,
+            choice,
+            _BEFORE_CONTENT,
+        )
 
     def pieces(self, pieces: tuple[Piece, ...]) -> bytes:
         """Return the event for what one upstream event added."""
         inner = _piece(pieces[0]) if len(pieces) == 1 else b",".join(map(_piece, pieces))
-        return b'%b%b,"choices":[%b]}\n\n' % (self._before, self._tier, _on_one_line(inner))
+        return b'%b%b,"choices":[%b]}\n\n' % (self._before, self._tier, on_one_line(inner))
 
     def usage(self, last: Piece, usage: bytes, extra: bytes = b"") -> bytes:
         """Return the last event before `[DONE]`: usage, and the finish reason once more."""
@@ -182,21 +224,21 @@ class ChunkWriter:
         """Return the event that echoes what was sent upstream (errors-and-debugging, Debugging)."""
         return b'%b,"choices":[],"debug":{"echo_upstream_body":%b}}\n\n' % (
             self._before,
-            _on_one_line(upstream_body),
+            on_one_line(upstream_body),
         )
 
 
-def _head(stamp: Stamp, kind: str) -> bytes:
+def _head(stamp: Stamp, kind: bytes) -> bytes:
     return b'{"id":%b,"object":"%b","created":%d,"model":%b,"provider":%b' % (
         encode(stamp.id),
-        kind.encode(),
+        kind,
         stamp.created,
-        encode(stamp.model),
-        encode(stamp.provider),
+        _name(stamp.model),
+        _name(stamp.provider),
     )
 
 
-def _on_one_line(json: bytes) -> bytes:
+def on_one_line(json: bytes) -> bytes:
     """Return JSON without the line ends it may have between tokens: they would end the event."""
     if json.find(b"\n") < 0 and json.find(b"\r") < 0:
         return json

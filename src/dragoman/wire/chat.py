@@ -13,11 +13,11 @@ from msgspec import Raw, Struct, inspect
 from dragoman.core.errors import InvalidPrompt, InvalidRequest
 from dragoman.wire import rules
 from dragoman.wire.explain import explain
-from dragoman.wire.features import has_functions, not_applied, parameters, wants_json
-from dragoman.wire.fields import ChatFields
-from dragoman.wire.hub import Members
+from dragoman.wire.features import has_functions, not_applied, parameters, settings, wants_json
+from dragoman.wire.fields import ChatFields, OrdinaryFields
+from dragoman.wire.hub import Members, Native
 from dragoman.wire.json import TOO_DEEP, members, object_members
-from dragoman.wire.messages import survey
+from dragoman.wire.messages import TEXT_ONLY, survey
 from dragoman.wire.preferences import Preferences
 from dragoman.wire.provider_object import parse_provider
 from dragoman.wire.reasoning import Reasoning, fold
@@ -26,41 +26,54 @@ from dragoman.wire.tools import is_server_tool, without_server_tools
 __all__ = ["ChatCall", "Members", "Raw", "Reasoning", "parse_chat", "parse_members"]
 
 
-class ChatCall(Struct, frozen=True, kw_only=True):
+NO_WISHES = Preferences()
+Kind = Literal["chat", "embeddings", "rerank"]
+ORDINARY = frozenset(OrdinaryFields.__struct_fields__)
+
+
+class ChatCall(Struct, frozen=True, kw_only=True, gc=False):
     """A validated chat request.
 
     `members` holds every top-level member with its bytes as sent, for forwarding
     what needs no change; only tools that a gateway would run are taken out. The
     other fields are what routing, relay and records act on. `models` has all the
     names to try, `model` first. `not_applied` names fields that are accepted and
-    valid but have no effect yet.
+    valid but have no effect yet. `native` is the request in its client's own dialect, if that
+    is another; then `members` are what it comes to in the hub's. `kind` says what is asked for:
+    what is no chat has `members` of its own kind, and is never streamed. Where a call holds several
+    texts that are read apart, `prompts` says how many, and `window_bytes` how long the longest is.
     """
 
     members: Members
     model: str | None
     models: tuple[str, ...]
-    preferences: Preferences
-    partition: Literal["model", "none"]
-    route_by_price: bool
     stream: bool
     max_tokens: int | None
     parameters: frozenset[str]
     inputs: frozenset[str]
-    outputs: frozenset[str]
     text_bytes: int
-    reasoning: Reasoning | None
-    tools: bool
-    json_output: bool
-    session_id: str | None
-    user: str | None
-    tags: dict[str, str]
-    trace: dict[str, Any]
-    echo_upstream_body: bool
-    not_applied: tuple[str, ...]
+    outputs: frozenset[str] = TEXT_ONLY
+    preferences: Preferences = NO_WISHES
+    partition: Literal["model", "none"] = "model"
+    route_by_price: bool = False
+    reasoning: Reasoning | None = None
+    tools: bool = False
+    json_output: bool = False
+    session_id: str | None = None
+    user: str | None = None
+    tags: dict[str, str] = {}
+    trace: dict[str, Any] = {}
+    echo_upstream_body: bool = False
+    not_applied: tuple[str, ...] = ()
+    native: Native | None = None
+    kind: Kind = "chat"
+    prompts: int = 1
+    window_bytes: int | None = None
 
 
 _SHAPE = inspect.type_info(ChatFields)
 _decode = msgspec.json.Decoder(ChatFields).decode
+_decode_ordinary = msgspec.json.Decoder(OrdinaryFields).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,6 +88,8 @@ def parse_members(found: Members) -> ChatCall:
 
 
 def _call(found: Members, body: bytes) -> ChatCall:
+    if ORDINARY.issuperset(found):
+        return _ordinary(found, body)
     rules.check_names(found)
     fields = _fields(body)
     rules.check_values(fields, found)
@@ -86,7 +101,7 @@ def _call(found: Members, body: bytes) -> ChatCall:
     return ChatCall(
         members=_forwarded(fields, found),
         model=fields.model,
-        models=rules.models(fields),
+        models=rules.models(fields.model, fields.models, fields.fallback_models),
         preferences=preferences,
         partition=partition,
         route_by_price=by_price,
@@ -105,6 +120,25 @@ def _call(found: Members, body: bytes) -> ChatCall:
         trace=fields.trace or {},
         echo_upstream_body=fields.debug is not None and fields.debug.echo_upstream_body is True,
         not_applied=tuple(dict.fromkeys(idle)),
+    )
+
+
+def _ordinary(found: Members, body: bytes) -> ChatCall:
+    """Return a call that has none but ordinary members: what the others say is left out."""
+    try:
+        fields = _decode_ordinary(body)
+    except (msgspec.ValidationError, RecursionError):
+        fields = _fields(body)  # which says what is wrong
+    content = survey(fields.messages)
+    return ChatCall(
+        members=found,
+        model=fields.model,
+        models=rules.models(fields.model),
+        stream=fields.stream is True,
+        max_tokens=fields.max_tokens,
+        parameters=frozenset(settings(fields, found)),
+        inputs=content.inputs,
+        text_bytes=content.text_bytes,
     )
 
 
@@ -128,7 +162,7 @@ def _fields(body: bytes) -> ChatFields:
 def _preferences(found: Members) -> tuple[Preferences, tuple[str, ...]]:
     """Return the caller's preferences, and the members of `provider` that have no effect."""
     if "provider" not in found:
-        return Preferences(), ()
+        return NO_WISHES, ()
     return parse_provider(found["provider"])
 
 

@@ -8,7 +8,7 @@ that `frequency_penalty: 0` does not keep an endpoint from being chosen.
 from collections.abc import Iterator
 from typing import Any
 
-from dragoman.wire.fields import ChatFields, JsonFormat, SchemaFormat, TextFormat
+from dragoman.wire.fields import ChatFields, JsonFormat, OrdinaryFields, SchemaFormat, TextFormat
 from dragoman.wire.hub import Members
 from dragoman.wire.reasoning import Reasoning
 from dragoman.wire.tools import is_server_choice, is_server_tool
@@ -47,11 +47,7 @@ PARTLY = frozenset({*WHOLE, "service_tier", "plugins", "tools", "tool_choice"})
 
 def parameters(fields: ChatFields, found: Members, reasoning: Reasoning | None) -> frozenset[str]:
     """Return the names of the parameters that a request uses with effect."""
-    used = set()
-    for name in found.keys() & NEUTRAL.keys():
-        value = getattr(fields, name)
-        if value is not None and value != NEUTRAL[name]:
-            used.add(name)
+    used = {*settings(fields, found)}
     if reasoning is not None and reasoning.asked:
         used.add("reasoning")
     if fields.response_format is not None and not isinstance(fields.response_format, TextFormat):
@@ -61,6 +57,17 @@ def parameters(fields: ChatFields, found: Members, reasoning: Reasoning | None) 
     if has_functions(fields):
         used.update(_of_tools(fields))
     return frozenset(used)
+
+
+def settings(fields: OrdinaryFields, found: Members) -> list[str]:
+    """Return the names of the parameters that are used for having a value with effect."""
+    used = []
+    for name in found:
+        if name in NEUTRAL:
+            value = getattr(fields, name)
+            if value is not None and value != NEUTRAL[name]:
+                used.append(name)
+    return used
 
 
 def has_functions(fields: ChatFields) -> bool:

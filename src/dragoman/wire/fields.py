@@ -167,35 +167,40 @@ Metadata = Annotated[
 ]
 
 
-class ChatFields(Struct, frozen=True, kw_only=True):
-    """Every member of a chat request that we know, checked one by one."""
+class OrdinaryFields(Struct, frozen=True, kw_only=True, gc=False):
+    """Members that say nothing of each other, checked one by one. Most requests have no others."""
 
     messages: Annotated[list[Message], Meta(min_length=1)]
     model: ModelName | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    max_tokens: PositiveCount | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_k: Count | None = None
+    min_p: Share | None = None
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    repetition_penalty: Annotated[float, Meta(gt=0, le=2)] | None = None
+    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
+    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
+
+
+class ChatFields(OrdinaryFields, frozen=True, kw_only=True):
+    """Every member of a chat request that we know, checked one by one."""
+
     models: list[ModelName] | None = None
     fallback_models: list[ModelName] | None = None
     route: Literal["fallback", "sort", "lowest-cost"] | None = None
     provider: AnyObject | None = None
     preset: NonEmpty | None = None
 
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
     usage: UsageOptions | None = None
     debug: Debug | None = None
 
-    max_tokens: PositiveCount | None = None
     max_completion_tokens: PositiveCount | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    top_k: Count | None = None
-    min_p: Share | None = None
     top_a: Share | None = None
-    frequency_penalty: Penalty | None = None
-    presence_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Meta(gt=0, le=2)] | None = None
-    seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
-    stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
     logit_bias: dict[str, Annotated[float, Meta(ge=-100, le=100)]] | None = None
     logprobs: bool | None = None
     top_logprobs: Annotated[int, Meta(ge=0, le=20)] | None = None

@@ -7,6 +7,7 @@ nobody here acts on passes through unchanged.
 
 from msgspec import Raw, Struct
 
+from dragoman.core.notes import Note
 from dragoman.wire.usage import Usage
 
 Members = dict[str, Raw]
@@ -21,7 +22,7 @@ class StreamFault(Struct, frozen=True):
     message: str
 
 
-class Piece(Struct, frozen=True, kw_only=True):
+class Piece(Struct, frozen=True, kw_only=True, gc=False):
     """What one event of a stream adds to one choice."""
 
     index: int
@@ -46,7 +47,12 @@ _NOTHING = frozenset({b'""', b"null", b"[]", b"{}"})
 
 
 class Chunk(Struct, frozen=True, kw_only=True):
-    """One event of a stream in hub form."""
+    """One event of a stream in hub form.
+
+    `native` is the event's data as it came, where the provider does not speak the hub's own
+    dialect: clients of that dialect get it as it is. It may be all that a chunk has.
+    `ended` says that the provider marked the end, and nothing follows.
+    """
 
     pieces: tuple[Piece, ...] = ()
     usage: Usage | None = None
@@ -54,9 +60,21 @@ class Chunk(Struct, frozen=True, kw_only=True):
     upstream_id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    native: bytes | None = None
+    ended: bool = False
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class Text(Struct, frozen=True, gc=False):
+    """A chunk that adds text to one choice and nothing else, as nearly all do: the short form.
+
+    `content` is the JSON string as the provider sent it, and is not empty.
+    """
+
+    index: int
+    content: bytes
+
+
+class Choice(Struct, frozen=True, kw_only=True, gc=False):
     """One alternative of a whole answer."""
 
     index: int
@@ -66,8 +84,13 @@ class Choice(Struct, frozen=True, kw_only=True):
     logprobs: Raw | None = None
 
 
-class Answer(Struct, frozen=True, kw_only=True):
-    """A whole answer in hub form."""
+LARGE_BYTES = 256 * 1024
+"""A body of so much, of another kind than chat, is read and rewritten aside: a list of vectors
+may have 70 MB, and would hold up everybody."""
+
+
+class Answer(Struct, frozen=True, kw_only=True, gc=False):
+    """A whole answer in hub form; `native` is its body as it came, in a dialect not the hub's."""
 
     choices: tuple[Choice, ...]
     usage: Usage | None = None
@@ -75,3 +98,45 @@ class Answer(Struct, frozen=True, kw_only=True):
     upstream_id: str | None = None
     service_tier: str | None = None
     system_fingerprint: str | None = None
+    native: bytes | None = None
+
+
+def at_once(answer: Answer) -> Chunk:
+    """Return a whole answer as all of a stream: some hosts answer so though one was asked for."""
+    return Chunk(
+        pieces=tuple(
+            Piece(
+                index=choice.index,
+                delta={name: value for name, value in choice.message.items() if name != "role"},
+                finish_reason=choice.finish_reason,
+                native_finish_reason=choice.native_finish_reason,
+            )
+            for choice in answer.choices
+        ),
+        usage=answer.usage,
+        fault=answer.fault,
+        upstream_id=answer.upstream_id,
+        service_tier=answer.service_tier,
+        ended=True,
+    )
+
+
+class Native(Struct, frozen=True, kw_only=True, gc=False):
+    """A request as the client sent it, in a dialect that is not the hub's.
+
+    A provider that speaks `dialect` is sent these members, with only what must differ changed;
+    `headers` are those that mean something in the dialect, names in lower case. `notes` say
+    what of it the hub's form cannot say: they hold where a provider speaks another dialect;
+    `changes` what of it differs from what the client sent: they hold where it speaks the same.
+    `needs` says where a member is without which a provider of another dialect would answer
+    something else than was asked: it is not asked then. `tools` are the types of those that
+    only this dialect has.
+    """
+
+    dialect: str
+    members: Members
+    headers: tuple[tuple[str, str], ...] = ()
+    notes: tuple[Note, ...] = ()
+    changes: tuple[Note, ...] = ()
+    needs: str | None = None
+    tools: frozenset[str] = frozenset()

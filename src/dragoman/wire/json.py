@@ -58,10 +58,11 @@ def _check_text(body: bytes) -> None:
     """Refuse what is not UTF-8, or would keep a parser busy, before any parser sees it."""
     if not body:
         raise InvalidRequest("The request body is empty; send a JSON object.")
-    if body.startswith(MARKS) or 0 in body[:4]:
+    if 0 in body[:4] or body.startswith(MARKS):
         raise InvalidRequest("The request body must be UTF-8 without a byte order mark.")
     try:
-        body.decode()
+        if not body.isascii():
+            body.decode()
     except UnicodeDecodeError as error:
         reason = f"{error.reason} (byte {error.start})"
         raise InvalidRequest(f"The request body is not valid UTF-8: {reason}.") from None
@@ -74,7 +75,7 @@ def _unique(body: bytes, prefix: str) -> Members:
     """Return the members of an object. Raises msgspec.DecodeError when it is none."""
     try:
         found = _decode(body)
-        duplicate = _duplicate(found, body)
+        duplicate = None if len(body) == _compact(found) else _duplicate(found, body)
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None
     if duplicate is not None:
@@ -82,16 +83,20 @@ def _unique(body: bytes, prefix: str) -> Members:
     return found
 
 
+def _compact(found: Members) -> int:
+    """Return how many bytes an object takes that has these members and no white space."""
+    return len("".join(found)) + len(b"".join(found.values())) + 4 * len(found) + 1
+
+
 def _duplicate(found: Members, body: bytes) -> str | None:
     """Return a key that the object `body` has twice, None if there is none.
 
     The parser keeps the last of two, and what it found then does not add up to the
-    body's length. Neither does it where there is white space, so there the body is
-    walked member by member. Only what then remains in doubt is read once more, by a
-    slower parser that keeps all pairs.
+    body's length (`_compact`). Neither does it where there is white space, so there the
+    body is walked member by member. Only what then remains in doubt is read once more, by
+    a slower parser that keeps all pairs.
     """
-    compact = sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1
-    if len(body) == compact or _is_made_of(found, body):
+    if _is_made_of(found, body):
         return None
     keys = Counter(key for key, _ in _pairs(body.decode()))
     return next((key for key, times in keys.items() if times > 1), None)

@@ -33,7 +33,7 @@ class ImageUrl(Struct, frozen=True, gc=False):
     detail: Literal["auto", "low", "high", "original"] | None = None
 
 
-class Image(Struct, frozen=True, tag_field="type", tag="image_url"):
+class Image(Struct, frozen=True, gc=False, tag_field="type", tag="image_url"):
     """An image."""
 
     image_url: ImageUrl
@@ -46,7 +46,7 @@ class Sound(Struct, frozen=True, gc=False):
     format: NonEmpty
 
 
-class Audio(Struct, frozen=True, tag_field="type", tag="input_audio"):
+class Audio(Struct, frozen=True, gc=False, tag_field="type", tag="input_audio"):
     """A recording."""
 
     input_audio: Sound
@@ -58,13 +58,13 @@ class VideoUrl(Struct, frozen=True, gc=False):
     url: NonEmpty
 
 
-class Video(Struct, frozen=True, tag_field="type", tag="video_url"):
+class Video(Struct, frozen=True, gc=False, tag_field="type", tag="video_url"):
     """A video."""
 
     video_url: VideoUrl
 
 
-class InputVideo(Struct, frozen=True, tag_field="type", tag="input_video"):
+class InputVideo(Struct, frozen=True, gc=False, tag_field="type", tag="input_video"):
     """A video, as it was written before `video_url`."""
 
     video_url: VideoUrl
@@ -78,7 +78,7 @@ class Document(Struct, frozen=True, gc=False):
     file_id: str | None = None
 
 
-class File(Struct, frozen=True, tag_field="type", tag="file"):
+class File(Struct, frozen=True, gc=False, tag_field="type", tag="file"):
     """A document to be read."""
 
     file: Document
@@ -88,21 +88,21 @@ Part = Text | Image | Audio | Video | InputVideo | File | Refusal
 Content = str | list[Part]
 
 
-class System(Struct, frozen=True, tag_field="role", tag="system"):
+class System(Struct, frozen=True, gc=False, tag_field="role", tag="system"):
     """Instructions."""
 
     content: Content
     name: str | None = None
 
 
-class Developer(Struct, frozen=True, tag_field="role", tag="developer"):
+class Developer(Struct, frozen=True, gc=False, tag_field="role", tag="developer"):
     """Instructions, by their newer name."""
 
     content: Content
     name: str | None = None
 
 
-class User(Struct, frozen=True, tag_field="role", tag="user"):
+class User(Struct, frozen=True, gc=False, tag_field="role", tag="user"):
     """What the user says."""
 
     content: Content
@@ -116,7 +116,7 @@ class Function(Struct, frozen=True, gc=False):
     arguments: str
 
 
-class ToolCall(Struct, frozen=True):
+class ToolCall(Struct, frozen=True, gc=False):
     """A call that the model made."""
 
     id: NonEmpty
@@ -124,7 +124,7 @@ class ToolCall(Struct, frozen=True):
     type: Literal["function"] = "function"
 
 
-class Assistant(Struct, frozen=True, tag_field="role", tag="assistant"):
+class Assistant(Struct, frozen=True, gc=False, tag_field="role", tag="assistant"):
     """What the model said. It may have said nothing but called tools."""
 
     content: Content | None = None
@@ -153,7 +153,7 @@ class Assistant(Struct, frozen=True, tag_field="role", tag="assistant"):
         )
 
 
-class ToolResult(Struct, frozen=True, tag_field="role", tag="tool"):
+class ToolResult(Struct, frozen=True, gc=False, tag_field="role", tag="tool"):
     """What a tool answered."""
 
     content: Content
@@ -171,7 +171,10 @@ _MEDIA: dict[type, str] = {
 }
 
 
-class Survey(Struct, frozen=True):
+TEXT_ONLY = frozenset({"text"})
+
+
+class Survey(Struct, frozen=True, gc=False):
     """What a conversation holds: the kinds of input, and how many bytes its text has in UTF-8."""
 
     inputs: frozenset[str]
@@ -180,21 +183,21 @@ class Survey(Struct, frozen=True):
 
 def survey(messages: list[Message]) -> Survey:
     """Return what a conversation holds. Raises InvalidPrompt for a message that says nothing."""
-    inputs = {"text"}
+    media: set[str] = set()
     size = 0
     for place, message in enumerate(messages):
         content = message.content
         if isinstance(content, str):
-            size += _size(content)
+            size += len(content) if content.isascii() else len(content.encode())
         elif content is not None:
-            size += _survey_parts(content, f"messages.{place}.content", inputs)
+            size += _survey_parts(content, f"messages.{place}.content", media)
         if isinstance(message, Assistant):
             size += _survey_answer(message, place)
-    return Survey(frozenset(inputs), size)
+    return Survey(TEXT_ONLY | media if media else TEXT_ONLY, size)
 
 
-def _survey_parts(parts: Iterable[Part], path: str, inputs: set[str]) -> int:
-    """Add the kinds of `parts` to `inputs`, and return the size of their text."""
+def _survey_parts(parts: Iterable[Part], path: str, media: set[str]) -> int:
+    """Add the kinds of `parts` other than text to `media`, and return the size of their text."""
     size = 0
     for place, part in enumerate(parts):
         if isinstance(part, Text):
@@ -203,7 +206,7 @@ def _survey_parts(parts: Iterable[Part], path: str, inputs: set[str]) -> int:
         if isinstance(part, Refusal):
             size += _size(part.refusal)
             continue
-        inputs.add(_MEDIA[type(part)])
+        media.add(_MEDIA[type(part)])
         if isinstance(part, File) and not (part.file.file_data or part.file.file_id):
             raise InvalidPrompt(f"{path}.{place}.file: needs 'file_data' or 'file_id'")
     return size

@@ -23,7 +23,7 @@ class MaxPrice(Struct, frozen=True, kw_only=True):
     audio: PicoUsd | None = None
 
 
-class Preferences(Struct, frozen=True, kw_only=True):
+class Preferences(Struct, frozen=True, kw_only=True, cache_hash=True):
     """A validated `provider` object. Provider slugs are as written until shaping resolves them.
 
     Thresholds are (percentile, value) pairs, all of which must hold: tokens a
@@ -44,3 +44,7 @@ class Preferences(Struct, frozen=True, kw_only=True):
     max_price: MaxPrice | None = None
     min_throughput: tuple[tuple[str, float], ...] = ()
     max_latency: tuple[tuple[str, float], ...] = ()
+    allowed_models: frozenset[str] = frozenset()
+    """Never read from a request: the catalog ids that the caller's key may use. Empty: all."""
+    allowed_providers: frozenset[str] = frozenset()
+    """The same for providers, by slug or tag."""

@@ -5,7 +5,7 @@ stand in text that is kept: shapes are declared in `fields`.
 """
 
 import re
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -24,6 +24,27 @@ KEPT = frozenset({"user", "session_id", "metadata", "trace"})
 """What is recorded with the generation."""
 
 Partition = Literal["model", "none"]
+
+
+class Kept(Protocol):
+    """The members that are recorded with a generation."""
+
+    @property
+    def user(self) -> str | None:
+        """Who asks, in the caller's words."""
+
+    @property
+    def session_id(self) -> str | None:
+        """What the request belongs to."""
+
+    @property
+    def metadata(self) -> dict[str, str] | None:
+        """Labels of the caller."""
+
+    @property
+    def trace(self) -> dict[str, Any] | None:
+        """What the request is part of, in the caller's tracing."""
+
 
 _KNOWN = frozenset(ChatFields.__struct_fields__)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -52,14 +73,17 @@ def check_values(fields: ChatFields, found: Members) -> None:
     if fields.tools or fields.tool_choice:
         tools = fields.tools or []
         check_choice(fields.tool_choice, tools, function_names(tools))
-    if not KEPT.isdisjoint(found):
-        _check_kept(fields, found)
+    check_kept(fields, found)
 
 
-def models(fields: ChatFields) -> tuple[str, ...]:
+def models(
+    model: str | None, models: list[str] | None = None, fallbacks: list[str] | None = None
+) -> tuple[str, ...]:
     """Return the models to try, each once, `model` first. Raises InvalidRequest for none."""
-    named = [] if fields.model is None else [fields.model]
-    for name, more in (("models", fields.models), ("fallback_models", fields.fallback_models)):
+    if model and model.isprintable() and not (models or fallbacks):
+        return (model,)
+    named = [] if model is None else [model]
+    for name, more in (("models", models), ("fallback_models", fallbacks)):
         if more:
             if len(more) > MOST_MODELS:
                 raise InvalidRequest(f"'{name}' array must have {MOST_MODELS} items or fewer.")
@@ -114,8 +138,10 @@ def _check_number(name: str, value: msgspec.Raw) -> None:
         raise InvalidRequest(f"{name}: is out of range for a number")
 
 
-def _check_kept(fields: ChatFields, found: Members) -> None:
+def check_kept(fields: Kept, found: Members) -> None:
     """Refuse text that a database, or the header of another request, cannot hold."""
+    if KEPT.isdisjoint(found):
+        return
     for name, text in (("user", fields.user), ("session_id", fields.session_id)):
         if text is not None and _CONTROL.search(text):
             raise InvalidRequest(f"{name}: must not contain control characters")

@@ -11,7 +11,8 @@ class AnyObject(Struct, frozen=True, gc=False):
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
-FunctionName = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]*\Z")]
+FunctionName = Annotated[str, Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9_-]*\Z")]
+"""As long as Anthropic takes it; OpenAI takes half, and says so itself."""
 ModelName = Annotated[str, Meta(min_length=1, max_length=256)]
 
 Count = Annotated[int, Meta(ge=0, le=10_000_000)]

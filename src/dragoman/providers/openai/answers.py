@@ -1,8 +1,8 @@
 """Reads answers: whole ones, and streams event by event.
 
-A decoder remembers no text, only what later events of the same stream depend on:
-which tool calls a choice has begun. The end marker `[DONE]` belongs to the framing;
-whoever splits the stream into events sees it first.
+A decoder remembers no text, only what later events of the same stream depend on, such as
+which tool calls a choice has begun, and what nearly all of them repeat. The end marker
+`[DONE]` belongs to the framing; whoever splits the stream into events sees it first.
 """
 
 import hashlib
@@ -12,15 +12,23 @@ from msgspec import Raw, Struct
 
 from dragoman.providers.openai.event import (
     Alternative,
+    Event,
     fault_of,
     given,
+    is_text,
     read_event,
+    said,
     usage_of,
 )
 from dragoman.providers.openai.members import NULL, finish, tidy
-from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece
+from dragoman.providers.openai.plain import read_plain
+from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Text
+from dragoman.wire.sse import AFTER, BEFORE
 
 DONE = b"[DONE]"
+
+MOST_FRAMES = 32
+"""Of a stream that never repeats itself so many events are looked at for what it repeats."""
 
 
 class _Call(Struct, gc=False):
@@ -30,6 +38,12 @@ class _Call(Struct, gc=False):
     id: str | None = None
 
 
+NO_FRAME = -1
+"""No content is so short that it would fit."""
+NO_EVENT = b"\n"
+"""No event begins so."""
+_LF = ord("\n")
+
 _calls = msgspec.json.Decoder(list[_Call]).decode
 _fragments = msgspec.json.Decoder(list[Members]).decode
 _encode = msgspec.json.Encoder().encode
@@ -37,17 +51,22 @@ _encode = msgspec.json.Encoder().encode
 
 def read_answer(body: bytes) -> Answer:
     """Read a whole answer. Raises ValueError when it is none: no choice, and no error."""
+    return read_plain(body) or read_any(body)
+
+
+def read_any(body: bytes) -> Answer:
+    """Do what `read_answer` does, whatever the answer is like."""
     event = read_event(body)
     fault = fault_of(event, body)
-    choices = tuple(
+    choices = [
         _choice(choice, position, event.id)
         for position, choice in enumerate(event.choices or ())
         if choice.message or choice.delta
-    )
+    ]
     if not choices and fault is None:
         raise ValueError("an answer without choices")
     return Answer(
-        choices=choices,
+        choices=tuple(choices),
         usage=usage_of(event),
         fault=fault,
         upstream_id=event.id or None,
@@ -92,19 +111,65 @@ def _call_id(call: Members, answer: str | None, place: int) -> Raw:
 
 
 class OpenAiDecoder:
-    """Reads one stream."""
+    """Reads one stream.
 
-    __slots__ = ("_last_call",)
+    Events that add text mostly differ in nothing else. So once one has been read, what stands
+    before and after its text is its frame; what fits the frame, a JSON string in the same place,
+    is read alike without being parsed.
+    """
+
+    __slots__ = (
+        "_after", "_before", "_begun", "_closing", "_frame_bytes", "_frame_index", "_frames",
+        "_last_call", "_opening", "_tier",
+    )  # fmt: skip
 
     def __init__(self) -> None:
+        self._begun = False
+        self._tier: str | None = None
+        self._before = self._after = b""
+        self._opening = self._closing = NO_EVENT
+        self._frame_bytes = NO_FRAME
+        self._frame_index = 0
+        self._frames = 0
         self._last_call: dict[int, int] = {}
         """Index of a choice -> highest index of its tool calls so far."""
 
-    def feed(self, data: bytes) -> Chunk | None:
+    def glance(self, data: bytes) -> Text | None:
+        """Return the text that `data` adds, if it is one whole event that fits the frame."""
+        if not data.startswith(self._opening) or not data.endswith(self._closing):
+            return None
+        content = data[len(self._opening) : -len(self._closing)]
+        # Of several events the first may begin, and the last end, as one would.
+        if _LF in content or not is_text(content):
+            return None
+        return Text(self._frame_index, content)
+
+    def feed(self, data: bytes) -> Chunk | Text | None:
         """Return what the event adds, None if nothing. Raises ValueError on nonsense."""
+        content = data.removeprefix(self._before).removesuffix(self._after)
+        if len(content) + self._frame_bytes == len(data) and is_text(content):
+            return Text(self._frame_index, content)
         if data == DONE:
             return None
         event = read_event(data)
+        if self._begun and event.service_tier == self._tier and (text := said(event)) is not None:
+            if self._frames < MOST_FRAMES:
+                self._take_frame(data, text)
+            return text
+        return self._chunk(event, data)
+
+    def _take_frame(self, data: bytes, text: Text) -> None:
+        """Remember what stands around a text, if there can be no doubt where the text is."""
+        self._frames += 1
+        place = data.find(text.content)
+        if place < 0 or place != data.rfind(text.content):
+            return
+        self._before, self._after = data[:place], data[place + len(text.content) :]
+        self._frame_bytes = len(data) - len(text.content)
+        self._opening, self._closing = BEFORE + self._before, self._after + AFTER
+        self._frame_index = text.index
+
+    def _chunk(self, event: Event, data: bytes) -> Chunk | None:
         pieces = []
         for position, choice in enumerate(event.choices or ()):
             piece = self._piece(choice, position, event.id)
@@ -114,6 +179,10 @@ class OpenAiDecoder:
         fault = fault_of(event, data)
         if not pieces and usage is None and fault is None:
             return None
+        self._begun = True
+        if event.service_tier != self._tier:
+            self._tier, self._frame_bytes = event.service_tier, NO_FRAME
+            self._opening = self._closing = NO_EVENT
         return Chunk(
             pieces=tuple(pieces),
             usage=usage,

@@ -1,18 +1,20 @@
 """The OpenAI dialect as one object, for the registry and whoever sends."""
 
 from dragoman.catalog.types import Endpoint, Provider
-from dragoman.providers.dialect import Fault, Outgoing, StreamDecoder
+from dragoman.providers.dialect import Fault, Outgoing, Parser, StreamDecoder
 from dragoman.providers.openai.answers import OpenAiDecoder, read_answer
 from dragoman.providers.openai.faults import fault
 from dragoman.providers.openai.request import write_request
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Answer
+from dragoman.wire.sse import SseParser
 
 
 class OpenAiDialect:
     """Fulfils `Dialect`. Keeps nothing."""
 
     __slots__ = ()
+    speaks = "chat"
 
     def request(self, call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
         """Translate a request for an endpoint, noting every field that did not survive."""
@@ -21,6 +23,10 @@ class OpenAiDialect:
     def answer(self, body: bytes) -> Answer:
         """Read a whole answer. Raises ValueError when it is not one."""
         return read_answer(body)
+
+    def parser(self) -> Parser:
+        """Return what splits one stream into events."""
+        return SseParser()
 
     def decoder(self) -> StreamDecoder:
         """Return a fresh reader for one stream."""

@@ -13,13 +13,18 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.providers.openai.faults import stream_fault
-from dragoman.providers.openai.members import NULL
+from dragoman.providers.openai.members import NULL, first_byte
 from dragoman.providers.openai.words import read_words
 from dragoman.providers.usage import read_usage
-from dragoman.wire.hub import Members, StreamFault
+from dragoman.wire.hub import Members, StreamFault, Text
 from dragoman.wire.usage import Usage
 
 ABSENT = Raw()
+_EMPTY = Raw(b'""')
+_SHORTEST = len(_EMPTY)
+_QUOTE = ord('"')
+_TEXT = frozenset({"role", "content"})
+"""What the delta of a text may hold: clients are told the role whether it is repeated or not."""
 _NO_ERROR = frozenset({b"", b"null", b"false", b'""', b"{}", b"[]"})
 
 T = TypeVar("T")
@@ -60,6 +65,7 @@ _any = msgspec.json.Decoder().decode
 _members = msgspec.json.Decoder(Members).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
 _index = msgspec.json.Decoder(int).decode
+_string = msgspec.json.Decoder(str).decode
 _groq = msgspec.json.Decoder(Groq).decode
 
 
@@ -75,6 +81,36 @@ def read_event(data: bytes) -> Event:
         return _member_by_member(_without_nan(data))
     except RecursionError:
         raise ValueError("JSON is nested too deep") from None
+
+
+def said(event: Event) -> Text | None:
+    """Return the text of an event that adds text to one choice and nothing else, else None."""
+    choices = event.choices
+    if choices is None or len(choices) != 1 or _says(event.usage) or _says(event.error):
+        return None
+    choice = choices[0]
+    if choice.finish_reason or _says(choice.logprobs) or _says(choice.error) or event.x_groq:
+        return None
+    delta, index = choice.delta, choice.index
+    if delta is None or index is None:
+        return None
+    content = delta.get("content", _EMPTY)
+    if len(content) <= _SHORTEST or first_byte(content)[0] != _QUOTE:
+        return None
+    if len(delta) > 1 and any(name not in _TEXT and delta[name] != NULL for name in delta):
+        return None
+    return Text(index, bytes(content))
+
+
+def is_text(value: bytes) -> bool:
+    """Whether bytes are one JSON string, nothing around it, that is not empty."""
+    if len(value) <= _SHORTEST or value[0] != _QUOTE or value[-1] != _QUOTE:
+        return False
+    try:
+        _string(value)
+    except ValueError:
+        return False
+    return True
 
 
 def usage_of(event: Event) -> Usage | None:
@@ -103,6 +139,11 @@ def fault_of(event: Event, data: bytes) -> StreamFault | None:
 def given(value: Raw) -> Raw | None:
     """Return a member's bytes, None if it is absent or null."""
     return value if value and value != NULL else None
+
+
+def _says(value: Raw) -> bool:
+    """Whether a member is there and not null."""
+    return bool(value) and value != NULL
 
 
 def _stray(data: bytes) -> StreamFault | None:

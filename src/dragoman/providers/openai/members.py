@@ -48,7 +48,7 @@ class _Part(Struct, frozen=True):
 
 _parts = msgspec.json.Decoder(list[_Part]).decode
 _encode = msgspec.json.Encoder().encode
-_first_byte = struct.Struct("B").unpack_from
+first_byte = struct.Struct("B").unpack_from
 """Looks into a value without copying it: this runs for every event of every stream."""
 _LIST = ord("[")
 
@@ -69,12 +69,15 @@ def finish(native: str, *, called: bool) -> str:
 def tidy(members: Members) -> Members:
     """Return a message or delta in the hub's form; maybe the same object, maybe changed."""
     content = members.get("content", NULL)
-    if len(members) == 1 and content != NULL and _first_byte(content)[0] != _LIST:
+    others = len(members) - ("role" in members)
+    if others == 1 and content != NULL and first_byte(content)[0] != _LIST:
+        if members.get("role") == NULL:
+            del members["role"]
         return members
     kept = {name: value for name, value in members.items() if value != NULL}
     if "reasoning_content" in kept:
         kept.setdefault("reasoning", kept.pop("reasoning_content"))
-    if content != NULL and _first_byte(content)[0] == _LIST:
+    if content != NULL and first_byte(content)[0] == _LIST:
         _flatten(kept, content)
     if "reasoning" in kept:
         _detail(kept)

@@ -9,19 +9,24 @@ Messages are forwarded as they came too, unless a quirk names one of their membe
 """
 
 import hashlib
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Raw
 
 from dragoman.catalog.types import Endpoint, Provider, Quirks
-from dragoman.core.notes import Change
+from dragoman.core.notes import Change, Note
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.draft import CHOOSY, Draft
+from dragoman.providers.openai.ids import with_short_ids
 from dragoman.providers.openai.members import NULL
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.reasoning import ask_for_reasoning
+from dragoman.providers.openai.roles import without_developers
+from dragoman.providers.openai.tool_media import media_apart
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Members
+from dragoman.wire.messages import TEXT_ONLY
 
 PATH = "/chat/completions"
 
@@ -47,15 +52,24 @@ _NULL_MEANS_ABSENT = CHOOSY | {
 _OF_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 """Members that OpenAI refuses where there is no tool, be it an empty list or the wish for none."""
 
+_PLACED = frozenset({"model", "messages", "max_tokens", "stream"})
+_COMMON = _PLACED | {
+    "temperature", "top_p", "top_k", "min_p", "frequency_penalty", "presence_penalty",
+    "repetition_penalty", "seed", "stop",
+}  # fmt: skip
+"""Members that most calls are made of: what becomes of one depends on no other."""
+
 _OTHER_LIMIT = {
     "max_tokens": "max_completion_tokens",
     "max_completion_tokens": "max_tokens",
 }
 _MESSAGES = "messages."
 _TRUE = Raw(b"true")
-_JSON = ("Content-Type", "application/json")
-_ACCEPT_JSON = ("Accept", "application/json")
-_ACCEPT_STREAM = ("Accept", "text/event-stream")
+_WITH_USAGE = Raw(b'{"include_usage":true}')
+
+Headers = tuple[tuple[str, str], ...]
+_FOR_JSON: Headers = (("Content-Type", "application/json"), ("Accept", "application/json"))
+_FOR_STREAM: Headers = (("Content-Type", "application/json"), ("Accept", "text/event-stream"))
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode
@@ -68,11 +82,58 @@ def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Out
 
     The credential is not part of it: whoever sends adds it.
     """
+    if _suits(call, endpoint, provider.quirks):
+        return _outgoing(call, provider, _common(call, endpoint, provider.quirks), ())
+    return _translated(call, endpoint, provider)
+
+
+def _suits(call: ChatCall, endpoint: Endpoint, quirks: Quirks) -> bool:
+    """Whether a call has common members only, and none to be dropped, renamed, added or noted."""
+    members, supports = call.members, endpoint.supports
+    return (
+        _COMMON.issuperset(members)
+        and call.inputs == TEXT_ONLY
+        and "messages" in members
+        and not (quirks.rejects or quirks.renames or quirks.adds or quirks.short_ids)
+        and quirks.developer
+        and not (call.user or call.reasoning)
+        and NULL not in members.values()
+        and (
+            not supports
+            or (
+                (_PLACED.issuperset(members) or supports.issuperset(members.keys() - _PLACED))
+                and ("max_tokens" in supports or "max_completion_tokens" not in supports)
+            )
+        )
+    )
+
+
+def _common(call: ChatCall, endpoint: Endpoint, quirks: Quirks) -> Mapping[str, Raw | str]:
+    """Return the body for a call that suits, in the order that all others have."""
+    members = call.members
+    body: dict[str, Raw | str] = {"model": endpoint.upstream, "messages": members["messages"]}
+    if not _PLACED.issuperset(members):
+        body |= {name: value for name, value in members.items() if name not in _PLACED}
+    if "max_tokens" in members:
+        body["max_tokens"] = members["max_tokens"]
+    if call.stream:
+        body["stream"] = _TRUE
+        if quirks.stream_usage:
+            body["stream_options"] = _WITH_USAGE
+    return body
+
+
+def _translated(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
+    """Translate any call, one member after the other."""
     draft = Draft(endpoint, provider)
     members, quirks = call.members, provider.quirks
     draft.body["model"] = Raw(_encode(endpoint.upstream))
     if "messages" in members:
-        draft.body["messages"] = _messages(draft, members["messages"], quirks)
+        draft.body["messages"] = _messages(draft, _said(draft, call, provider), quirks)
+        if quirks.short_ids:
+            _shorten_ids(draft)
+        if not quirks.developer:
+            _instruct_as_system(draft)
     _copy(draft, call)
     _limit_output(draft, members, endpoint, quirks)
     ask_for_reasoning(draft, call, endpoint, quirks)
@@ -83,16 +144,16 @@ def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Out
         draft.note(Change.RENAMED, "user", "sent as an opaque id derived from it")
     for name, source in quirks.adds.items():
         draft.inject(name, _json(source))
-    return Outgoing(
-        path=PATH,
-        headers=(
-            _JSON,
-            _ACCEPT_STREAM if call.stream else _ACCEPT_JSON,
-            *provider.headers.items(),
-        ),
-        body=_encode(draft.body),
-        notes=tuple(draft.notes),
-    )
+    return _outgoing(call, provider, draft.body, tuple(draft.notes))
+
+
+def _outgoing(
+    call: ChatCall, provider: Provider, body: Mapping[str, Raw | str], notes: tuple[Note, ...]
+) -> Outgoing:
+    headers = _FOR_STREAM if call.stream else _FOR_JSON
+    if provider.headers:
+        headers += tuple(provider.headers.items())
+    return Outgoing(path=PATH, headers=headers, body=_encode(body), notes=notes)
 
 
 def opaque(user: str) -> str:
@@ -153,7 +214,8 @@ def _offer_cache_control(draft: Draft, members: Members, provider: Provider) -> 
 
 def _ask_for_stream(draft: Draft, members: Members, quirks: Quirks) -> None:
     """Ask for a stream, and for its usage where that is not sent unasked."""
-    draft.offer("stream", _TRUE)
+    if not draft.offer("stream", _TRUE):
+        return
     sent = members.get("stream_options", NULL)
     options = {} if sent == NULL else _members(sent)
     options["include_usage"] = _TRUE
@@ -163,8 +225,22 @@ def _ask_for_stream(draft: Draft, members: Members, quirks: Quirks) -> None:
         draft.note(Change.DROPPED, "stream_options", "this provider does not know it")
 
 
+def _said(draft: Draft, call: ChatCall, provider: Provider) -> Raw:
+    """Return the conversation, in it no media where OpenAI has no place for them."""
+    messages = call.members["messages"]
+    if call.inputs == TEXT_ONLY or provider.kind == "aggregator":
+        return messages
+    apart = media_apart(messages)
+    if apart is not messages:
+        detail = "media in a tool's result are sent in a message of the user's"
+        draft.note(Change.RENAMED, _MESSAGES + "content", detail)
+    return apart
+
+
 def _messages(draft: Draft, messages: Raw, quirks: Quirks) -> Raw:
     """Return the messages without the members that the host rejects, renamed as it wants."""
+    if not quirks.rejects and not quirks.renames:
+        return messages
     rejected = [n[len(_MESSAGES) :] for n in quirks.rejects if n.startswith(_MESSAGES)]
     renamed = {
         old[len(_MESSAGES) :]: new.removeprefix(_MESSAGES)
@@ -177,6 +253,21 @@ def _messages(draft: Draft, messages: Raw, quirks: Quirks) -> Raw:
     if not any(f'"{name}"'.encode() in source for name in (*rejected, *renamed)):
         return messages
     return _edited(draft, messages, sorted(rejected), renamed)
+
+
+def _shorten_ids(draft: Draft) -> None:
+    draft.body["messages"], changed = with_short_ids(draft.body["messages"])
+    if changed:
+        detail = "put into nine letters and digits, which this provider takes"
+        draft.note(Change.RENAMED, _MESSAGES + "tool_calls.id", detail)
+
+
+def _instruct_as_system(draft: Draft) -> None:
+    messages = draft.body["messages"]
+    draft.body["messages"] = without_developers(messages)
+    if draft.body["messages"] is not messages:
+        detail = "developer is sent as system, which this provider knows"
+        draft.note(Change.RENAMED, _MESSAGES + "role", detail)
 
 
 def _edited(draft: Draft, messages: Raw, rejected: list[str], renamed: dict[str, str]) -> Raw:

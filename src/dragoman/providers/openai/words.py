@@ -82,11 +82,12 @@ def _codes(error: dict[str, Any]) -> Iterator[str]:
     """Yield what may be a machine's word for the error, the most telling first."""
     nested = [error.get("metadata"), error.get("innererror")]
     details = error.get("details")
-    nested += details if isinstance(details, list) else []
+    nested += details if isinstance(details, list) else [details]
     found = [error.get("code")]
     for part in nested:
         if isinstance(part, dict):
             found += [part.get("error_type"), part.get("code"), part.get("reason")]
+            found += [part.get("error_code")]  # Anthropic's `details`, an object
     found += [error.get("type"), error.get("error_type"), error.get("status")]
     yield from (value for value in found if isinstance(value, str) and _is_code(value))
 

@@ -1,0 +1,1 @@
+"""Calls between the processes of a node, over a Unix socket."""

@@ -1,0 +1,1 @@
+"""The processes of one machine: a supervisor, a keeper, data workers."""

@@ -1,0 +1,289 @@
+"""A data worker: inference and nothing else, in a process without SQL and without a framework.
+
+Keys, changes, rate limits and money it asks of the keeper; what requests cost it writes into a
+journal, which the keeper reads; what is not inference it forwards. While the keeper is away it
+goes on with the keys it knows.
+"""
+
+import asyncio
+import logging
+import os
+import resource
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from socket import socket
+from typing import Final
+
+from msgspec import Struct, structs
+
+from dragoman.access.limiter import LocalLimiter
+from dragoman.access.opener import Opener
+from dragoman.catalog.errors import CatalogError
+from dragoman.config import Settings
+from dragoman.core.clock import Clock
+from dragoman.core.errors import OwnError, Unavailable
+from dragoman.ledger.cashier import Cashier
+from dragoman.link.place import connected
+from dragoman.link.reach import Reach
+from dragoman.node.asking import AskingKeeper
+from dragoman.node.contract import KEEPER, WORKER, Member, ToKeeper
+from dragoman.node.counting import SharedLimiter
+from dragoman.node.places import Places
+from dragoman.node.process import draining
+from dragoman.office.archive import Archive
+from dragoman.office.found import FoundFile
+from dragoman.office.shelf import Shelf
+from dragoman.records.content import Contents
+from dragoman.records.types import Generation
+from dragoman.relay.books import Charge, Journaled
+from dragoman.serving import Means, Serving, kept_up, problems, serving
+from dragoman.store.custody import keep_node, keep_pepper
+from dragoman.store.journal.writer import Journal
+from dragoman.store.kek import KekFile
+from dragoman.upstream.health import TellingBoard
+from dragoman.web.edge import Edge
+from dragoman.web.forward import Forward
+from dragoman.web.health import SILENT, Health
+from dragoman.web.inference import Scope
+from dragoman.web.options import ServerOptions
+from dragoman.web.outlet import Receive, Send
+from dragoman.web.server.listener import Server
+
+FIRST_WAIT_S: Final = 10.0
+"""How long a worker waits for the keeper before it lets in requests it can do little for."""
+LOOK_S: Final = 0.5
+REPORT_S: Final = 1.0
+PAGE_BYTES: Final = resource.getpagesize()
+
+_log = logging.getLogger(__name__)
+
+
+class Post(Struct, frozen=True, kw_only=True):
+    """Where a worker stands: its name, and how many there are."""
+
+    name: str
+    workers: int
+    places: Places
+
+
+class Errands:
+    """Does what the keeper asks of a worker."""
+
+    def __init__(self) -> None:
+        self.journal: Journal | None = None
+        self.contents: Contents | None = None
+
+    async def flush(self) -> None:
+        """Have on disk what was written down, and hand over what was said."""
+        if self.journal is not None:
+            await self.journal.written()
+        if self.contents is not None:
+            await self.contents.flush()
+
+
+class Counted(Journaled):
+    """Books that know how many requests ended."""
+
+    def __init__(self, journal: Journal) -> None:
+        super().__init__(journal)
+        self.made = 0
+
+    def final(self, made: Generation, charge: Charge) -> None:
+        """Write down how a request ended, and count it."""
+        self.made += 1
+        super().final(made, charge)
+
+
+class Worker:
+    """One worker, put together. `edge` is what its server serves."""
+
+    def __init__(self, settings: Settings, post: Post, clock: Clock) -> None:
+        options = settings.options
+        errands = Errands()
+        self._post = post
+        self._clock = clock
+        self._since = clock.wall()
+        self._reach: Reach[ToKeeper] = Reach(post.places.keeper, KEEPER, WORKER, errands)
+        keeper = self._reach.far
+        self._keeper = AskingKeeper(keeper)
+        node = keep_node(post.places.node)
+        self._journal = journal = errands.journal = Journal.create(post.places.journals, node)
+        self._cashier = Cashier(self._keeper, journal.incarnation, clock, lambda: journal.end)
+        self._books = Counted(self._journal)
+        self._contents = errands.contents = Contents(self._keeper.keep)
+        self._board = TellingBoard()
+        self._shelf = Shelf(
+            options.declared,
+            settings.environ,
+            Archive(settings.data),
+            clock,
+            FoundFile(post.places.found),
+        )
+        own = LocalLimiter(lambda: int(clock.monotonic() * 1e9))
+        means = Means(
+            catalog=self._shelf.catalog,
+            credentials=self._shelf.hosts.credentials,
+            keeper=self._keeper,
+            pepper=keep_pepper(post.places.pepper),
+            vault=Opener(KekFile(post.places.kek)),
+            books=self._books,
+            cashier=self._cashier,
+            limiter=SharedLimiter(keeper, own, post.workers),
+            health=self._board,
+            contents=self._contents,
+            clock=clock,
+        )
+        self.serving: Serving = serving(settings, means)
+        self._forward = Forward(post.places.control, connected, options.server, clock)
+        self._troubles: tuple[str, ...] = ()
+        health = Health(self._problems, self._is_empty, self._forward, lambda: self._troubles)
+        routes = {**self.serving.routes, **health.routes}
+        self.edge = Edge(routes, self._forward, self._lifespan, options.server)
+        self.server: Server | None = None
+        self._news = asyncio.Event()
+        self._listens = False
+
+    def _problems(self) -> list[str]:
+        return [SILENT] if self.serving.gate.is_stale else []
+
+    def _is_empty(self) -> bool:
+        return bool(problems(self._shelf.catalog()))
+
+    async def _lifespan(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Start with the server, stop with it (ASGI, "Lifespan Protocol")."""
+        await receive()
+        async with self._running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    @asynccontextmanager
+    async def _running(self) -> AsyncIterator[None]:
+        loops = (
+            *self.serving.loops,
+            self._journal.run,
+            self._cashier.run,
+            self._contents.run,
+            self._forward.run,
+            self._follow,
+            self._keep_reporting,
+        )
+        async with asyncio.TaskGroup() as group:
+            link = group.create_task(kept_up(self._reach.run))
+            await self._reach.up(FIRST_WAIT_S)
+            await self._look()
+            opening = group.create_task(self._open_journal())
+            await asyncio.wait({opening}, timeout=FIRST_WAIT_S if self._reach.is_up else 0)
+            tasks = [group.create_task(kept_up(loop)) for loop in loops]
+            yield
+            for task in (*tasks, opening):
+                task.cancel()
+            await self._contents.close()
+            with suppress(Unavailable):
+                await self._cashier.close()
+            link.cancel()
+        self._journal.close()
+        await self._forward.aclose()
+        await self.serving.client.aclose()
+
+    async def _open_journal(self) -> None:
+        """Make the journal known to the ledger, as soon as that answers."""
+        while True:
+            try:
+                await self._reach.far.open_journal(self._journal.incarnation)
+            except OwnError:
+                await asyncio.sleep(LOOK_S)
+            else:
+                return
+
+    async def _follow(self) -> None:
+        """Take up whatever catalog the keeper made, until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            await self._look()
+
+    async def _look(self) -> None:
+        if not self._shelf.is_stale:
+            return
+        try:
+            await asyncio.to_thread(self._shelf.reload)
+        except (CatalogError, OSError) as error:
+            _log.warning("catalog.kept problem=%s", error)
+
+    async def _keep_reporting(self) -> None:
+        while True:
+            if self._reach.is_up:
+                with suppress(OwnError):
+                    told = self._board.told()
+                    self._troubles = await self._reach.far.report(self.member(), told)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REPORT_S):
+                    await self._news.wait()
+            self._news.clear()
+
+    def listens(self) -> None:
+        """Note that the worker lets requests in, and say so."""
+        self._listens = True
+        self._news.set()
+
+    def member(self) -> Member:
+        """Return what the worker says of itself."""
+        floor = self.server.floor if self.server else None
+        return Member(
+            name=self._post.name,
+            pid=os.getpid(),
+            since=self._since,
+            catalog=self._shelf.version,
+            listening=self._listens,
+            generations=self._books.made,
+            lost=self._books.unwritten,
+            content_lost=self._contents.lost,
+            open=len(floor.running) if floor else 0,
+            connections=floor.connections if floor else 0,
+            resident_bytes=_resident_bytes(),
+        )
+
+
+def run_worker(
+    settings: Settings, post: Post, listener: socket, on_start: Callable[[Server], None]
+) -> None:
+    """Serve on a socket until a signal. Raises StartFailed."""
+    server_options = shared(settings.options.server, post.workers)
+    options = structs.replace(settings.options, server=server_options)
+    worker = Worker(structs.replace(settings, options=options), post, Clock())
+
+    def started(_: str) -> None:
+        worker.listens()
+        on_start(server)
+
+    server = Server(
+        worker.edge,
+        server_options,
+        started,
+        lambda requests: say_draining(server_options.drain_s, requests),
+    )
+    worker.server = server
+    server.run(listener)
+
+
+def shared(options: ServerOptions, workers: int) -> ServerOptions:
+    """Return the settings with a worker's share of what is limited for all, rounded up."""
+    return structs.replace(
+        options,
+        connections=-(-options.connections // workers),
+        connections_per_address=-(-options.connections_per_address // workers),
+        requests=-(-options.requests // workers),
+    )
+
+
+def say_draining(patience_s: float, requests: int) -> None:
+    """Say on stderr why a server does not stop at once."""
+    sys.stderr.write(f"{draining(patience_s, requests)}\n")
+    sys.stderr.flush()
+
+
+def _resident_bytes() -> int:
+    """Return how much memory the process has (proc(5), `statm`)."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES

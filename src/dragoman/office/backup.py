@@ -1,0 +1,164 @@
+"""Everything an installation is, in one file, and an installation from such a file.
+
+A backup holds every row as JSON, which steps of each room had been taken, the pepper, and
+the keys that accounts' own credentials are sealed under. It
+can be made beside running servers, each database as it was at one moment. To restore it, the
+tables are made by the same steps, filled, and brought to today's shape by the steps since: so
+a backup can be restored by this and every later release, on SQLite or PostgreSQL alike,
+whichever it came from. A database is replaced in one transaction: wholly, or not at all.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from sqlalchemy import Connection, MetaData, inspect, text
+
+from dragoman import __version__
+from dragoman.office.premises import KEK, PEPPER, Home, Rooms
+from dragoman.store.bundle import Bundle, Damaged, writing
+from dragoman.store.custody import keep_pepper, replace_pepper
+from dragoman.store.dump import Contents, contents, lines, load, tables
+from dragoman.store.kek import KekFile
+from dragoman.store.migrations import LOCK_S, NewerDatabase, migrate, steps
+from dragoman.store.sql import Work, be_patient
+
+FORM = 1
+MANIFEST = "manifest.json"
+
+
+class Manifest(Struct, frozen=True, kw_only=True):
+    """What a backup holds: `steps` per room, and the tables, each after those it refers to."""
+
+    form: int
+    release: str
+    created_at: float
+    steps: dict[str, int]
+    tables: tuple[Contents, ...]
+
+
+class NotEmpty(Exception):
+    """There is an installation already where a backup was to be restored."""
+
+
+def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Manifest:
+    """Write a backup of these databases and of the pepper. Blocks.
+
+    Raises Unavailable, CustodyError, and OSError when the file cannot be written.
+    """
+    keep_pepper(pepper)  # a file that others can read, or that is none, is refused
+    keks = KekFile(pepper.with_name(KEK))
+    taken: dict[str, int] = {}
+    found: list[Contents] = []
+    with writing(file) as bundle:
+
+        def work(connection: Connection) -> None:
+            be_patient(connection)
+            taken.update(steps(connection))
+            for table in tables(connection):
+                bundle.add_lines(_member(table.name), lines(connection, table))
+                found.append(contents(table))
+
+        for home in homes:
+            home.database.read_now(work)
+        manifest = Manifest(
+            form=FORM, release=__version__, created_at=now, steps=taken, tables=tuple(found)
+        )
+        bundle.add(PEPPER, pepper.read_bytes())
+        if keks.path.exists():
+            bundle.add(KEK, keks.text().encode())
+        bundle.add(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
+    return manifest
+
+
+def manifest_of(bundle: Bundle, rooms: Rooms) -> Manifest:
+    """Return what a bundle holds. Raises Damaged, and NewerDatabase if it is of a later release."""
+    try:
+        manifest = msgspec.json.decode(bundle.text(MANIFEST), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise Damaged(f"{MANIFEST}: {error}") from error
+    known = {room: len(migrations) for room, migrations in rooms}
+    newer = [room for room, number in manifest.steps.items() if number > known.get(room, 0)]
+    if manifest.form > FORM or newer:
+        raise NewerDatabase(
+            f"The backup was made by release {manifest.release}, which is later than this one "
+            f"({__version__}). Restore it with that release."
+        )
+    return manifest
+
+
+def restore(
+    bundle: Bundle, homes: tuple[Home, ...], pepper: Path, now: float, *, force: bool
+) -> Mapping[str, int]:
+    """Replace these databases and the pepper by those of a backup; return the rows per table.
+
+    Blocks. Raises Damaged, Misfit, NewerDatabase, Unavailable, and NotEmpty unless `force`.
+    """
+    manifest = manifest_of(bundle, [room for home in homes for room in home.rooms])
+    if not force and (pepper.exists() or not all(_is_empty(home) for home in homes)):
+        raise NotEmpty("There is an installation already")
+    loading = _Loading(bundle=bundle, manifest=manifest, now=now)
+    counts: dict[str, int] = {}
+    for home in homes:
+        rest = {each.table for each in manifest.tables} - counts.keys()
+        must = rest if home is homes[-1] else set[str]()
+        counts |= home.database.run_now(loading.into(home, must))
+    replace_pepper(pepper, bundle.text(PEPPER).decode("ascii", "replace"))
+    if KEK in bundle.names:
+        KekFile(pepper.with_name(KEK)).replace(bundle.text(KEK).decode("ascii", "replace"))
+    return counts
+
+
+class _Loading(Struct, frozen=True, kw_only=True):
+    """A backup on its way into databases."""
+
+    bundle: Bundle
+    manifest: Manifest
+    now: float
+
+    def into(self, home: Home, must: set[str]) -> Work[dict[str, int]]:
+        """Replace this database; return the rows per table. All tables of `must` must be there."""
+
+        def work(connection: Connection) -> dict[str, int]:
+            be_patient(connection, lock_s=LOCK_S)
+            _raze(connection)
+            for room, migrations in home.rooms:
+                reached = self.manifest.steps.get(room, 0)
+                migrate(connection, room, migrations[:reached], self.now)
+            here = {table.name: table for table in tables(connection)}
+            if unknown := must - here.keys():
+                raise Damaged(f"nothing here has a table {min(unknown)!r}")
+            counts = {
+                each.table: load(connection, here[each.table], each, self._lines(each))
+                for each in self.manifest.tables
+                if each.table in here
+            }
+            for room, migrations in home.rooms:
+                migrate(connection, room, migrations, self.now)
+            return counts
+
+        return work
+
+    def _lines(self, table: Contents) -> Iterator[bytes]:
+        return self.bundle.lines(_member(table.table))
+
+
+def _raze(connection: Connection) -> None:
+    """Remove every table, in a schema of PostgreSQL all else, too."""
+    if connection.dialect.name == "postgresql":
+        schema = connection.execute(text("SELECT current_schema()")).scalar_one()
+        connection.execute(text(f'DROP SCHEMA "{schema}" CASCADE'))
+        connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+        return
+    metadata = MetaData()
+    metadata.reflect(connection)
+    metadata.drop_all(connection)
+
+
+def _is_empty(home: Home) -> bool:
+    return not home.database.run_now(lambda connection: inspect(connection).get_table_names())
+
+
+def _member(table: str) -> str:
+    return f"tables/{table}.jsonl"

@@ -1,0 +1,84 @@
+"""Generations as files: CSV, and JSON with a line each; read in pages, however many there are.
+
+A page is a transaction of its own, so that an export of millions holds up nobody. Cells of
+CSV that a spreadsheet would take for a formula are quoted (OWASP, "CSV Injection").
+"""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final, Literal
+
+import msgspec
+
+from dragoman.core.money import usd
+from dragoman.office.key_info import iso
+from dragoman.records.reader import Reader, Wanted
+from dragoman.records.types import Generation
+
+Form = Literal["csv", "json"]
+
+PAGE: Final = 1000
+COLUMNS: Final = (
+    "id", "created_at", "account", "api_key_hash", "requested", "model", "provider",
+    "provider_name", "endpoint", "upstream_id", "streamed", "cancelled", "status", "error_type",
+    "finish_reason", "tokens_prompt", "tokens_completion", "tokens_reasoning", "tokens_cached",
+    "cost_usd", "price_known", "latency_ms", "generation_ms", "attempts", "session_id", "user",
+    "app", "referer", "tags",
+)  # fmt: skip
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def record(made: Generation) -> tuple[Any, ...]:
+    """Return a generation as a flat row, in the order of COLUMNS. Sums are USD."""
+    usage = made.usage
+    return (
+        made.id, iso(made.created_at), made.account, made.key_hash, made.requested, made.model,
+        made.provider, made.provider_name, made.endpoint, made.upstream_id, made.streamed,
+        made.cancelled, made.status, made.error_type, made.finish_reason, usage.prompt,
+        usage.completion, usage.reasoning, usage.cached, usd(made.cost_nanos), made.price_known,
+        made.latency_ms, made.generation_ms, len(made.attempts), made.session_id, made.user,
+        made.title, made.referer, _encode(made.tags).decode(),
+    )  # fmt: skip
+
+
+async def pages(reader: Reader, wanted: Wanted) -> AsyncIterator[tuple[Generation, ...]]:
+    """Yield the generations that match, the oldest first, a page at a time."""
+    last = (wanted.since or 0.0, "")
+    while page := await reader.after(wanted, last, PAGE):
+        yield page
+        last = (page[-1].created_at, page[-1].id)
+
+
+async def exported(reader: Reader, wanted: Wanted, form: Form) -> AsyncIterator[bytes]:
+    """Yield a file, piece by piece."""
+    if form == "csv":
+        yield _csv([COLUMNS])
+    async for page in pages(reader, wanted):
+        rows = [record(made) for made in page]
+        if form == "csv":
+            yield _csv([[_cell(value) for value in row] for row in rows])
+        else:
+            yield b"".join(_encode(as_object(row)) + b"\n" for row in rows)
+
+
+def as_object(row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return a row by the names of its columns, with tags as an object."""
+    found = dict(zip(COLUMNS, row, strict=True))
+    return found | {"tags": msgspec.json.decode(found["tags"])}
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith(FORMULAS):
+        return f"'{value}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,52 @@
+"""`data:` URLs: what kind of thing they hold, and its base64, checked without being decoded."""
+
+import re
+from binascii import a2b_base64
+from string import ascii_letters, digits
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dragoman.core.errors import InvalidRequest
+
+_ALPHABET = (ascii_letters + digits + "+/").encode()
+_DATA = re.compile(rb"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
+
+_text = msgspec.json.Decoder(str).decode
+
+
+class Data(Struct, frozen=True):
+    """What a `data:` URL holds."""
+
+    media: bytes
+    encoded: bytes
+
+
+def plain(text: Raw) -> bytes:
+    """Return the bytes of a text, which is only read where it has escapes."""
+    inner = bytes(text)[1:-1]
+    return inner if inner.find(b"\\") < 0 else _text(text).encode()
+
+
+def read_data(url: bytes, path: str, provider: str) -> Data:
+    """Return media type and base64 of a `data:` URL. Raises InvalidRequest for any other."""
+    if url[:8].lower().startswith((b"http://", b"https://")):
+        raise InvalidRequest(f"{path}: {provider} fetches nothing; give the data itself")
+    head = _DATA.match(url)
+    if head is None:
+        raise InvalidRequest(f"{path}: must be a data: URL, or an s3: one")
+    if b"base64" not in head[2].lower():
+        raise InvalidRequest(f"{path}: the data must be in base64")
+    data = url[head.end() :]
+    filled = len(data) - len(data.rstrip(b"="))
+    if not data or len(data) % 4 or filled > 2 or data.translate(None, _ALPHABET) != b"=" * filled:
+        raise InvalidRequest(f"{path}: is not valid base64")
+    return Data(head[1].strip().lower(), data)
+
+
+def decoded(data: Data, path: str) -> str:
+    """Return the text that the data is. Raises InvalidRequest when it is none."""
+    try:
+        return a2b_base64(data.encoded).decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{path}: is not text in UTF-8") from None

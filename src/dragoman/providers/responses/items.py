@@ -1,0 +1,236 @@
+"""Messages of the hub as items of the Responses API.
+
+Reasoning goes back only to who signed it: what another provider signed, or nobody, is left out
+and noted. Source: `openai.types.responses.response_input_item_param`.
+"""
+
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dragoman.core.errors import InvalidRequest
+from dragoman.core.notes import Change
+from dragoman.providers.openai.draft import Draft
+from dragoman.wire.hub import Members
+from dragoman.wire.responses.raw import is_string, says
+from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY
+
+Item = dict[str, Any]
+
+_NO_PLACE = ("name", "audio", "annotations", "function_call", "images")
+"""Members of messages for which an item has no room, but for the text."""
+
+
+class _Function(Struct, frozen=True, gc=False):
+    name: str
+    arguments: Raw
+
+
+class _Call(Struct, frozen=True, gc=False):
+    id: str
+    function: _Function
+
+
+class _Detail(Struct, frozen=True, gc=False):
+    type: str = ""
+    summary: str | None = None
+    data: str | None = None
+    format: str | None = None
+    id: str | None = None
+
+
+class _Image(Struct, frozen=True, gc=False):
+    url: str
+    detail: str | None = None
+
+
+class _File(Struct, frozen=True, gc=False):
+    filename: str | None = None
+    file_data: str | None = None
+    file_id: str | None = None
+
+
+class _Part(Struct, frozen=True, gc=False):
+    type: str
+    text: Raw = Raw()
+    refusal: Raw = Raw()
+    image_url: _Image | None = None
+    input_audio: Raw = Raw()
+    file: _File | None = None
+    prompt_cache_breakpoint: Raw = Raw()
+
+
+_rows = msgspec.json.Decoder(list[Members]).decode
+_text = msgspec.json.Decoder(str).decode
+_parts = msgspec.json.Decoder(list[_Part]).decode
+_calls = msgspec.json.Decoder(list[_Call]).decode
+_details = msgspec.json.Decoder(list[_Detail]).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Script:
+    """Items being made of messages. `form` is the format of what the provider signs."""
+
+    __slots__ = ("_draft", "_form", "_host", "_noted", "_refusals", "instructions", "items")
+
+    def __init__(self, draft: Draft, host: str, form: str) -> None:
+        self.items: list[Item] = []
+        self.instructions: Raw | None = None
+        """The first message, where it is a system's and plain text."""
+        self._draft = draft
+        self._host = host
+        self._form = form
+        self._noted: set[str] = set()
+        self._refusals = 0
+
+    def add(self, messages: Raw) -> None:
+        """Take in messages. Raises InvalidRequest for what cannot be said in this API."""
+        for place, row in enumerate(_rows(messages)):
+            self._message(row, place)
+
+    def _message(self, row: Members, place: int) -> None:
+        role = _text(row["role"])
+        for name in _NO_PLACE:
+            if says(row.get(name, Raw())):
+                self._note(f"messages.{name}", "this API has no place for it")
+        content = row.get("content", Raw())
+        if role == "assistant":
+            self._said(row, f"messages.{place}")
+        elif role == "tool":
+            output = _plain(self._content(content, f"messages.{place}.content"))
+            call_id = row["tool_call_id"]
+            item = {"type": "function_call_output", "call_id": call_id, "output": output}
+            self.items.append(item)
+        elif role == "system" and place == 0 and is_string(content):
+            self.instructions = content
+        else:
+            told = self._content(content, f"messages.{place}.content")
+            self.items.append({"type": "message", "role": role, "content": told})
+
+    def _said(self, row: Members, path: str) -> None:
+        self._think(row)
+        content = row.get("content", Raw())
+        refusals = [row["refusal"]] if is_string(row.get("refusal", Raw())) else []
+        if is_string(content):
+            if bytes(content) != b'""' or not says(row.get("tool_calls", Raw())):
+                self.items.append({"type": "message", "role": "assistant", "content": content})
+        elif says(content):
+            refusals = self._parts(content, f"{path}.content") + refusals
+        if refusals:
+            parts = [{"type": "refusal", "refusal": each} for each in refusals]
+            self.items.append(self._output(parts))
+        if says(row.get("tool_calls", Raw())):
+            for call in _calls(row["tool_calls"]):
+                self.items.append({
+                    "type": "function_call",
+                    "call_id": call.id,
+                    "name": call.function.name,
+                    "arguments": call.function.arguments,
+                })  # fmt: skip
+
+    def _parts(self, content: Raw, path: str) -> list[Raw]:
+        """Take in what the assistant said in parts, and return the refusals among them."""
+        texts, refusals = [], []
+        for place, part in enumerate(_parts(content)):
+            if part.type == "text":
+                texts.append({"type": "output_text", "text": part.text, "annotations": []})
+            elif part.type == "refusal":
+                refusals.append(part.refusal)
+            else:
+                raise self._refused(f"{path}.{place}", part.type)
+        if texts:
+            self.items.append(self._output(texts))
+        return refusals
+
+    def _output(self, parts: list[Item]) -> Item:
+        """Return a message as an answer has it: only there refusals have a place. It has an id."""
+        self._refusals += 1
+        return {
+            "type": "message",
+            "id": f"msg_{self._refusals}",
+            "status": "completed",
+            "role": "assistant",
+            "content": parts,
+        }
+
+    def _think(self, row: Members) -> None:
+        """Take in the reasoning that this provider signed, item by item."""
+        value = row.get("reasoning_details", Raw())
+        details = _details(value) if says(value) else []
+        own: dict[str | None, Item] = {}
+        left_out = not details and says(row.get("reasoning", Raw()))
+        for detail in details:
+            if detail.format != self._form or detail.type not in {SUMMARY, ENCRYPTED}:
+                left_out = True
+                continue
+            item = own.setdefault(detail.id, {"type": "reasoning", "summary": []})
+            if detail.id:
+                item["id"] = detail.id
+            if detail.type == SUMMARY:
+                item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
+            else:
+                item["encrypted_content"] = detail.data
+        for item in own.values():
+            if item.get("encrypted_content"):
+                self.items.append(item)
+            else:
+                left_out = True
+        if left_out:
+            self._note(
+                "messages.reasoning_details", "only reasoning that this provider signed goes back"
+            )
+
+    def _content(self, content: Raw, path: str) -> Raw | list[Item]:
+        if is_string(content):
+            return content
+        return [self._part(part, f"{path}.{n}") for n, part in enumerate(_parts(content))]
+
+    def _part(self, part: _Part, path: str) -> Item:
+        told: Item
+        if part.type == "text":
+            told = {"type": "input_text", "text": part.text}
+        elif part.type == "image_url" and part.image_url is not None:
+            image = part.image_url
+            told = {
+                "type": "input_image",
+                "image_url": image.url,
+                "detail": image.detail or "auto",
+            }
+        elif part.type == "file" and part.file is not None:
+            told = {"type": "input_file", **_file(part.file)}
+        elif part.type == "input_audio":
+            told = {"type": "input_audio", "input_audio": part.input_audio}
+        else:
+            raise self._refused(path, part.type)
+        if says(part.prompt_cache_breakpoint):
+            told["prompt_cache_breakpoint"] = part.prompt_cache_breakpoint
+        return told
+
+    def _refused(self, path: str, kind: str) -> InvalidRequest:
+        return InvalidRequest(f"{path}: {kind} cannot be sent to {self._host}")
+
+    def _note(self, field: str, detail: str) -> None:
+        if field not in self._noted:
+            self._noted.add(field)
+            self._draft.note(Change.DROPPED, field, detail)
+
+
+def _file(file: _File) -> Item:
+    """Return the members of a file: an address goes by another name than bytes do."""
+    data = file.file_data
+    is_address = data is not None and not data.startswith("data:") and "://" in data[:16]
+    told = {
+        "filename": file.filename,
+        "file_id": file.file_id,
+        "file_url" if is_address else "file_data": data,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _plain(output: Raw | list[Item]) -> Raw | list[Item]:
+    """Return the text alone where a result is nothing but one: hosts of less know no parts."""
+    if isinstance(output, list) and len(output) == 1 and output[0].keys() == {"type", "text"}:
+        text: Raw = output[0]["text"]
+        return text
+    return output

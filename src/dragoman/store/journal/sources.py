@@ -1,0 +1,106 @@
+"""Where an applier takes the records of one journal from, in order and in batches.
+
+Three kinds of journal: our own, whose records come from memory as long as they
+are there; that of a living writer in another process, read as it grows; that of
+a dead writer, whose lock we hold, and which has an end.
+"""
+
+import asyncio
+from collections import deque
+from itertools import islice
+from pathlib import Path
+
+from msgspec import Struct
+
+from dragoman.store.journal import folder
+from dragoman.store.journal.folder import Ending, Lock, Reading
+from dragoman.store.journal.frames import Record
+from dragoman.store.journal.writer import Journal
+
+
+class Batch(Struct, frozen=True):
+    """Records of one journal that follow each other, to be applied in one transaction."""
+
+    incarnation: str
+    node: str
+    start: int
+    """The offset at which the first record begins."""
+    records: tuple[Record, ...]
+
+    @property
+    def offset(self) -> int:
+        """The offset behind the last record: how far the journal is applied after this."""
+        return self.records[-1].offset
+
+    def after(self, applied: int) -> tuple[Record, ...]:
+        """Return the records that are not applied where everything up to `applied` is."""
+        return tuple(record for record in self.records if record.offset > applied)
+
+
+class Source:
+    """One journal, and how far it was applied."""
+
+    def __init__(
+        self, path: Path, node: str, lock: Lock | None, own: Journal | None = None
+    ) -> None:
+        self.path = path
+        self.node = node
+        self.lock = lock
+        self._own = own
+        self._read: deque[Record] = deque()
+        self._batch: Batch | None = None
+        self._applied = 0
+
+    @property
+    def incarnation(self) -> str:
+        """The random id of the journal."""
+        return self.path.name
+
+    @property
+    def applied(self) -> int:
+        """The offset up to which everything was applied."""
+        return self._applied
+
+    @property
+    def dead(self) -> bool:
+        """Whether nobody can append to it any more."""
+        return self.lock is not None
+
+    def start(self, applied: int) -> None:
+        """Go on after `applied`."""
+        self._applied = applied
+
+    async def next(self, most: int) -> Batch | Reading:
+        """Return the next batch, the same until it was `done`; else how the journal ends.
+
+        Only of a dead writer's journal is the ending final. Raises JournalRefused and OSError.
+        """
+        if self._batch is not None:
+            return self._batch
+        records = self._from_memory(most)
+        if not records:
+            reading = await asyncio.to_thread(folder.read, self.path, self._applied)
+            if not reading.records:
+                return reading
+            self._read.extend(reading.records)
+            records = self._from_memory(most)
+        self._batch = Batch(self.incarnation, self.node, self._applied, records)
+        return self._batch
+
+    def done(self) -> None:
+        """Learn that the batch was applied."""
+        if self._batch is not None:
+            self._applied = self._batch.offset
+            self._batch = None
+
+    def finished(self, reading: Reading) -> bool:
+        """Say whether `reading` is the last word on this journal."""
+        return self.dead and reading.ending in (Ending.CLEAN, Ending.TORN)
+
+    def _from_memory(self, most: int) -> tuple[Record, ...]:
+        if self._read:
+            records = tuple(islice(self._read, most))
+            for _ in records:
+                self._read.popleft()
+            return records
+        return self._own.feed.take(self._applied, most) if self._own else ()

@@ -1,0 +1,207 @@
+"""The conversation of a Messages request: turns of blocks, as messages in the hub's form.
+
+Results of tools, which are blocks of a user's turn here, are messages of their own there, and
+come before what else the user says. Blocks of reasoning become `reasoning_details`, each with
+the name of whoever signed it (`dragoman.wire.anthropic.seal`).
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec import Raw
+
+from dragoman.core.errors import InvalidPrompt
+from dragoman.wire.anthropic.blocks import (
+    Redacted,
+    Text,
+    Thinking,
+    ToolResult,
+    ToolUse,
+    given,
+    is_object,
+)
+from dragoman.wire.anthropic.fields import Message
+from dragoman.wire.anthropic.gleanings import Gleanings
+from dragoman.wire.anthropic.parts import Part, content_of, parts_of, read_blocks, text_part
+from dragoman.wire.anthropic.seal import ANTHROPIC, Detail, is_sealed, unseal
+from dragoman.wire.hub import Members
+
+Said = dict[str, object]
+Foreign = dict[int, dict[int, Raw | None]]
+
+BILLING = "x-anthropic-billing-header:"
+"""How the first system block of Claude Code begins: it is for Anthropic's books."""
+
+_NO_INDEX = (b'"encrypted_index":""', b'"encrypted_index": ""')
+_encode = msgspec.json.Encoder().encode
+_list = msgspec.json.Decoder(list[Raw]).decode
+_rows = msgspec.json.Decoder(list[Members]).decode
+
+
+class Conversation:
+    """A conversation in the hub's form. `foreign` are blocks that Anthropic would refuse.
+
+    They are the places of messages, each with the places of its blocks, and what may stand there
+    instead, if anything.
+    """
+
+    __slots__ = ("_found", "foreign", "messages")
+
+    def __init__(self, found: Gleanings) -> None:
+        self._found = found
+        self.messages: list[Said] = []
+        self.foreign: Foreign = {}
+
+    def system(self, content: str | list[Raw]) -> None:
+        """Take in the instructions. Raises InvalidPrompt."""
+        if isinstance(content, str):
+            if content:
+                self.messages.append({"role": "system", "content": content})
+            return
+        parts = self._instructions(content, "system")
+        if parts and str(parts[0]["text"]).startswith(BILLING):
+            del parts[0]
+            self._found.dropped("system.0", "it is for Anthropic's own books")
+        if parts:
+            self.messages.append({"role": "system", "content": content_of(parts)})
+
+    def turn(self, message: Message, place: int) -> None:
+        """Take in a turn. Raises InvalidPrompt."""
+        content, role = message.content, message.role
+        if role not in {"user", "assistant", "system"}:
+            raise InvalidPrompt(
+                f"messages.{place}.role: Invalid option: "
+                'expected one of "user"|"assistant"|"system"'
+            )
+        if isinstance(content, str):
+            self.messages.append({"role": role, "content": content})
+        elif role == "user":
+            self._user(content, f"messages.{place}.content")
+        elif role == "assistant":
+            self._assistant(content, place)
+        else:
+            parts = self._instructions(content, f"messages.{place}.content")
+            self.messages.append({"role": role, "content": content_of(parts)})
+
+    def _instructions(self, content: Iterable[Raw], path: str) -> list[Part]:
+        parts = []
+        for where, block in read_blocks(content, path):
+            if not isinstance(block, Text):
+                raise InvalidPrompt(f'{where}.type: Invalid option: expected one of "text"')
+            parts.append(text_part(block.text, block.cache_control))
+        return parts
+
+    def _user(self, content: Iterable[Raw], path: str) -> None:
+        parts: list[Part] = []
+        results = 0
+        for where, block in read_blocks(content, path):
+            if isinstance(block, ToolResult):
+                results += 1
+                self.messages.append(self._result(block, where))
+            else:
+                parts += parts_of(block, where, self._found)
+        if parts or not results:
+            self.messages.append({"role": "user", "content": content_of(parts)})
+
+    def _result(self, block: ToolResult, path: str) -> Said:
+        if block.is_error:
+            self._found.dropped(
+                "messages.content.tool_result.is_error", "only its content says so elsewhere"
+            )
+        content = block.content
+        if isinstance(content, list):
+            parts: list[Part] = []
+            for where, inner in read_blocks(content, f"{path}.content"):
+                parts += parts_of(inner, where, self._found)
+        else:
+            parts = [text_part(content, Raw())] if content else []
+        if parts and given(block.cache_control):
+            parts[-1].setdefault("cache_control", block.cache_control)
+        return {"role": "tool", "tool_call_id": block.tool_use_id, "content": content_of(parts)}
+
+    def _assistant(self, content: Iterable[Raw], place: int) -> None:
+        parts: list[Part] = []
+        calls: list[Said] = []
+        details: list[Detail] = []
+        path = f"messages.{place}.content"
+        for number, (where, block) in enumerate(read_blocks(content, path)):
+            before = len(parts) + len(calls) + len(details)
+            if isinstance(block, ToolUse):
+                calls.append(self._call(block, where))
+            elif isinstance(block, Thinking | Redacted):
+                detail, own = _detail(block)
+                if not own:
+                    self.foreign.setdefault(place, {})[number] = None
+                if detail:
+                    details.append({**detail, "index": detail.get("index", before)})
+            else:
+                if isinstance(block, Text) and _cites_others(block.citations):
+                    plain = text_part(block.text, block.cache_control)
+                    self.foreign.setdefault(place, {})[number] = Raw(_encode(plain))
+                parts += parts_of(block, where, self._found)
+        said: Said = {"role": "assistant", "content": content_of(parts)}
+        if calls:
+            said["content"] = content_of(parts) if parts else None
+            said["tool_calls"] = calls
+        self.messages.append(said | _thought(details))
+
+    def _call(self, block: ToolUse, path: str) -> Said:
+        if not is_object(block.input):
+            raise InvalidPrompt(f"{path}.input: must be an object")
+        if given(block.cache_control):
+            self._found.dropped("messages.content.tool_use.cache_control")
+        function = {"name": block.name, "arguments": bytes(block.input).decode()}
+        return {"id": block.id, "type": "function", "function": function}
+
+
+def _cites_others(citations: Raw) -> bool:
+    """Whether sources are cited that no provider of this API has found: those have an index."""
+    cited = bytes(citations)
+    return any(cited.find(empty) >= 0 for empty in _NO_INDEX)
+
+
+def _thought(details: list[Detail]) -> Said:
+    """Return the members of a message that say what the model thought."""
+    text = "".join([str(each.get("text") or each.get("summary") or "") for each in details])
+    said: Said = {"reasoning": text} if text else {}
+    return {**said, "reasoning_details": details} if details else said
+
+
+def _detail(block: Thinking | Redacted) -> tuple[Detail, bool]:
+    """Return a block of reasoning in the hub's form, and whether Anthropic made it."""
+    if isinstance(block, Redacted):
+        if is_sealed(block.data):
+            return unseal(block.data), False
+        return {"type": "reasoning.encrypted", "data": block.data, "format": ANTHROPIC}, True
+    text, signature = block.thinking, block.signature or ""
+    if is_sealed(signature):
+        sealed = unseal(signature)
+        name = "summary" if sealed.get("type") == "reasoning.summary" else "text"
+        return {"type": "reasoning.text", "format": "unknown", **sealed, name: text}, False
+    if not signature:
+        detail = {"type": "reasoning.text", "text": text, "format": "unknown"}
+        return (detail if text else {}), False
+    signed = {"type": "reasoning.text", "text": text, "signature": signature, "format": ANTHROPIC}
+    return signed, True
+
+
+def without(messages: Raw, foreign: Foreign) -> Raw:
+    """Return messages less the blocks of these places, or those replaced, less what is empty then.
+
+    Everything else keeps its bytes.
+    """
+    kept = []
+    rows = _rows(messages)
+    for place, (raw, row) in enumerate(zip(_list(messages), rows, strict=True)):
+        gone = foreign.get(place)
+        if gone is None:
+            kept.append(raw)
+            continue
+        blocks = [
+            kept_block
+            for at, each in enumerate(_list(row["content"]))
+            if (kept_block := gone.get(at, each)) is not None
+        ]
+        if blocks:
+            kept.append(Raw(_encode({**row, "content": blocks})))
+    return Raw(_encode(kept))

@@ -1,0 +1,26 @@
+"""Every client dialect at every provider's dialect, feature by feature."""
+
+import pytest
+
+from dragoman.providers.registry import DIALECTS
+from tests.compat.cells import Cell, all_cells, check
+from tests.compat.lab import Lab
+from tests.compat.page import matrix
+from tests.compat.run import DOC
+from tests.compat.upstreams import HOSTS
+
+
+@pytest.mark.parametrize("cell", all_cells(), ids=str)
+def test_cell(cell: Cell, lab: Lab) -> None:
+    check(cell, lab)
+
+
+def test_the_page_tells_of_every_cell() -> None:
+    """`make compat COMPAT=--write` writes it anew."""
+    assert matrix(dict.fromkeys(all_cells(), "")) in DOC.read_text()
+
+
+def test_no_dialect_is_forgotten() -> None:
+    """Of a family (`vertex-anthropic`, `responses-xai`) the first stands for all."""
+    families = {name.partition("-")[0] for name in DIALECTS} - {"demo"}
+    assert {host.dialect for host in HOSTS} == families

@@ -1,0 +1,128 @@
+"""Sessions that are taken up again, and whom we believe."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+
+from dragoman.core.clock import Clock
+from dragoman.net import tls as tls_module
+from dragoman.net.client import HttpClient, PoolOptions
+from dragoman.net.tls import ClientContext, secure_context
+from dragoman.net.types import Limits, Request
+from tests.net.calls import fetch
+from tests.net.conftest import Serve, nothing_left
+from tests.net.upstream import Peer, answer
+
+
+async def once(peer: Peer) -> None:
+    """Answer whether the handshake resumed a session, and leave."""
+    await peer.request()
+    channel: ssl.SSLObject = peer._writer.get_extra_info("ssl_object")
+    await peer.send(answer(b"resumed" if channel.session_reused else b"anew"))
+
+
+async def stay(peer: Peer) -> None:
+    await once(peer)
+    await peer.gone()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_the_next_connection_resumes_the_session_of_the_last(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext, version: ssl.TLSVersion
+) -> None:
+    tls.minimum_version = tls.maximum_version = version
+    upstream = await serve(stay, tls)
+    client = HttpClient(Clock(), ca_file=str(certificate), pool=PoolOptions(keepalive_s=0))
+    found = []
+    for at in (1, 2, 3):
+        found.append(await fetch(client, upstream))
+        client.sweep(at)
+        client.sweep(at)  # the first sweep starts the time that a connection is kept
+    assert found == [b"anew", b"resumed", b"resumed"]
+    assert upstream.accepted == 3
+    await nothing_left(client)
+
+
+async def test_a_session_is_offered_to_the_name_it_was_checked_for_alone(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext
+) -> None:
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async def named(host: str) -> bytes:
+        request = Request(method="GET", url=f"https://{host}:{upstream.port}/")
+        response = await client.send(request, Limits())
+        try:
+            return await response.read()
+        finally:
+            response.close()
+            client.sweep(1)
+            client.sweep(2)
+
+    upstream = await serve(stay, tls)
+    client = HttpClient(Clock(), resolve=resolve, pool=PoolOptions(keepalive_s=0))
+    context = secure_context(str(certificate))
+    client._dialer._make_context = lambda: context
+    hosts = ["127.0.0.1", "upstream.test", "127.0.0.1", "upstream.test"]
+    assert [await named(host) for host in hosts] == [b"anew"] * 2 + [b"resumed"] * 2
+    await nothing_left(client)
+
+
+async def test_a_session_that_the_host_has_forgotten_costs_nothing(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext
+) -> None:
+    first = await serve(stay, tls)
+    client = HttpClient(Clock(), ca_file=str(certificate))
+    assert await fetch(client, first) == b"anew"
+    fresh = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    fresh.load_cert_chain(certificate)
+    second = await serve(stay, fresh)
+    assert await fetch(client, second) == b"anew"
+    await nothing_left(client)
+
+
+class Channel:
+    """A TLS object after its handshake."""
+
+    def __init__(self, name: str, session: object = "session") -> None:
+        self.server_hostname = name
+        self.session = session
+
+
+def test_sessions_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tls_module, "MOST_SESSIONS", 2)
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
+    for channel in (
+        Channel("a"),
+        Channel("b"),
+        Channel("a"),
+        Channel("c"),
+        Channel("d", None),
+        None,
+    ):
+        context.remember(channel)  # type: ignore[arg-type]
+    assert list(context._kept) == ["a", "c"]
+
+
+def test_a_context_checks_certificates_and_names() -> None:
+    context = secure_context()
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
+
+
+async def test_roots_of_the_environment_are_believed(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upstream = await serve(stay, tls)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = secure_context()
+    client = HttpClient(Clock())
+    client._dialer._make_context = lambda: context
+    assert await fetch(client, upstream) == b"anew"
+    await nothing_left(client)
+
+
+async def test_a_file_of_roots_that_is_missing_is_found_at_once(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        HttpClient(Clock(), ca_file=str(tmp_path / "absent.pem"))

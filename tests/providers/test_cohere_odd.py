@@ -1,0 +1,185 @@
+"""What Cohere cannot be told, and what it should not have said."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.core.errors import InvalidRequest
+from dragoman.providers.cohere.answers import read_answer
+from dragoman.providers.cohere.stream import MOST_OPEN, CohereDecoder
+from dragoman.wire.hub import Chunk, StreamFault, Text
+from tests.providers.bedrock_calls import WEATHER, called
+from tests.providers.cohere_calls import call, endpoint, said, sent, write
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}},
+        {"type": "video_url", "video_url": {"url": "https://a.example/x"}},
+        {
+            "type": "file",
+            "file": {"filename": "a", "file_data": "data:application/pdf;base64,AA=="},
+        },
+        {"type": "image_url", "image_url": {"url": "s3://bucket/x.png"}},
+    ],
+)
+def test_what_cannot_be_said_is_refused_by_name(part: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match=r"messages\.0\.content\.0"):
+        write(call({"role": "user", "content": [part]}))
+
+
+def test_images_are_the_users() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
+    with pytest.raises(InvalidRequest, match="image_url here"):
+        write(call({"role": "system", "content": [image]}))
+
+
+def test_what_an_endpoint_lacks_is_left_out() -> None:
+    asked = call(
+        tools=[WEATHER],
+        seed=1,
+        stop=["a"],
+        reasoning={"effort": "low"},
+        temperature=0.1,
+        response_format={"type": "json_object"},
+    )
+    made = write(asked, endpoint("max_tokens"))
+    assert sorted(sent(made)) == ["messages", "model", "stream"]
+    names = {"tools", "seed", "stop", "reasoning", "temperature", "response_format"}
+    assert {field for change, field in said(made) if change == "dropped"} == names
+
+
+def test_an_effort_without_a_limit_is_no_share_of_anything() -> None:
+    made = write(call(reasoning={"effort": "low"}), endpoint(max_output=None))
+    assert sent(made)["thinking"] == {"type": "enabled"}
+    assert ("dropped", "reasoning.effort") in said(made)
+
+
+def test_quirks_of_the_row_count() -> None:
+    made = write(call(seed=3), rejects=frozenset({"seed"}), adds={"safety_mode": "OFF"})
+    assert sent(made)["safety_mode"] == "OFF"
+    assert "seed" not in sent(made)
+
+
+def test_calls_and_their_plan_go_back_as_they_came() -> None:
+    message = {
+        "role": "assistant",
+        "tool_plan": "I will look.",
+        "tool_calls": [called("weather_1")],
+    }
+    body = {"id": "1", "message": message, "finish_reason": "TOOL_CALL"}
+    answer = read_answer(json.dumps(body).encode())
+    row = {name: json.loads(bytes(raw)) for name, raw in answer.choices[0].message.items()}
+    result = {"role": "tool", "tool_call_id": "weather_1", "content": "sun"}
+    made = write(call({"role": "user", "content": "q"}, row, result, tools=[WEATHER]))
+    assert sent(made)["messages"][1] == message
+
+
+def fed(*events: dict[str, Any] | bytes) -> list[Chunk | Text | None]:
+    decoder = CohereDecoder()
+    return [decoder.feed(e if isinstance(e, bytes) else json.dumps(e).encode()) for e in events]
+
+
+def test_the_first_that_adds_anything_is_a_chunk() -> None:
+    event = {"type": "content-delta", "delta": {"message": {"content": {"text": "a"}}}}
+    first, second = fed(event, event)
+    assert isinstance(first, Chunk)
+    assert second == Text(0, b'"a"')
+
+
+def test_an_error_at_the_end_is_told() -> None:
+    (chunk,) = fed(
+        {"type": "message-end", "delta": {"error": "it broke", "finish_reason": "ERROR"}}
+    )
+    assert isinstance(chunk, Chunk)
+    assert chunk.fault == StreamFault(status=None, code="ERROR", message="it broke")
+    assert chunk.ended
+
+
+def test_an_error_in_place_of_events() -> None:
+    (chunk,) = fed({"message": "no such model"})
+    assert isinstance(chunk, Chunk)
+    assert chunk.fault is not None
+    assert chunk.fault.message == "no such model"
+    assert read_answer(b'{"message":"no"}').fault is not None
+
+
+def test_a_whole_answer_in_place_of_a_stream() -> None:
+    message = {"role": "assistant", "content": [{"type": "text", "text": "hi"}]}
+    (chunk,) = fed({"id": "1", "message": message, "finish_reason": "COMPLETE"})
+    assert isinstance(chunk, Chunk)
+    assert chunk.ended
+    assert bytes(chunk.pieces[0].delta["content"]) == b'"hi"'
+
+
+def test_what_nobody_knows_is_let_through() -> None:
+    odd: list[dict[str, Any] | bytes] = [
+        {},
+        {"type": "new-event", "x": 1},
+        {"type": "debug", "prompt": "p"},
+        {"type": "content-start"},
+        {"type": "content-delta", "delta": {"message": {"content": []}}},
+        {"type": "content-delta", "delta": {"message": {"content": {"text": ""}}}},
+        {"type": "tool-call-delta", "index": 3},
+        {"type": "tool-call-end", "index": 3},
+        {"type": "citation-start"},
+        {"type": "citation-end"},
+    ]
+    assert fed(*odd) == [None] * len(odd)
+
+
+def test_calls_without_end_are_bounded() -> None:
+    told = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    delta = {"message": {"tool_calls": told}}
+    decoder = CohereDecoder()
+    events = [{"type": "tool-call-start", "index": n, "delta": delta} for n in range(MOST_OPEN + 1)]
+    for event in events[:-1]:
+        decoder.feed(json.dumps(event).encode())
+    with pytest.raises(ValueError, match="calls at once"):
+        decoder.feed(json.dumps(events[-1]).encode())
+
+
+WRONG: list[bytes] = [
+    b"",
+    b"[]",
+    b"{",
+    b'{"type":1}',
+    b'{"type":"content-delta","delta":{"message":{"content":{"text":1}}}}',
+    b'{"type":"content-delta","delta":{"message":{"content":{"text":"\xff"}}}}',
+    b'{"type":"tool-call-start","delta":{"message":{"tool_calls":{"function":{"name":3}}}}}',
+    b'{"type":"x","y":' + b"[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("data", WRONG)
+def test_nonsense_is_a_value_error(data: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        CohereDecoder().feed(data)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *WRONG[:3],
+        b"{}",
+        b'{"message":{"content":[{"type":"text","text":1}]}}',
+        b'{"message":{"tool_calls":[{}]}}',
+        b'{"message":' + b"[" * 100_000,
+    ],
+)
+def test_an_answer_that_is_none_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\S"):
+        read_answer(body)
+
+
+@given(st.binary(max_size=100) | st.text(max_size=60).map(str.encode))
+def test_whatever_comes_only_value_errors_leave(data: bytes) -> None:
+    for read in (CohereDecoder().feed, read_answer):
+        try:
+            read(data)
+        except ValueError:
+            continue

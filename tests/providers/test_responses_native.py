@@ -1,0 +1,111 @@
+"""Requests of clients of the Responses API, sent on to providers of the same."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from dragoman.core.errors import InvalidRequest
+from dragoman.core.notes import Change
+from dragoman.wire.responses.dialect import RESPONSES
+from dragoman.wire.responses.thoughts import OPENAI, seal
+from tests.providers.responses_calls import USER, notes, sent, write
+from tests.wire import responses_calls
+
+ITEMS = [
+    {"role": "developer", "content": "x", "id": "msg_1"},
+    {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]},
+    {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"},
+    {"type": "custom_tool_call", "call_id": "c", "name": "patch", "input": "x"},
+    {"type": "custom_tool_call_output", "call_id": "c", "output": "ok"},
+]
+
+
+def test_bytes_that_need_not_change_do_not() -> None:
+    source = json.dumps(ITEMS, indent=1)
+    custom = '{"type":"custom", "name":"patch", "format":{"type" :"text"}}'
+    tools = f'[ {custom}, {{"type":"web_search"}} ]'
+    body = (
+        f'{{"model":"acme/turbo","input":{source},"tools":{tools},'
+        '"client_metadata":{"a" : 1},"store":false,'
+        '"text":{"verbosity":"low"},"stream":true,"reasoning":{"effort":"low", "summary":"auto"},'
+        '"include":["reasoning.encrypted_content"],"max_output_tokens":100,'
+        '"provider":{"only":["acme"]},"session_id":"s","prompt_cache_key":"k","top_k":3}'
+    )
+    asked = RESPONSES.parse(body.encode(), {b"openai-beta": b"x=1"})
+    outgoing = write(asked)
+    sent_body = outgoing.body.decode()
+    assert source in sent_body
+    assert tools in sent_body
+    assert '"client_metadata":{"a" : 1}' in sent_body
+    found = sent(outgoing)
+    assert found["max_output_tokens"] == 100
+    assert found["stream"] is True
+    assert found["reasoning"] == {"effort": "low", "summary": "auto"}
+    assert found["include"] == ["reasoning.encrypted_content"]
+    assert not {"provider", "session_id", "top_k"} & set(found)
+    assert ("openai-beta", "x=1") in outgoing.headers
+    assert notes(outgoing) == [(Change.DROPPED, "top_k")]
+
+
+@pytest.mark.parametrize(
+    ("thought", "content"),
+    [
+        ({"encrypted_content": "gAAA"}, "gAAA"),
+        ({"encrypted_content": "gAAA", "format": OPENAI}, "gAAA"),
+        ({"encrypted_content": "gAAA", "format": "xai-responses-v1"}, None),
+        ({"encrypted_content": seal([{"type": "reasoning.text", "text": "x"}])}, None),
+        ({"encrypted_content": seal([{"type": "reasoning.encrypted", "data": "gB",
+                                      "format": OPENAI}])}, "gB"),
+        ({"encrypted_content": "dm1.%%"}, None),
+        ({"content": [{"type": "reasoning_text", "text": "x"}]}, None),
+        ({"signature": "S", "format": "anthropic-claude-v1"}, None),
+    ],
+)  # fmt: skip
+def test_reasoning_of_others_is_left_out(thought: Any, content: str | None) -> None:
+    item = {"type": "reasoning", "id": "rs_1", "summary": [], **thought}
+    items = [USER, item, {"role": "assistant", "content": "x"}]
+    try:
+        asked = responses_calls.call(input=items)
+    except InvalidRequest:  # a broken seal gets no further than this
+        assert thought == {"encrypted_content": "dm1.%%"}
+        return
+    outgoing = write(asked)
+    found = [each for each in sent(outgoing)["input"] if each.get("type") == "reasoning"]
+    if content is None:
+        assert found == []
+        assert notes(outgoing) == [(Change.DROPPED, "input.reasoning")]
+    else:
+        own = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": content}
+        assert found == [own]
+        assert outgoing.notes == ()
+
+
+def test_tools_whose_cost_cannot_be_told_are_left_out() -> None:
+    tools = [
+        {"type": "code_interpreter", "container": {"type": "auto"}},
+        {"type": "shell", "environment": {"type": "container_auto"}},
+        {"type": "openrouter:datetime"},
+        {"type": "web_search"},
+    ]
+    outgoing = write(responses_calls.call(tools=tools))
+    assert sent(outgoing)["tools"] == [{"type": "web_search"}]
+    assert notes(outgoing) == [
+        (Change.DROPPED, "tools.code_interpreter"),
+        (Change.DROPPED, "tools.shell"),
+    ]
+
+
+def test_the_limit_and_the_stream_of_the_attempt_win() -> None:
+    asked = responses_calls.call(max_output_tokens=900)
+    changed = msgspec.structs.replace(asked, stream=True, max_tokens=100)
+    body = sent(write(changed))
+    assert (body["stream"], body["max_output_tokens"]) == (True, 100)
+
+
+def test_end_users_are_told_apart_and_not_named() -> None:
+    body = sent(write(responses_calls.call(user="ann@example.com")))
+    assert body["user"].startswith("user-")
+    body = sent(write(responses_calls.call(safety_identifier="ann@example.com")))
+    assert body["safety_identifier"].startswith("user-")

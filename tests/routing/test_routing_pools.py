@@ -1,0 +1,70 @@
+"""Verdicts that are remembered: every plan is what it would be without them."""
+
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dragoman.catalog.ask import Ask
+from dragoman.catalog.types import Endpoint, PriceTier
+from dragoman.core.money import PicoUsd
+from dragoman.routing import pools
+from dragoman.routing.plan import plan
+from dragoman.routing.pools import Pools
+from dragoman.routing.types import Health
+from tests.routing.endpoints import ENDPOINTS, HEALTH, MODEL, TARGET, ask, asks, catalog, endpoint
+from tests.routing.endpoints import price as priced
+
+SMALL = endpoint("acme", context=100, max_output=50)
+LARGE = endpoint("bolt", context=10_000, max_output=5_000)
+
+
+@given(st.lists(asks(), min_size=1, max_size=6), ENDPOINTS, HEALTH, st.integers(0, 9))
+def test_plans_with_remembered_pools_are_those_without(
+    wants: list[Ask], endpoints: list[Endpoint], health: Health, seed: int
+) -> None:
+    known, memory = catalog(*endpoints), Pools()
+    for want in wants * 2:
+        remembered = plan(want, known, health, Random(seed), pools=memory)
+        assert remembered == plan(want, known, health, Random(seed))
+
+
+def test_requests_that_ask_alike_share_a_pool() -> None:
+    known, memory = catalog(SMALL, LARGE), Pools()
+    first = memory.of(TARGET, ask(text_bytes=6), known)
+    assert memory.of(TARGET, ask(text_bytes=60, max_tokens=7), known) is first
+    assert memory.of(TARGET, ask(parameters=frozenset({"seed"})), known) is not first
+
+
+def test_a_request_that_is_too_long_for_an_endpoint_is_looked_at_by_itself() -> None:
+    known, memory = catalog(SMALL, LARGE), Pools()
+    assert len(memory.of(TARGET, ask(), known).steps) == 2
+    for long in (ask(text_bytes=6 * 101), ask(max_tokens=51)):
+        assert [step.endpoint for step in memory.of(TARGET, long, known).steps] == [LARGE]
+
+
+def test_a_prompt_beyond_a_tier_is_priced_by_itself() -> None:
+    tier = PriceTier(min_prompt_tokens=10, prompt=PicoUsd(3))
+    known, memory = catalog(endpoint(price=priced(1, tiers=(tier,)))), Pools()
+    assert memory.of(TARGET, ask(text_bytes=60), known).rates == (-16.0,)
+    assert memory.of(TARGET, ask(text_bytes=66), known).rates == (-100.0,)
+
+
+def test_a_new_catalog_begins_anew() -> None:
+    memory = Pools()
+    assert [s.endpoint for s in memory.of(TARGET, ask(), catalog(SMALL)).steps] == [SMALL]
+    assert [s.endpoint for s in memory.of(TARGET, ask(), catalog(LARGE)).steps] == [LARGE]
+
+
+def test_memory_is_bounded() -> None:
+    known, memory = catalog(SMALL), Pools()
+    for number in range(pools.MOST_REMEMBERED + 10):
+        memory.of(TARGET, ask(parameters=frozenset({str(number)})), known)
+    assert len(memory._pools) <= pools.MOST_REMEMBERED
+
+
+def test_what_is_passed_on_is_not_remembered() -> None:
+    known, memory = catalog(SMALL), Pools()
+    passed = ask(passed={MODEL: (LARGE,)})
+    assert len(memory.of(TARGET, passed, known).steps) == 2
+    assert len(memory.of(TARGET, ask(), known).steps) == 1

@@ -1,0 +1,221 @@
+"""Patience, room and the end: what the server does about clients that are slow or too many."""
+
+import asyncio
+
+import pytest
+
+from dragoman.web.outlet import Message, Receive, Send
+from tests.web.wire import GET, POST, App, Scene, Watching, echo, is_still, settled
+
+
+@pytest.mark.parametrize(
+    ("data", "good_s", "over_s", "sent"),
+    [
+        (b"", 9.5, 10.5, b""),
+        (b"GET /", 9.5, 10.5, b"HTTP/1.1 408 "),
+        (POST % 9 + b"x", 4.5, 5.5, b"HTTP/1.1 408 "),
+        (POST % 90_000 + b"x" * 80_000, 14.5, 15.5, b"HTTP/1.1 408 "),
+        (GET, 74.5, 75.5, b"HTTP/1.1 200 "),
+    ],
+    ids=["silent", "half a head", "a slow body", "a body that stops", "idle"],
+)
+async def test_patience_has_an_end(data: bytes, good_s: float, over_s: float, sent: bytes) -> None:
+    scene = Scene(App(body_bytes=10**6))
+    line, carrier = scene.client()
+    if data:
+        line.data_received(data)
+    await settled()
+    scene.later(good_s)
+    assert [carrier.closed, carrier.ended] == [False, False]
+    scene.later(over_s)
+    assert True in [carrier.closed, carrier.ended]
+    assert carrier.sent.startswith(sent)
+    assert carrier.sent.count(b"HTTP/1.1") == bool(sent)
+
+
+async def test_a_crowd_whose_time_has_come_is_told_in_parts() -> None:
+    scene = Scene(connections=600, per_address=600)
+    crowd = [scene.client()[1] for _ in range(600)]
+    now = scene.loop.time() + 11
+    assert scene.sweep(now)
+    assert 0 < sum(each.closed for each in crowd) < 600
+    while scene.sweep(now):
+        pass
+    assert scene.floor.empty
+
+
+async def test_bytes_that_trickle_do_not_buy_time() -> None:
+    scene = Scene()
+    line, carrier = scene.client()
+    await asyncio.sleep(0.01)
+    due = line.due
+    for byte in b"\r\nGET /a HTTP/1.1\r\nHost: x\r\nA: bcd":
+        line.data_received(bytes([byte]))
+    assert line.due == due
+    scene.later(10.5)
+    assert carrier.sent.startswith(b"HTTP/1.1 408 ")
+
+
+async def test_a_stream_is_never_due_as_long_as_its_client_reads() -> None:
+    watching = Watching()
+    line, _ = Scene(watching.app).client()
+    line.data_received(GET)
+    await settled()
+    assert is_still(line)
+
+
+async def test_who_does_not_read_holds_up_its_stream_and_is_closed_unless_it_moves() -> None:
+    written = []
+
+    async def work(_: Message, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while True:
+            await send({"type": "http.response.body", "body": b"x" * 1000, "more_body": True})
+            written.append(1)
+            await asyncio.sleep(0)
+
+    scene = Scene(App(work))
+    line, carrier = scene.client()
+    line.data_received(GET)
+    await settled()
+    carrier.waiting = 70_000
+    line.pause_writing()
+    await settled()
+    before = len(written)
+    await settled()
+    assert len(written) == before
+    carrier.waiting = 69_000
+    scene.later(31)
+    assert not carrier.closed
+    carrier.waiting = 0
+    line.resume_writing()
+    await settled()
+    assert len(written) > before
+    carrier.waiting = 70_000
+    line.pause_writing()
+    scene.later(31)
+    assert carrier.aborted
+    scene.floor.abandon()
+    await settled()
+    assert not scene.floor.running
+
+
+async def test_who_is_still_sending_when_the_server_stops_is_told_to_come_again() -> None:
+    scene = Scene()
+    line, carrier = scene.client()
+    line.data_received(POST % 3 + b"a")
+    await settled()
+    scene.floor.drain()
+    scene.floor.abandon()
+    await settled()
+    head = carrier.sent.partition(b"\r\n\r\n")[0]
+    assert head.startswith(b"HTTP/1.1 503 ")
+    assert b"\r\nretry-after: 1" in head
+    assert carrier.closed or carrier.ended
+
+
+async def test_what_is_left_to_send_does_not_keep_a_closed_connection_for_ever() -> None:
+    scene = Scene()
+    line, carrier = scene.client()
+    carrier.waiting = 5
+    line.data_received(GET[:-2] + b"Connection: close\r\n\r\n")
+    await settled()
+    assert carrier.closed
+    assert not carrier.aborted
+    scene.later(31)
+    assert carrier.aborted
+    assert scene.floor.empty
+
+
+async def test_a_newcomer_takes_the_place_of_who_waits_and_not_of_who_works() -> None:
+    watching = Watching()
+    scene = Scene(watching.app, connections=2)
+    busy, _ = scene.client("10.0.0.1")
+    busy.data_received(GET)
+    _, idle = scene.client("10.0.0.1")
+    new, carrier = scene.client("10.0.0.2")
+    assert idle.aborted
+    new.data_received(GET)
+    await settled()
+    assert not carrier.closed
+    _, refused = scene.client("10.0.0.3")
+    assert refused.sent.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after" in refused.sent
+    assert refused.closed
+    for line in (busy, new):
+        line.connection_lost(None)
+    await settled()
+    assert scene.floor.empty
+
+
+async def test_too_many_requests_are_turned_away_but_never_who_asks_for_health() -> None:
+    scene = Scene(Watching().app, requests=1)
+    first, _ = scene.client()
+    first.data_received(GET)
+    second, carrier = scene.client()
+    second.data_received(POST % 3 + b"abc")
+    assert carrier.sent.startswith(b"HTTP/1.1 503 ")
+    assert b"gateway_overloaded" in carrier.sent
+    third, carrier = scene.client()
+    third.data_received(GET.replace(b"/a", b"/healthz"))
+    assert not carrier.sent
+    assert len(scene.floor.running) == 2
+    scene.floor.clear()
+    await settled()
+
+
+async def test_a_trusted_proxy_says_who_asks_and_how() -> None:
+    scene = Scene(proxies=("10.0.0.0/8",))
+    fields = b"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n\r\n"
+    for peer in ("10.0.0.1", "192.0.2.1"):
+        line, _ = scene.client(peer)
+        line.data_received(GET[:-2] + fields)
+    await settled()
+    told = [(each["client"][0], each["scheme"]) for each in scene.app.asked]
+    assert told == [("203.0.113.7", "https"), ("192.0.2.1", "http")]
+
+
+async def test_a_drain_lets_go_who_waits_and_closes_after_who_is_served() -> None:
+    release = asyncio.Event()
+
+    async def slow(scope: Message, receive: Receive, send: Send) -> None:
+        await release.wait()
+        await echo(scope, receive, send)
+
+    scene = Scene(App(slow))
+    busy, served = scene.client()
+    busy.data_received(GET + GET)
+    begun, half = scene.client()
+    begun.data_received(GET[:5])
+    _, idle = scene.client()
+    await settled()
+    scene.floor.drain()
+    assert (idle.closed, served.closed, half.closed) == (True, False, False)
+    release.set()
+    begun.data_received(GET[5:])
+    await settled()
+    assert served.ended, "what came after the answered request is read, or it would be reset"
+    assert half.closed
+    assert served.sent.count(b"HTTP/1.1 200 OK") == 1
+    assert b"connection: close" in served.sent
+    scene.later(2.1)
+    assert scene.floor.empty
+
+
+async def test_what_is_cancelled_has_no_more_to_say_than_its_application() -> None:
+    async def work(_: Message, __: Receive, send: Send) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b"stopping"})
+
+    scene = Scene(App(work))
+    line, carrier = scene.client()
+    line.data_received(GET)
+    await settled()
+    scene.floor.abandon()
+    await settled()
+    assert carrier.sent.startswith(b"HTTP/1.1 503 ")
+    assert carrier.sent.endswith(b"stopping")
+    assert not scene.floor.running
