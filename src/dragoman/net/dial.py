@@ -85,7 +85,8 @@ class Dialer:
         except TimeoutError:
             raise NetError("dns", f"{origin.host} not resolved in {limits.dns_s:g} s") from None
         except (OSError, UnicodeError) as error:
-            raise NetError("dns", f"{origin.host}: {error}") from error
+            short = isinstance(error, OSError) and error.errno in _OWN_SHORTAGE
+            raise NetError("pool" if short else "dns", f"{origin.host}: {error}") from error
         if not addresses:
             raise NetError("dns", f"{origin.host} has no address")
         return addresses
