@@ -93,6 +93,8 @@ def test_bedrock_takes_one_text_of_titans_and_many_of_coheres() -> None:
     assert titan.counted == TOKENS
     cohere = bodies(sent(BEDROCK, COHERE_3, input=["a"] * (TEXTS + 1)))
     assert [len(each["texts"]) for each in cohere] == [TEXTS, 1]
+    later = sent(BEDROCK, "cohere.embed-v5:0", dimensions=2048)
+    assert bodies(later)[0]["output_dimension"] == 2048
     arn = "arn:aws:bedrock:us-east-1::foundation-model/amazon.titan-embed-text-v2:0"
     assert sent(BEDROCK, arn).path.endswith("%2Famazon.titan-embed-text-v2%3A0/invoke")
 

@@ -24,11 +24,13 @@ from dragoman.providers.embedding import TASKS, Draft, EmbeddingDialect, Vectors
 TOKENS: Final = "x-amzn-bedrock-input-token-count"
 TEXTS: Final = 96
 TITAN_LENGTHS: Final = (256, 512, 1024)
-COHERE_LENGTHS: Final = (256, 512, 1024, 1536)
+COHERE_4_LENGTHS: Final = (256, 512, 1024, 1536)
 
 _TITAN_2 = re.compile(r"amazon\.titan-embed-text-v2")
 _TITAN_1 = re.compile(r"amazon\.titan-embed-(text-v1|g1-text)")
-_COHERE = re.compile(r"cohere\.embed-(v4)?")
+_COHERE = re.compile(r"cohere\.embed-(v4|(?:english|multilingual)-v3)?")
+_COHERE_LENGTHS: dict[str, tuple[int, ...] | None] = {"v4": COHERE_4_LENGTHS, "": None}
+"""By generation; those after the fourth say themselves what they take."""
 _OF_TITAN = frozenset({"normalize"})
 _OF_COHERE = frozenset({"truncate"})
 _INPUT_TYPES = {
@@ -61,7 +63,7 @@ def write(draft: Draft) -> Outgoing:
     if _TITAN_1.search(name):
         return _titan(draft, (), frozenset())
     if found := _COHERE.search(name):
-        return _cohere(draft, COHERE_LENGTHS if found[1] else ())
+        return _cohere(draft, _COHERE_LENGTHS.get(found[1] or "", ()))
     raise draft.refusal("model", "embeddings are known here of Titan's and Cohere's models only")
 
 
@@ -96,7 +98,7 @@ def _titan(draft: Draft, lengths: tuple[int, ...], known: frozenset[str]) -> Out
     return draft.outgoing(_path(draft), bodies, TOKENS)
 
 
-def _cohere(draft: Draft, lengths: tuple[int, ...]) -> Outgoing:
+def _cohere(draft: Draft, lengths: tuple[int, ...] | None) -> Outgoing:
     told: dict[str, Any] = dict(draft.taken(_OF_COHERE))
     length = draft.dimensions(lengths)
     if length is not None:
