@@ -7,6 +7,7 @@ from dragoman.catalog.assemble import Shipped, assemble
 from dragoman.catalog.hosts import Hosts, hosts
 from dragoman.catalog.options import Declared, ProviderOptions
 from dragoman.catalog.types import Endpoint
+from dragoman.providers.registry import DIALECTS
 
 ROWS = shipped.read_providers((shipped.DATA / "providers.yaml").read_bytes())
 SET = {"GOOGLE_VERTEX_PROJECT": "acme", "GOOGLE_VERTEX_LOCATION": "europe-west4"}
@@ -112,6 +113,12 @@ def test_an_endpoint_is_active_once_its_dialect_is_there(package: Shipped) -> No
     found = served(package, "vertex-anthropic")
     assert found["claude-sonnet-5@default"].status == "active"
     assert found["gemini-2.5-pro"].status == "inactive"
+
+
+def test_what_embeds_is_spoken_to_in_a_dialect_of_its_own(package: Shipped) -> None:
+    found = served(package, "vertex")["gemini-embedding-001"]
+    assert (found.dialect, found.status) == ("vertex-embeddings", "inactive")
+    assert served(package, *DIALECTS)["gemini-embedding-001"].status == "active"
 
 
 def test_gemini_thinks_and_takes_seeds(package: Shipped) -> None:

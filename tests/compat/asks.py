@@ -88,6 +88,7 @@ def fixtures() -> dict[str, Any]:
             {"content": TEXT, "reasoning": THOUGHT, "usage": usage},
         ),
         ({"userMessage": "compat-refused"}, {"error": refusal, "status": 429, "retryAfter": 3}),
+        ({"inputText": "compat-refused"}, {"error": refusal, "status": 429, "retryAfter": 3}),
     )
     return {"fixtures": [{"match": match, "response": answer} for match, answer in rows]}
 

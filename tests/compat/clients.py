@@ -9,8 +9,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.compat import chat, messages, responses
-from tests.compat.asks import Ask, Got
+from tests.compat import chat, completions, messages, responses
+from tests.compat.asks import SYSTEM, Ask, Got
 from tests.compat.events import Body, Event
 
 
@@ -26,6 +26,10 @@ class Client(Struct, frozen=True, kw_only=True):
     stream: Callable[[list[Event]], Got]
     refusal: Callable[[Body], str]
     """Reads the message out of an error's envelope, having checked the envelope."""
+    system: str = SYSTEM
+    """The instructions that it can give."""
+    only: frozenset[str] | None = None
+    """The features that its API has a place for, where those are not all."""
 
 
 def openrouter_refusal(body: Body) -> str:
@@ -64,5 +68,27 @@ CLIENTS: Final = (
         whole=responses.responses_whole,
         stream=responses.responses_stream,
         refusal=openrouter_refusal,
+    ),
+    Client(
+        name="completions",
+        path="/api/v1/completions",
+        stop="stop",
+        calls="",
+        body=completions.completions_body,
+        whole=completions.completions_whole,
+        stream=completions.completions_stream,
+        refusal=openrouter_refusal,
+        system="",
+        only=frozenset(
+            {
+                "plain",
+                "stream",
+                "JSON schema",
+                "error",
+                "streamed error",
+                "error mid-stream",
+                "cut mid-stream",
+            }
+        ),
     ),
 )

@@ -7,20 +7,20 @@ from typing import Final
 from msgspec import Struct
 from rich.table import Table
 
-from tests.compat.cells import FEATURES, OURS, Cell
-from tests.compat.clients import CLIENTS
+from tests.compat.cells import OURS, Cell, features_of
+from tests.compat.clients import CLIENTS, Client
+from tests.compat.kinds import KINDS, NOT_ASKED, Kind, KindCell
 from tests.compat.upstreams import HOSTS
 
-Outcomes = Mapping[Cell, str]
+Outcomes = Mapping[Cell | KindCell, str]
 """What is wrong with each cell; nothing where it holds."""
 
 INTRODUCTION: Final = (Path(__file__).parent / "page.md").read_text()
 PROGRAMS: Final = (Path(__file__).parent / "page_clients.md").read_text()
 AGENTS: Final = (Path(__file__).parent / "page_agents.md").read_text()
 DONE: Final = "yes"
-LEGEND: Final = """¹ begun by aimock, ended by a script of ours: aimock does not break that way.
-Reasoning at Cohere is aimock's, too, but marked as thoughts by a script of ours: aimock has it
-as text."""
+NO: Final = "no"
+LEGEND: Final = (Path(__file__).parent / "page_legend.md").read_text()
 
 
 class Tried(Struct, frozen=True):
@@ -40,13 +40,31 @@ def tables(outcomes: Outcomes) -> list[Table]:
     made = []
     for client in CLIENTS:
         table = Table("", *(host.name for host in HOSTS), title=f"{client.name} clients")
-        for name in FEATURES:
+        for name in features_of(client):
             cells = [outcomes[Cell(client, host, name)] for host in HOSTS]
             table.add_row(
                 _title(name), *("[red]no[/]" if each else "[green]ok[/]" for each in cells)
             )
         made.append(table)
-    return made
+    return [*made, *(_kind_table(outcomes, kind) for kind in KINDS)]
+
+
+def _kind_table(outcomes: Outcomes, kind: Kind) -> Table:
+    table = Table("", *(host.name for host in HOSTS), title=kind.name)
+    for name in kind.features:
+        cells = [KindCell(kind, host, name) for host in HOSTS]
+        marks = (_mark(outcomes, cell) for cell in cells)
+        table.add_row(name, *("[red]no[/]" if mark == NO else mark for mark in marks))
+    return table
+
+
+def _mark(outcomes: Outcomes, cell: KindCell) -> str:
+    """Return what the page says of a cell."""
+    if cell.expected == NOT_ASKED:
+        return NOT_ASKED
+    if outcomes[cell]:
+        return NO
+    return f"{cell.expected}²" if cell.is_ours else cell.expected
 
 
 def programs(title: str, tried: Sequence[Tried]) -> Table:
@@ -64,7 +82,7 @@ def page(outcomes: Outcomes, clients: Sequence[Tried], agents: Sequence[Tried], 
     parts = [INTRODUCTION.format(when=when)]
     parts += [
         matrix(outcomes),
-        LEGEND + "\n",
+        LEGEND,
         PROGRAMS + _rows_of(clients),
         AGENTS + _rows_of(agents),
     ]
@@ -73,19 +91,34 @@ def page(outcomes: Outcomes, clients: Sequence[Tried], agents: Sequence[Tried], 
 
 def matrix(outcomes: Outcomes) -> str:
     """Return the part of the page that only the cells decide."""
-    return "\n".join(
-        f"## Clients: {each.name}\n\n`POST {each.path}`\n\n{_rows(outcomes, each.name)}"
+    clients = "\n".join(
+        f"## Clients: {each.name}\n\n`POST {each.path}`\n\n{_rows(outcomes, each)}"
         for each in CLIENTS
     )
+    kinds = "\n".join(
+        f"## Clients: {each.name}\n\n`POST {each.path}`\n\n{_kind_rows(outcomes, each)}"
+        for each in KINDS
+    )
+    return f"{clients}\n{kinds}"
 
 
-def _rows(outcomes: Outcomes, client: str) -> str:
+def _kind_rows(outcomes: Outcomes, kind: Kind) -> str:
+    lines = [f"| | {' | '.join(host.name for host in HOSTS)} |", "|---" * (len(HOSTS) + 1) + "|"]
+    for feature in kind.features:
+        marks = [_mark(outcomes, KindCell(kind, host, feature)) for host in HOSTS]
+        lines.append(f"| {feature} | {' | '.join(marks)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _rows(outcomes: Outcomes, client: Client) -> str:
     found = {
-        (str(c.host.name), c.feature): bad for c, bad in outcomes.items() if c.client.name == client
+        (str(c.host.name), c.feature): bad
+        for c, bad in outcomes.items()
+        if isinstance(c, Cell) and c.client is client
     }
     names = [host.name for host in HOSTS]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for feature in FEATURES:
+    for feature in features_of(client):
         marks = ["no" if found[host, feature] else "yes" for host in names]
         lines.append(f"| {_title(feature)} | {' | '.join(marks)} |")
     return "\n".join(lines) + "\n"

@@ -11,18 +11,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import anthropic
 import openai
 from rich.console import Console
 
 import dragoman
-from tests.compat import agents, asks, page, uses
+from tests.compat import agents, asks, kinds, page, uses
 from tests.compat.cells import Cell, all_cells, check
+from tests.compat.kinds import KindCell, kind_cells
 from tests.compat.lab import AIMOCK, HOME, Lab, Place, running
 from tests.compat.page import DONE
 from tests.compat.upstreams import HOSTS
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _show(
-    outcomes: dict[Cell, str], clients: Sequence[page.Tried], tried: Sequence[page.Tried]
+    outcomes: page.Outcomes, clients: Sequence[page.Tried], tried: Sequence[page.Tried]
 ) -> None:
     console = Console()
     for table in page.tables(outcomes):
@@ -72,22 +73,28 @@ def _show(
             console.print(f"{one.name} at {one.host}:\n{one.said}", markup=False)
 
 
-def _cells(node: str, home: Path, *, clients: bool) -> tuple[dict[Cell, str], list[page.Tried]]:
+def _cells(node: str, home: Path, *, clients: bool) -> tuple[page.Outcomes, list[page.Tried]]:
     """Check the cells, and let clients find out the same for themselves."""
     home.mkdir()
-    outcomes = {}
+    outcomes: dict[Cell | KindCell, str] = {}
     scripts = (*uses.NODE, *uses.FRAMEWORKS) if clients else ()
     places: list[Place] = [*all_cells(), *uses.uses(scripts)]
-    with running(node, places, home, asks.fixtures()) as lab:
+    with running(node, places, home, asks.fixtures(), kind_cells()) as lab:
         for cell in all_cells():
-            try:
-                check(cell, lab)
-            except (AssertionError, LookupError, TypeError, ValueError) as error:
-                outcomes[cell] = f"{type(error).__name__}: {error}"
-            else:
-                outcomes[cell] = ""
+            outcomes[cell] = _wrong(check, cell, lab)
+        for kind_cell in kind_cells():
+            outcomes[kind_cell] = _wrong(kinds.check, kind_cell, lab)
         tried = [one for script in scripts for one in _client(script, node, lab)]
     return outcomes, tried
+
+
+def _wrong(check_: Callable[[Any, Lab], None], cell: Cell | KindCell, lab: Lab) -> str:
+    """Return what is wrong with a cell, nothing where it holds."""
+    try:
+        check_(cell, lab)
+    except (AssertionError, LookupError, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
 
 
 def _client(script: uses.Script, node: str, lab: Lab) -> list[page.Tried]:

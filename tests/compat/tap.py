@@ -13,6 +13,7 @@ import urllib.parse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
 
+from tests.compat import kind_hosts
 from tests.compat.upstreams import Host
 
 PATIENCE_S: Final = 60
@@ -32,6 +33,8 @@ class Heard:
         self.path = path
         self.headers = headers
         self.raw = raw
+        self.said = b""
+        """What was answered."""
 
     def body(self) -> dict[str, Any]:
         """Return the body; what the path says instead of it, under names with a dollar."""
@@ -71,16 +74,25 @@ class Tap:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}{self._host.base}"
+        return self.at(self._host.base)
+
+    def at(self, base: str) -> str:
+        """Return the address of what the provider has below another path."""
+        return f"http://127.0.0.1:{self._server.server_port}{base}"
 
     def forward(self, heard: Heard) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Ask the mock server, and return all that it says."""
+        """Ask the mock server, or who answers in its place, and return all that it says."""
+        if kind_hosts.is_ours(heard.path):
+            return kind_hosts.answer(heard.path, heard.raw)
         raw = heard.raw
         if heard.word in SCRIPTED:
             raw = _WORD.sub(b"compat-text", raw)
         server = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         try:
-            server.request("POST", heard.path, raw, {"Content-Type": "application/json"})
+            sent = {"Content-Type": "application/json"}
+            if kind_hosts.is_kind(heard.path):
+                sent |= kind_hosts.UNSTRICT
+            server.request("POST", heard.path, raw, sent)
             answer = server.getresponse()
             kept = ("Content-Type", "Retry-After")
             headers = [(name, answer.headers[name]) for name in kept if name in answer.headers]
@@ -88,9 +100,12 @@ class Tap:
         finally:
             server.close()
 
-    def mended(self, body: bytes) -> bytes:
-        """Return an answer whose thoughts are the provider's."""
-        return self._host.mends(body)
+    def mended(self, heard: Heard, body: bytes) -> bytes:
+        """Return an answer whose thoughts, or tokens, are the provider's."""
+        if kind_hosts.is_kind(heard.path):
+            is_aimocks = not kind_hosts.is_ours(heard.path)
+            return kind_hosts.counted(heard.path, heard.raw, body) if is_aimocks else body
+        return self._host.mends(body) if heard.word == "thinking" else body
 
     def broken(self, body: bytes, word: str) -> bytes:
         """Return a stream as it is until its first text, and what comes then."""
@@ -113,8 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         word = heard.word if status == http.HTTPStatus.OK else ""
         if word in SCRIPTED:
             body = self.tap.broken(body, word)
-        elif word == "thinking":
-            body = self.tap.mended(body)
+        elif status == http.HTTPStatus.OK:
+            body = self.tap.mended(heard, body)
+        heard.said = body
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)

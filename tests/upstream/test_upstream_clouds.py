@@ -21,6 +21,7 @@ from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.signing.aws import AwsSigner
 from dragoman.upstream.signing.entra import EntraSigner
 from dragoman.upstream.signing.kept import FRESH_S
+from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.hub import Chunk, Text
 from tests.access.fakes import HandClock
 from tests.providers.bedrock_calls import broken, frame
@@ -142,6 +143,28 @@ async def test_a_whole_answer_of_bedrocks() -> None:
     answered = await stage.upstream.fetch(stage.journey("bedrock"), ROWS)
     assert bytes(answered.answer.choices[0].message["content"]) == b'"Hello"'
     assert answered.speaks == "bedrock"
+
+
+async def test_each_of_several_requests_has_a_signature_of_its_own() -> None:
+    stage = Stage(bedrock=plays(b'{"embedding":[1],"inputTextTokenCount":1}'))
+    asked = b'{"model":"acme/turbo","input":["a","b"]}'
+    there = at("bedrock")
+    there = msgspec.structs.replace(
+        there,
+        endpoint=msgspec.structs.replace(
+            there.endpoint, upstream="amazon.titan-embed-text-v1", dialect="bedrock-embeddings"
+        ),
+    )
+    journey = msgspec.structs.replace(
+        stage.journey(),
+        call=EMBEDDINGS.parse(asked, {}),
+        plan=Plan(strategy="direct", steps=(there,), refusals=()),
+    )
+    answered = await stage.upstream.fetch(journey, ROWS)
+    assert answered.answer.usage is not None
+    assert answered.answer.usage.prompt == 2
+    signed = {stage.headers(place)["Authorization"] for place in (0, 1)}
+    assert len(signed) == len(stage.hosts.calls) == 2
 
 
 async def test_an_exception_before_content_leads_to_the_next_endpoint() -> None:

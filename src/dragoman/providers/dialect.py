@@ -53,7 +53,10 @@ class Fault(Struct, frozen=True, kw_only=True):
 class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
     """A request translated for one endpoint: where below the base URL, and what.
 
-    `url` is the whole address, where it is another.
+    `url` is the whole address, where it is another. `more` are the bodies of further requests to
+    it, at hosts that take only so much in one: the answers to all are read as one, a list of them
+    in this order. `counted` is the header of an answer, in lower case, that tells how many tokens
+    it took, where the answer itself does not.
     """
 
     path: str
@@ -61,6 +64,8 @@ class Outgoing(Struct, frozen=True, kw_only=True, gc=False):
     body: bytes
     notes: tuple[Note, ...]
     url: str | None = None
+    more: tuple[bytes, ...] = ()
+    counted: str | None = None
 
 
 class Parser(Protocol):

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from dragoman.providers.anthropic.dialect import AnthropicDialect
+from dragoman.providers.bedrock import embedding as bedrock
 from dragoman.providers.bedrock.dialect import BedrockDialect
 from dragoman.providers.cohere.dialect import CohereDialect
 from dragoman.providers.dialect import Dialect
 from dragoman.providers.gemini.dialect import GeminiDialect
+from dragoman.providers.gemini.embedding import studio_embeddings, vertex_embeddings
 from dragoman.providers.gemini.vertex import (
     VertexAnthropicDialect,
     VertexDialect,
@@ -38,6 +40,9 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "cohere-rerank": _RERANK,
         "demo-rerank": _RERANK,
         "azure-embeddings": azure.embeddings(),
+        "gemini-embeddings": studio_embeddings(),
+        "vertex-embeddings": vertex_embeddings(),
+        "bedrock-embeddings": bedrock.embeddings(),
         "anthropic": AnthropicDialect(),
         "azure": AzureDialect(),
         "bedrock": BedrockDialect(),

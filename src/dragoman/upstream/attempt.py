@@ -25,9 +25,11 @@ from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untr
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in, fault_of
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
+from dragoman.upstream.several import Part, together
 from dragoman.upstream.stream import UpstreamStream, cut_off
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
+from dragoman.wire.usage import Usage
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -120,6 +122,9 @@ class Attempt(Struct, frozen=True, kw_only=True):
 SECRET_HEADERS = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
 """Ways to let in that are the name of the header with the secret."""
 
+MOST_DIGITS = 10
+"""Of a number of tokens in a header: what is longer is none."""
+
 REFUSAL_S = 5.0
 """How long the body of an answer that is an error may take."""
 
@@ -155,22 +160,34 @@ async def answer(attempt: Attempt) -> Answered:
     outgoing = _translate(attempt)
     try:
         with Patience(attempt.timekeeper, patience_s):
-            response = await _send(attempt, outgoing, patience_s)
-            try:
-                body = await response.read()
-            finally:
-                response.close()
+            part = await together(
+                (outgoing.body, *outgoing.more),
+                lambda body: _whole(attempt, outgoing, body, patience_s),
+                attempt.options.limits(patience_s).body_bytes,
+            )
     except NetError as error:
         raise AttemptFailed(of_net(error)) from error
     except TimeoutError:
         raise AttemptFailed(late("the answer did not end", patience_s)) from None
     notes = attempt.notes + outgoing.notes
-    if attempt.call.kind != "chat" and len(body) >= LARGE_BYTES:
-        whole = await asyncio.to_thread(_read, attempt, body)
+    if attempt.call.kind != "chat" and len(part.body) >= LARGE_BYTES:
+        whole = await asyncio.to_thread(_read, attempt, part)
     else:
-        whole = _read(attempt, body)
+        whole = _read(attempt, part)
     speaks = attempt.line.dialect.speaks
     return Answered(step=attempt.step, answer=whole, notes=notes, speaks=speaks)
+
+
+async def _whole(attempt: Attempt, outgoing: Outgoing, body: bytes, patience_s: float) -> Part:
+    """Ask with one of the bodies, and return all that comes. Raises AttemptFailed, NetError."""
+    one = outgoing if body is outgoing.body else msgspec.structs.replace(outgoing, body=body)
+    response = await _send(attempt, one, patience_s)
+    try:
+        body = await response.read()
+    finally:
+        response.close()
+    counted = response.headers.get(outgoing.counted, "") if outgoing.counted else ""
+    return Part(body, int(counted) if counted.isdecimal() and len(counted) < MOST_DIGITS else None)
 
 
 async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
@@ -217,7 +234,7 @@ def _translate(attempt: Attempt) -> Outgoing:
     except RecursionError:
         text = "the request is nested too deeply to be translated"
         raise AttemptFailed(untranslatable(text)) from None
-    attempt.sent.append(outgoing.body)
+    attempt.sent.extend((outgoing.body, *outgoing.more))
     if native is None:
         return outgoing
     more = native.notes if foreign else native.changes
@@ -351,12 +368,14 @@ def _opens(chunks: list[Chunk | Text]) -> bool:
     return False
 
 
-def _read(attempt: Attempt, body: bytes) -> Answer:
+def _read(attempt: Attempt, part: Part) -> Answer:
     try:
-        whole = attempt.line.dialect.answer(body)
+        whole = attempt.line.dialect.answer(part.body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
     fault = fault_of(whole.fault, [choice.finish_reason for choice in whole.choices])
     if fault is not None:
         raise AttemptFailed(fault)
+    if whole.usage is None and part.tokens is not None:
+        return msgspec.structs.replace(whole, usage=Usage(prompt=part.tokens))
     return whole

@@ -38,7 +38,8 @@ from dragoman.wire.other_kinds import (
 BYTES_PER_TOKEN: Final = 4
 """What a token of the input counts as text."""
 
-_NUMBERS = b"0123456789eE+-.,[] \n\r\t"
+_FRAME = b"[] \n\r\t"
+_NUMBERS = b"0123456789eE+-.," + _FRAME
 _FORM = re.compile(rb'"embedding"\s*:\s*(["\[])')
 _DATA = re.compile(rb'"data"\s*:\s*\[')
 _FORM_WITHIN = 4096
@@ -153,7 +154,11 @@ def read_vectors(body: bytes) -> list[Vector]:
 
 def _check(value: bytes) -> None:
     if value.startswith(b"["):
-        if value.translate(None, _NUMBERS) or value.count(b"[") != 1:
+        if (
+            value.translate(None, _NUMBERS)
+            or value.count(b"[") != 1
+            or not value[:64].strip(_FRAME)
+        ):
             raise ValueError("an embedding that is not a list of numbers")
         return
     if not value.startswith(b'"'):
