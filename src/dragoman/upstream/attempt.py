@@ -158,36 +158,52 @@ async def answer(attempt: Attempt) -> Answered:
         return await _gathered(attempt, attempt.watch)
     patience_s = _patience_s(attempt)
     outgoing = _translate(attempt)
+    tokens: int | None = None
     try:
         with Patience(attempt.timekeeper, patience_s):
-            part = await together(
-                (outgoing.body, *outgoing.more),
-                lambda body: _whole(attempt, outgoing, body, patience_s),
-                attempt.options.limits(patience_s).body_bytes,
-            )
+            if outgoing.more or outgoing.counted:
+                part = await _counted(attempt, outgoing, patience_s)
+                body, tokens = part.body, part.tokens
+            else:
+                response = await _send(attempt, outgoing, patience_s)
+                try:
+                    body = await response.read()
+                finally:
+                    response.close()
     except NetError as error:
         raise AttemptFailed(of_net(error)) from error
     except TimeoutError:
         raise AttemptFailed(late("the answer did not end", patience_s)) from None
     notes = attempt.notes + outgoing.notes
-    if attempt.call.kind != "chat" and len(part.body) >= LARGE_BYTES:
-        whole = await asyncio.to_thread(_read, attempt, part)
+    if attempt.call.kind != "chat" and len(body) >= LARGE_BYTES:
+        whole = await asyncio.to_thread(_read, attempt, body)
     else:
-        whole = _read(attempt, part)
+        whole = _read(attempt, body)
+    if tokens is not None and whole.usage is None:
+        whole = msgspec.structs.replace(whole, usage=Usage(prompt=tokens))
     speaks = attempt.line.dialect.speaks
     return Answered(step=attempt.step, answer=whole, notes=notes, speaks=speaks)
 
 
-async def _whole(attempt: Attempt, outgoing: Outgoing, body: bytes, patience_s: float) -> Part:
-    """Ask with one of the bodies, and return all that comes. Raises AttemptFailed, NetError."""
-    one = outgoing if body is outgoing.body else msgspec.structs.replace(outgoing, body=body)
-    response = await _send(attempt, one, patience_s)
-    try:
-        body = await response.read()
-    finally:
-        response.close()
-    counted = response.headers.get(outgoing.counted, "") if outgoing.counted else ""
-    return Part(body, int(counted) if counted.isdecimal() and len(counted) < MOST_DIGITS else None)
+async def _counted(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> Part:
+    """Ask with each of the bodies. Return all answers as one, and the tokens their heads tell of.
+
+    Raises AttemptFailed and NetError.
+    """
+
+    async def ask(body: bytes) -> Part:
+        one = msgspec.structs.replace(outgoing, body=body)
+        response = await _send(attempt, one, patience_s)
+        try:
+            answered = await response.read()
+        finally:
+            response.close()
+        told = response.headers.get(outgoing.counted, "") if outgoing.counted else ""
+        is_number = told.isdecimal() and len(told) < MOST_DIGITS
+        return Part(answered, int(told) if is_number else None)
+
+    most_bytes = attempt.options.limits(patience_s).body_bytes
+    return await together((outgoing.body, *outgoing.more), ask, most_bytes)
 
 
 async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
@@ -234,7 +250,8 @@ def _translate(attempt: Attempt) -> Outgoing:
     except RecursionError:
         text = "the request is nested too deeply to be translated"
         raise AttemptFailed(untranslatable(text)) from None
-    attempt.sent.extend((outgoing.body, *outgoing.more))
+    attempt.sent.append(outgoing.body)
+    attempt.sent.extend(outgoing.more)
     if native is None:
         return outgoing
     more = native.notes if foreign else native.changes
@@ -368,14 +385,12 @@ def _opens(chunks: list[Chunk | Text]) -> bool:
     return False
 
 
-def _read(attempt: Attempt, part: Part) -> Answer:
+def _read(attempt: Attempt, body: bytes) -> Answer:
     try:
-        whole = attempt.line.dialect.answer(part.body)
+        whole = attempt.line.dialect.answer(body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
     fault = fault_of(whole.fault, [choice.finish_reason for choice in whole.choices])
     if fault is not None:
         raise AttemptFailed(fault)
-    if whole.usage is None and part.tokens is not None:
-        return msgspec.structs.replace(whole, usage=Usage(prompt=part.tokens))
     return whole
