@@ -1,6 +1,7 @@
 # Everything a contributor runs. `make help` lists it; CI runs `make test`.
 
 PYTHON ?= python3
+JOBS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -30,8 +31,8 @@ setup-dev: $(VENV)/.dev $(VENV)/.node $(VENV)/.mock $(VENV)/.project  ## Install
 run: setup  ## Start the gateway: make run [PORT=4000] [DATA=dir]
 	@exec $(BIN)/dragoman serve $(if $(PORT),--port '$(PORT)') $(if $(DATA),--data '$(DATA)')
 
-test: lint  ## Check and test everything (PYTEST="-k routing" narrows)
-	@$(BIN)/python -m pytest $(PYTEST)
+test: lint  ## Check and test everything (PYTEST="-k routing" narrows, JOBS=0 takes one process)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST)
 
 coverage: setup-dev  ## Test with branch coverage: pure rooms 100 %, everything 95 %
 	@$(BIN)/coverage erase

@@ -72,7 +72,14 @@ def test_a_key_of_another_service_is_recognised_and_not_repeated(key: str, kind:
 
 
 @pytest.mark.parametrize(
-    "key", ["abc", PREFIX, PREFIX + "a" * 49, "sk-or-v1-" + "a" * 49, ids.new_key(PREFIX)[:-1]]
+    "key",
+    [
+        "abc",
+        PREFIX,
+        PREFIX + "a" * 49,
+        "sk-or-v1-" + "a" * 49,
+        pytest.param(ids.new_key(PREFIX)[:-1], id="cut"),
+    ],
 )
 def test_a_malformed_key_of_our_own_kind_is_unknown(key: str) -> None:
     with pytest.raises(Unauthenticated) as caught:
