@@ -14,12 +14,14 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 import pytest
 from hypothesis import settings
 
+from dragoman.catalog import shipped
 from dragoman.store.options import DatabaseOptions
 from tests import postgres
 
@@ -55,6 +57,14 @@ def applications() -> Iterator[None]:
     for each in vars(sys.modules.get("fastapi.dependencies.models", sys)).values():
         if forget := getattr(each, "cache_clear", None):
             forget()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def catalog_is_read_once() -> Iterator[None]:
+    """Keep the shipped catalog: a thousand tests build a node, and each would read it again."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "load", cache(shipped.load))
+        yield
 
 
 def absent(what: str) -> None:
