@@ -5,14 +5,16 @@ import resource
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Event, Thread
 from typing import Final
 
 TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 PATIENCE_S: Final = 60.0
 QUIET_S: Final = 0.2
+SAMPLE_S: Final = 0.5
 MANY_FILES: Final = 65_536
 
 
@@ -103,6 +105,37 @@ def memory_mb(pid: int) -> float:
 def peak_memory_mb(pid: int) -> float:
     """Return the most memory a process and its children have held, in MB (proc(5), VmHWM)."""
     return sum(_status_kb(one, "VmHWM:") for one in _family(pid, dict(_stats()))) / 1000
+
+
+@contextmanager
+def sampled(read: Callable[[], float]) -> Iterator[list[float]]:
+    """Give a list that has a figure, and gets another each half second while the block lasts."""
+    figures, over = [read()], Event()
+
+    def sample() -> None:
+        while not over.wait(SAMPLE_S):
+            figures.append(read())
+
+    sampler = Thread(target=sample, name="samples")
+    sampler.start()
+    try:
+        yield figures
+    finally:
+        over.set()
+        sampler.join()
+
+
+def open_files(pid: int) -> int:
+    """Return how many files a process has open."""
+    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def settled_files(pid: int, few: int, patience_s: float) -> int:
+    """Return `open_files` once they are no more than `few`, or `patience_s` have passed."""
+    end = time.monotonic() + patience_s
+    while (there := open_files(pid)) > few and time.monotonic() < end:
+        time.sleep(QUIET_S)
+    return there
 
 
 def fields(stat: str) -> list[str]:

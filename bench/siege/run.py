@@ -25,11 +25,11 @@ from bench.contenders import Contender, Setup, gateway, mocks
 from bench.latency import apart, to
 from bench.limits import HEADINGS, Limit, Verdict, exit_code, judged
 from bench.load import PLAIN_20
-from bench.process import allow_many_files, memory_mb
+from bench.process import allow_many_files, memory_mb, open_files, sampled, settled_files
 from bench.siege.hostile import Attack, Toll
 from bench.siege.overload import overload
 from bench.siege.scenarios import HONEST_RATE, HONEST_S, Host, Scenario, scenarios
-from bench.siege.settings import SLACK_S, due_s, known, settings
+from bench.siege.settings import LINGER_S, SLACK_S, due_s, known, settings
 
 HOSTILE: Final = (sys.executable, "-m", "bench.siege.hostile")
 READY_S: Final = 120.0
@@ -38,7 +38,12 @@ FEW_FILES: Final = 50
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """A scenario as it went. `grown_kb` is memory for each hostile connection."""
+    """A scenario as it went.
+
+    `grown_kb` is the most memory there was for each hostile connection while they were there.
+    `files_left` are more than before once all has passed that may outlast them, `settled_s` how
+    long that took.
+    """
 
     scenario: str
     alone: Sample
@@ -46,6 +51,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     tolls: list[Toll]
     grown_kb: float
     files_left: int
+    settled_s: float
 
 
 class Assault:
@@ -94,25 +100,27 @@ def besieged(scenario: Scenario, contender: Contender, there: frozenset[str]) ->
     alone = apart([honest])[0]
     files, held_mb = open_files(contender.pid), memory_mb(contender.pid)
     started = time.monotonic()
-    assaults = [Assault(attack) for attack in attacks(scenario, contender)]
-    for assault in assaults:
-        assault.wait_until_open()
-    beside = apart([msgspec.structs.replace(honest, seconds=_lasting_s(scenario, there))])[0]
-    grown_mb = memory_mb(contender.pid) - held_mb
+    with sampled(lambda: memory_mb(contender.pid)) as sizes_mb:
+        assaults = [Assault(attack) for attack in attacks(scenario, contender)]
+        for assault in assaults:
+            assault.wait_until_open()
+        beside = apart([msgspec.structs.replace(honest, seconds=_lasting_s(scenario, there))])[0]
     print(f"  beside for {time.monotonic() - started:.0f} s", flush=True)
     still_there = held(Path("/proc/net/tcp").read_text(), urlsplit(contender.url).port or 80)
     tolls = [
         assault.end() if host.kind != "reader" else _seen(assault.end(), still_there)
         for host, assault in zip(scenario.hosts, assaults, strict=True)
     ]
-    time.sleep(2.0)
+    over = time.monotonic()
+    left = settled_files(contender.pid, files, LINGER_S + SLACK_S)
     return Outcome(
         scenario=scenario.name,
         alone=alone,
         beside=beside,
         tolls=tolls,
-        grown_kb=grown_mb * 1000 / scenario.count,
-        files_left=open_files(contender.pid) - files,
+        grown_kb=(max(sizes_mb) - held_mb) * 1000 / scenario.count,
+        files_left=left - files,
+        settled_s=time.monotonic() - over,
     )
 
 
@@ -129,11 +137,6 @@ def held(connections: str, port: int) -> int:
         if hostile and local.endswith(f":{port:04X}") and state == "01" and inode != "0":
             count += 1
     return count
-
-
-def open_files(pid: int) -> int:
-    """Return how many files a process has open."""
-    return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
 
 
 def verdicts(scenario: Scenario, outcome: Outcome, there: frozenset[str]) -> list[Verdict]:
@@ -166,7 +169,8 @@ def sentence(outcome: Outcome) -> str:
     return (
         f"honest p50 {beside.percentile_ms(0.5):.1f} ms (alone {alone.percentile_ms(0.5):.1f}), "
         f"p99 {beside.percentile_ms(0.99):.1f} ms (alone {alone.percentile_ms(0.99):.1f}), "
-        f"{beside.answered:,} served, {beside.refused + beside.lost:,} not; hostile: {hostile}"
+        f"{beside.answered:,} served, {beside.refused + beside.lost:,} not; hostile: {hostile}; "
+        f"{outcome.files_left} files more than before {outcome.settled_s:.1f} s after they left"
     )
 
 

@@ -29,9 +29,12 @@ BODY: Final = Deadline(setting="body_s", wanted_s=10.0, default_s=15.0)
 STALL: Final = Deadline(setting="stall_s", wanted_s=10.0, default_s=30.0)
 DEADLINES: Final = (HEAD, BODY, STALL)
 
+LINGER_S: Final = 10.0
+"""For so long some answers are read on whose clients hung up: until then a file for each is open,
+and that is no leak."""
 UPSTREAM: Final = {
     "connections_per_host": 10_000, "idle_s": 600, "content_gap_s": 600, "request_s": 3600,
-    "pool_s": 5,
+    "pool_s": 5, "linger_s": LINGER_S,
 }  # fmt: skip
 """The mock's silence is not what is measured."""
 

@@ -12,7 +12,17 @@ from bench.latency import Added
 from bench.limits import PER_REQUEST, judged
 from bench.load import PACED_TLS, PLAIN_20, SERVED, Load, Target, command, outcome
 from bench.memory import Slope
-from bench.process import cpu_s, fields, memory_mb, peak_memory_mb, settled_cpu_s, ticks
+from bench.process import (
+    cpu_s,
+    fields,
+    memory_mb,
+    open_files,
+    peak_memory_mb,
+    sampled,
+    settled_cpu_s,
+    settled_files,
+    ticks,
+)
 from bench.report import Figure, Machine, Memory, Report, Row, figure
 
 UPSTREAMS = Upstreams(port=9100, tls_port=9101, ca=Path("ca.pem"))
@@ -125,6 +135,23 @@ def test_cpu_time_and_memory_of_this_process_are_seen() -> None:
     before = cpu_s(os.getpid())
     assert before <= settled_cpu_s(os.getpid(), 0.0)
     assert 1 < memory_mb(os.getpid()) <= peak_memory_mb(os.getpid())
+
+
+def test_a_figure_is_read_until_it_is_of_no_interest_any_more() -> None:
+    read = iter(range(10_000))
+    with sampled(lambda: float(next(read))) as figures:
+        assert figures == [0.0]
+    assert figures == [float(number) for number in range(len(figures))]
+    count = len(figures)
+    assert next(read) == count
+
+
+def test_files_are_counted_once_they_are_few_or_patience_is_over() -> None:
+    pid = os.getpid()
+    before = open_files(pid)
+    with Path(os.devnull).open() as _:
+        assert settled_files(pid, before, 0.0) == before + 1
+        assert settled_files(pid, before + 1, 60.0) == before + 1
 
 
 def test_a_figure_is_the_median_of_its_rounds_and_tells_how_far_they_lay_apart() -> None:

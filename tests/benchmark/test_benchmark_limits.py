@@ -1,7 +1,7 @@
 """Verdicts: what is scaled, which way a limit points, and what two revisions differ by."""
 
 import pytest
-from msgspec import structs
+from msgspec import convert, structs
 
 from bench.client import percentile
 from bench.compare import Difference, difference
@@ -18,11 +18,12 @@ from bench.limits import (
 )  # fmt: skip
 from bench.memory import slope
 from bench.siege.hostile import Attack, addresses, opening
-from bench.siege.overload import Overload, merged
+from bench.siege.overload import ROUNDS, Overload, Round, merged
 from bench.siege.run import held
 from bench.siege.scenarios import scenarios, streams
-from bench.siege.settings import BODY, HEAD, due_s, known, settings
+from bench.siege.settings import BODY, HEAD, LINGER_S, due_s, known, settings
 from bench.siege.volley import Impact
+from dragoman.upstream.options import UpstreamOptions
 
 
 @pytest.mark.parametrize(
@@ -93,9 +94,12 @@ def test_impacts_of_several_processes_add_up() -> None:
     assert both.statuses == {200: 3, 503: 3}
 
 
+def round_of(during: Impact) -> Round:
+    return Round(calm=CALM, peak=CALM, curve=((2.0, CALM), (3.0, during)), had=1.0)
+
+
 def told_of(during: Impact) -> Overload:
-    curve = ((2.0, CALM), (3.0, during))
-    return Overload(peak=CALM, before=CALM, curve=curve, after=CALM, had=1.0)
+    return Overload(rounds=(round_of(during),) * ROUNDS, after=CALM)
 
 
 def verdict_of(told: Overload) -> dict[str, bool]:
@@ -105,7 +109,26 @@ def verdict_of(told: Overload) -> dict[str, bool]:
 def test_an_overload_that_is_shed_well_passes() -> None:
     told = told_of(impact(*[1.9] * 90, refused=200, advised=200))
     assert all(verdict_of(told).values())
+    assert "goodput : peak in each round 0.90, 0.90, 0.90; " in told.sentence()
     assert "3x: 90 served/s, p50 1.9 and p99 1.9 ms, 200 refused (200 with" in told.sentence()
+
+
+GOOD = impact(*[1.9] * 90, refused=200, advised=200)
+
+
+def test_a_round_in_which_the_machine_had_others_to_serve_decides_nothing() -> None:
+    odd = round_of(impact(*[9.0] * 20, refused=200, advised=200))
+    told = Overload(rounds=(round_of(GOOD), odd, round_of(GOOD)), after=CALM)
+    assert all(verdict_of(told).values())
+    assert "3x: 90 served/s" in told.sentence()
+    told = structs.replace(told, rounds=(odd, round_of(GOOD), odd))
+    assert not all(verdict_of(told).values())
+
+
+def test_a_request_that_is_lost_in_any_round_counts() -> None:
+    lost = round_of(impact(*[1.9] * 90, refused=200, advised=200, lost=1))
+    told = verdict_of(Overload(rounds=(round_of(GOOD), lost, round_of(GOOD)), after=CALM))
+    assert [what for what, passed in told.items() if not passed] == ["neither answered nor refused"]
 
 
 def test_an_overload_that_is_not_over_when_fewer_come_fails() -> None:
@@ -212,3 +235,4 @@ def test_a_deadline_that_cannot_be_set_is_the_one_that_should_be_there() -> None
 def test_the_settings_of_the_siege_are_settings_of_the_gateway() -> None:
     assert known() >= set(settings(known())["server"])
     assert BODY.setting in known()
+    assert convert(settings(known())["upstream"], UpstreamOptions).linger_s == LINGER_S

@@ -255,6 +255,23 @@ def test_a_reader_who_lags_makes_the_peer_wait_and_lets_it_go_on() -> None:
     assert carrier.done == ["pause", "resume", "finish"]
 
 
+async def test_who_waits_reads_next_and_the_peer_need_not_stop() -> None:
+    carrier = FakeCarrier()
+    one = exchange(carrier)
+    reading = asyncio.create_task(one.__anext__())
+    await asyncio.sleep(0)
+    head, _, body = answer(b"x" * (HIGH_WATER + 9)).partition(b"\r\n\r\n")
+    one.feed(head + b"\r\n\r\n")
+    await asyncio.sleep(0)
+    one.feed(body[:-8])
+    assert carrier.done == []
+    one.feed(b"x" * 4)
+    assert carrier.done == ["pause"], "nobody has read it by the next time"
+    assert len(await reading) == HIGH_WATER + 5
+    assert carrier.done == ["pause", "resume"]
+    one.close()
+
+
 def test_a_paused_connection_goes_on_before_it_is_kept() -> None:
     carrier = FakeCarrier()
     one = exchange(carrier)

@@ -1,11 +1,22 @@
 """Patience, room and the end: what the server does about clients that are slow or too many."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
+from dragoman.net.exchange import Exchange as Answer
 from dragoman.web.outlet import Message, Receive, Send
-from tests.web.wire import GET, POST, App, Scene, Watching, echo, is_still, settled
+from dragoman.web.server.connection import Connection
+from dragoman.web.server.exchange import EXCHANGE, Exchange
+from tests.net.carrier import FakeCarrier, exchange
+from tests.web.wire import GET, POST, App, Carrier, Scene, Watching, echo, is_still, settled
+
+EVENT = b"4000\r\n%b\r\n" % (b"x" * 0x4000)
+FLOOD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+HELD_UNREAD = 192_000
+"""What `make load` allows for each client that does not read, 256 KB, less a stream's own 40 KB and
+what an allocator loses."""
 
 
 @pytest.mark.parametrize(
@@ -98,6 +109,68 @@ async def test_who_does_not_read_holds_up_its_stream_and_is_closed_unless_it_mov
     scene.floor.abandon()
     await settled()
     assert not scene.floor.running
+
+
+class Deaf(Carrier):
+    """A transport whose client reads nothing, of which the application is told as uvloop does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.high = 0
+        self.line: Connection
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        super().set_write_buffer_limits(high, low)
+        self.high = high or 0
+
+    def write(self, data: Any) -> None:
+        told = self.waiting > self.high
+        self.waiting += len(data)
+        if self.waiting > self.high and not told:
+            self.line.pause_writing()
+
+
+class Flood:
+    """An application that pours a provider's answer into its own, as a relay does."""
+
+    def __init__(self) -> None:
+        self.provider = FakeCarrier()
+        self.answer: Answer = exchange(self.provider)
+
+    async def __call__(self, scope: Message, _: Receive, send: Send) -> None:
+        ours: Exchange = scope["extensions"][EXCHANGE]
+        room: asyncio.Event | None = None
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+
+        def take(data: bytes) -> bool:
+            nonlocal room
+            room = ours.put(data)
+            return room is None
+
+        while not await self.answer.pour(take):
+            assert room is not None
+            await room.wait()
+
+
+async def test_what_waits_for_a_client_that_does_not_read_is_little() -> None:
+    flood = Flood()
+    scene, carrier = Scene(App(flood)), Deaf()
+    line = carrier.line = Connection(scene.floor, scene.loop)
+    carrier.carry(line)
+    line.data_received(GET)
+    await settled()
+    flood.answer.feed(FLOOD)
+    fed = 0
+    while not flood.provider.done and fed < 10 * HELD_UNREAD:
+        flood.answer.feed(EVENT)
+        fed += len(EVENT)
+        await settled()
+    assert flood.provider.done == ["pause"]
+    assert carrier.high < carrier.waiting < fed <= HELD_UNREAD
+    line.drop()
+    scene.floor.abandon()
+    await settled()
 
 
 async def test_who_is_still_sending_when_the_server_stops_is_told_to_come_again() -> None:

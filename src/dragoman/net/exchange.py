@@ -15,8 +15,9 @@ from dragoman.net import head as heads
 from dragoman.net.types import Carrier, Limits, NetError, Phase
 
 # Unread bytes beyond which the peer is made to wait. A reader takes all there is,
-# so the low mark at which the peer may go on is an empty buffer.
-HIGH_WATER = 256 * 1024
+# so the low mark at which the peer may go on is an empty buffer. Whose client does not
+# read holds this much, and what waits to be sent to the client; who reads gains nothing by more.
+HIGH_WATER = 64 * 1024
 
 # How much may still come, and for how long, of an answer that nobody reads to its end.
 MOST_LET_PASS = 16 * 1024
@@ -225,9 +226,10 @@ class Exchange:
                 self._keep()
 
     def _keep(self) -> None:
-        """Tell who reads that something came; have the peer wait where that is too slow."""
-        self._wake()
-        if self._buffered > HIGH_WATER and not self._paused:
+        """Tell who waits, and reads next, that something came; if nobody does, stop the peer."""
+        if self._waiter is not None:
+            self._wake()
+        elif self._buffered > HIGH_WATER and not self._paused:
             self._paused = True
             self._carrier.pause()
 
