@@ -1,7 +1,8 @@
 """Ten million generations: what lists and reports take over them, and what forgetting some costs.
 
 `python -m bench.data [--rows N] [--only sqlite|postgresql]` fills a database of each kind by
-SQL (through a journal it would take an hour), measures through the code that serves the API, and
+SQL (through a journal it would take an hour), packs the speeds of all days but the last, as a
+server does that runs, measures through the code that serves the API, and
 prints a table; results go to `bench/results/data.json`. PostgreSQL is the server that
 `DRAGOMAN_TEST_DATABASE_URL` names, else that of the wheel the tests use, not tuned.
 """
@@ -27,6 +28,7 @@ from dragoman.office.activity import activity_body, activity_question
 from dragoman.office.analytics import query_body, question, read_query
 from dragoman.office.housekeeping import Housekeeping
 from dragoman.records import partitions, trail
+from dragoman.records.closing import LATE_S, pack
 from dragoman.records.faces import DAY_S, HOUR_S, SUMS
 from dragoman.records.migrations import MIGRATIONS, ROOM
 from dragoman.records.options import RecordsOptions
@@ -87,6 +89,16 @@ def fill(database: Database, rows: int, end: int) -> None:
         database.run_now(lambda c: c.execute(text("ANALYZE")))
     else:
         database.run_now(_vacuumed)
+
+
+def close(database: Database, end: int) -> dict[str, float]:
+    """Pack the speeds of all days but the last; return how long it took, the longest step, too."""
+    steps, more = [], True
+    while more:
+        began = time.perf_counter()
+        more = database.run_now(pack(end - DAY_S + LATE_S))
+        steps.append(time.perf_counter() - began)
+    return {"seconds": sum(steps), "longest step, ms": max(steps) * 1000, "steps": len(steps)}
 
 
 def _vacuumed(connection: Connection) -> None:
@@ -327,6 +339,8 @@ def run(rows: int, only: str | None) -> dict[str, dict[str, float]]:
             fill(database, rows, end)
             filled = time.perf_counter() - began
             print(f"{name}: {rows:,} generations written in {filled:.0f} s", flush=True)
+            packed = close(database, end)
+            print(f"  packing: {packed}", flush=True)
             results[name] = asyncio.run(measure(database, end))
             for what, took in results[name].items():
                 verdict = "" if took < LIMIT_MS else f"  over {LIMIT_MS}"
@@ -335,6 +349,7 @@ def run(rows: int, only: str | None) -> dict[str, dict[str, float]]:
             gone = asyncio.run(forget(database, end, days))
             print(f"  forgetting {days * rows // DAYS:,}: {gone}", flush=True)
             results[name] |= {f"forgetting: {what}": value for what, value in gone.items()}
+            results[name] |= {f"packing: {what}": value for what, value in packed.items()}
     return results
 
 

@@ -64,14 +64,14 @@ class FakeKeeper:
         finally:
             self.at_once -= 1
         if self.silent:
-            raise Unavailable("silent")
+            raise Unavailable("silent", retry_after_s=1)
         return Admission(key=key) if key is not None and key.verifier == verifier else None
 
     async def changes(self, since: int) -> Changes:
         self.polls += 1
         await self.answers.wait()
         if self.silent:
-            raise Unavailable("silent")
+            raise Unavailable("silent", retry_after_s=1)
         return Changes(len(self.changed), tuple(itertools.islice(self.changed, since, None)))
 
     async def news(self, within_s: float) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from dragoman.access import gate as gates
+from dragoman.access import pulse
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
 from dragoman.access.types import Caller, Changes
@@ -127,7 +128,8 @@ async def test_a_silent_keeper_is_503_and_never_401(gate: Gate, keeper: FakeKeep
 async def test_a_keeper_that_hangs_is_503_with_retry_after(
     gate: Gate, keeper: FakeKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "LOOKUP_S", 0.01)
+    monkeypatch.setattr(pulse, "SILENCE_S", 0.01)
+    monkeypatch.setattr(pulse, "HASTY_S", 0.01)
     key = keeper.mint()
     keeper.answers.clear()
     with pytest.raises(Unavailable) as caught:
@@ -140,7 +142,7 @@ async def test_a_keeper_that_hangs_is_503_with_retry_after(
 async def test_few_lookups_at_once_some_wait_and_the_rest_are_503(
     gate: Gate, keeper: FakeKeeper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gates, "LOOKUP_S", 10)
+    monkeypatch.setattr(pulse, "HASTY_S", 10)
     keeper.answers.clear()
     keys = [keeper.mint() for _ in range(gates.LOOKUPS_AT_ONCE + gates.LOOKUPS_WAITING)]
     tasks = [asyncio.create_task(admit(gate, key)) for key in keys]

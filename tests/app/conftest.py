@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.access import gate as gates
+from dragoman.access import pulse
 from dragoman.office.premises import Premises, open_premises
 from dragoman.store.options import DatabaseOptions
 from tests.app.own import Desk
@@ -34,7 +34,7 @@ Opens = Callable[..., Awaitable[Desk]]
 async def opens(
     premises: Premises, upstream: ScriptedUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Opens]:
-    monkeypatch.setattr(gates, "LOOKUP_S", 30.0)  # none of this is about how busy the machine is
+    monkeypatch.setattr(pulse, "HASTY_S", 30.0)  # none of this is about how busy the machine is
     async with AsyncExitStack() as stack:
 
         async def opened(**changes: Any) -> Desk:
@@ -55,4 +55,4 @@ async def desk(opens: Opens) -> Desk:
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let look-ups take their time: how busy the machine is, is nothing that is tested here."""
-    monkeypatch.setattr(gates, "LOOKUP_S", 30.0)
+    monkeypatch.setattr(pulse, "HASTY_S", 30.0)

@@ -9,8 +9,7 @@ from msgspec.structs import replace
 from openrouter.components import GenerationContentResponse
 from sqlalchemy import func, select
 
-from dragoman.access import audit, keyring
-from dragoman.access import gate as gates
+from dragoman.access import audit, keyring, pulse
 from dragoman.access.audit import Act
 from dragoman.core.ids import key_hash
 from dragoman.ledger import entries
@@ -28,7 +27,7 @@ ACT = Act(actor="test", at=1.0)
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "LOOKUP_S", 30.0)  # none of this is about how busy the machine is
+    monkeypatch.setattr(pulse, "HASTY_S", 30.0)  # none of this is about how busy the machine is
 
 
 def opt(premises: Premises, *, stores: bool = True, account: str = "default") -> None:

@@ -6,8 +6,7 @@ import pytest
 from openrouter.operations import ListOrganizationMembersResponseBody
 from sqlalchemy import select
 
-from dragoman.access import audit, members
-from dragoman.access import gate as gates
+from dragoman.access import audit, members, pulse
 from dragoman.access.types import Member
 from dragoman.core.ids import key_hash
 from dragoman.ledger import proof
@@ -46,7 +45,7 @@ class House(Node):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "LOOKUP_S", 30.0)  # none of this is about how busy the machine is
+    monkeypatch.setattr(pulse, "HASTY_S", 30.0)  # none of this is about how busy the machine is
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from dragoman.access import audit
-from dragoman.access import gate as gates
+from dragoman.access import audit, pulse
 from dragoman.access.types import Grant
 from dragoman.config import Options
 from dragoman.core.money import NanoUsd
@@ -33,7 +32,7 @@ CENT = 10_000_000
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "LOOKUP_S", 30.0)  # none of this is about how busy the machine is
+    monkeypatch.setattr(pulse, "HASTY_S", 30.0)  # none of this is about how busy the machine is
 
 
 class Stripe:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from dragoman.access import gate as gates
-from dragoman.access import keyring
+from dragoman.access import keyring, pulse
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
 from dragoman.access.tables import api_key
@@ -51,7 +51,7 @@ def keeper(ledger: Database) -> LocalKeeper:
 async def gate(
     keeper: LocalKeeper, pepper: Pepper, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Gate]:
-    monkeypatch.setattr(gates, "LOOKUP_S", 10.0)  # the machine may be busy with other tests
+    monkeypatch.setattr(pulse, "HASTY_S", 10.0)  # the machine may be busy with other tests
     gate = Gate(keeper, pepper, Clock(), AccessOptions())
     watching = asyncio.create_task(gate.watch())
     yield gate

@@ -9,8 +9,9 @@ import pytest
 from dragoman.core.errors import InvalidRequest, RequestTooSlow
 from dragoman.core.money import NanoUsd
 from dragoman.records import analysis, labels
-from dragoman.records.analysis import Filter, Line, Question, answer, bucket_start
+from dragoman.records.analysis import answer
 from dragoman.records.metrics import METRICS
+from dragoman.records.questions import Filter, Granularity, Line, Question, bucket_start
 from dragoman.records.recorder import store
 from dragoman.records.rollup import OTHERS
 from dragoman.records.types import Generation
@@ -180,6 +181,6 @@ async def test_a_name_that_is_one_too_many_is_one_of_the_others(
         ("month", "2024-06-01T00:00"),
     ],
 )
-def test_time_is_cut_where_people_cut_it(granularity: analysis.Granularity, expected: str) -> None:
+def test_time_is_cut_where_people_cut_it(granularity: Granularity, expected: str) -> None:
     moment = datetime.fromtimestamp(bucket_start(NOON + 34 * 60 + 9, granularity), UTC)
     assert moment.isoformat().startswith(expected)

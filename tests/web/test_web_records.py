@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from dragoman.core.ids import key_hash
-from dragoman.records.analysis import bucket_start
+from dragoman.records.questions import bucket_start
 from tests.records.samples import PLAIN
 from tests.web.asgi import Client
 from tests.web.plane import Plane

@@ -3,7 +3,8 @@
 A key that was admitted stays in a snapshot, by its whole SHA-256, until the
 keeper says that it changed; `watch` asks several times a second, or when told to. A
 key is refused only when the database positively does not know it: silence is
-503 and never 401, since clients throw keys away that are refused.
+503 and never 401, since clients throw keys away that are refused. What is silence and what is
+just a busy moment, `pulse` decides.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from dragoman.access.callers import caller_of
 from dragoman.access.credentials import EXPIRED, UNKNOWN, check_form, presented
 from dragoman.access.opener import Opener
 from dragoman.access.options import AccessOptions
+from dragoman.access.patience import Patience
 from dragoman.access.types import Caller, Changes, Keeper, Terms
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
@@ -23,14 +25,14 @@ from dragoman.store.custody import Pepper
 
 T = TypeVar("T")
 
-LOOKUP_S = 0.25
 LOOKUPS_AT_ONCE = 8
 LOOKUPS_WAITING = 100
 REFUSED_S = 10.0
 MOST_REFUSED = 10_000
 MOST_ADMITTED = 100_000
 POLL_S = 0.25
-POLL_TIMEOUT_S = 1.0
+POLL_TIMEOUT_S = 2.0
+"""As long as the keeper may be silent (`pulse`): an answer that is just slow ends its silence."""
 STALE_S = 300.0
 END_OF_TIME = 2**63 - 1
 
@@ -57,6 +59,7 @@ class Gate:
         self._refused: dict[str, float] = {}  # until when, by the monotonic clock
         self._lookups: dict[str, asyncio.Task[Caller | None]] = {}
         self._places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        self._patience = Patience()
         self._epoch = END_OF_TIME
         self._stale_at = clock.monotonic() + STALE_S
 
@@ -115,7 +118,9 @@ class Gate:
         while True:
             try:
                 async with asyncio.timeout(POLL_TIMEOUT_S):
-                    self._apply(await self._keeper.changes(self._epoch))
+                    with self._patience.asking():
+                        changes = await self._keeper.changes(self._epoch)
+                self._apply(changes)
             except (TimeoutError, Unavailable) as cause:
                 if not silent:
                     _log.warning("access.keeper_silent", extra={"cause": repr(cause)})
@@ -157,8 +162,9 @@ class Gate:
 
     async def _ask(self, hash_: str, key: str) -> Caller | None:
         try:
-            async with asyncio.timeout(LOOKUP_S), self._places:
-                found = await self._keeper.key(hash_, self._pepper.sign(key))
+            async with self._patience.waiting(), self._places:
+                with self._patience.asking():
+                    found = await self._keeper.key(hash_, self._pepper.sign(key))
         except TimeoutError as silence:
             raise Unavailable("The key could not be looked up.", retry_after_s=1) from silence
         if found is None:

@@ -20,8 +20,8 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.office import keys
 from dragoman.office.analytics import in_order, query_body, question, read_query
 from dragoman.office.premises import Premises
-from dragoman.records.analysis import Answer, Line
 from dragoman.records.metrics import METRICS, Value
+from dragoman.records.questions import Answer, Line
 from dragoman.records.reader import Reader
 
 SHOWN = (

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from dragoman.access.limiter import Denied, Draw, Item, Quota, Slot
+from dragoman.access.pulse import MOST_S
 from dragoman.access.types import Admission, Changes
 from dragoman.ledger.purses import Taken
 from dragoman.link.contract import Contract, patient
@@ -40,10 +41,11 @@ class Member(Struct, frozen=True, kw_only=True):
 class ToKeeper(Protocol):
     """What workers ask of the keeper."""
 
+    @patient(MOST_S)
     async def key(self, hash_: str, verifier: str) -> Admission | None:
         """Return a key that may be used, None if the database positively has none."""
 
-    @patient(1.0)
+    @patient(5.0)
     async def changes(self, since: int) -> Changes:
         """Return what changed after epoch `since`."""
 

@@ -13,11 +13,19 @@ from msgspec import UNSET, Struct, UnsetType
 from dragoman.core.errors import InvalidRequest, NotFound
 from dragoman.core.money import NanoUsd, usd
 from dragoman.office.key_bodies import DEFAULT_WORKSPACE
-from dragoman.records.analysis import Answer, Filter, Question
+from dragoman.records.questions import Answer, Filter, Question
 
 DAYS = 30
 HASH = r"[0-9a-f]{64}"
-METRICS = ("request_count",)
+METRICS = (
+    "request_count",
+    "tokens_prompt",
+    "tokens_completion",
+    "reasoning_tokens",
+    "credits_usage",
+    "byok_usage",
+)
+"""What a row is made of."""
 
 
 class ActivityRow(Struct, frozen=True, kw_only=True):

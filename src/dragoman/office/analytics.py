@@ -15,8 +15,8 @@ from msgspec import Meta, Struct
 
 from dragoman.catalog.names import nearest
 from dragoman.core.errors import InvalidRequest
-from dragoman.records.analysis import Answer, Filter, Granularity, Line, Operator, Question
 from dragoman.records.metrics import DIMENSIONS, METRICS, Value
+from dragoman.records.questions import Answer, Filter, Granularity, Line, Operator, Question
 
 WEEK_S = 7 * 86_400
 MOST_ROWS = 10_000

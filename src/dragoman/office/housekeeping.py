@@ -1,6 +1,7 @@
-"""Keeps the records in order, beside the requests: parts for the days to come, an end to old ones.
+"""Keeps the records in order, beside the requests: parts for days to come, an end to old ones.
 
-And the ledger: end users' purses whose windows ended long ago.
+Speeds of days that are over are packed, and the ledger is rid of end users' purses whose
+windows ended long ago.
 
 Everything is done in small transactions with pauses between, in which writers have their
 turn. Any number of nodes may do it at once; when a database does not answer, or another
@@ -18,6 +19,7 @@ from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
 from dragoman.ledger.forget import forget_users
 from dragoman.records import partitions, trail
+from dragoman.records.closing import pack
 from dragoman.records.content_rows import forget_before
 from dragoman.records.options import RecordsOptions
 from dragoman.records.retention import first_kept, forget_generations, forget_sums
@@ -64,6 +66,7 @@ class Housekeeping(Struct, frozen=True, kw_only=True):
             await self._until_done(forget_generations(first_kept(now, keep.keep_days)))
         if keep.keep_sums_days is not None:
             await self._until_done(forget_sums(first_kept(now, keep.keep_sums_days)))
+        await self._until_done(pack(now))
         if self.ledger is not None:
             await self._until_done(forget_users, self.ledger)
 

@@ -4,7 +4,8 @@ Names are OpenRouter's where it has them (its analytics skill, "metric catalogue
 success and fallback rates, p95, `endpoint`, `tag` and what follows it are ours.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Literal
 
 from msgspec import Struct
@@ -18,13 +19,19 @@ Value = int | float | None
 
 
 class Totals(Struct, frozen=True):
-    """What was added up: sums in the order of SUMS, and counts per bucket of each speed."""
+    """What was added up: sums in the order of SUMS, and counts per bucket of each speed.
+
+    Of the sums those alone mean anything whose names are in `known`.
+    """
 
     sums: list[int]
     speeds: dict[int, int]
+    known: frozenset[str] = frozenset(SUMS)
 
     def of(self, name: str) -> int:
-        """Return a sum by its name."""
+        """Return a sum by its name. Raises KeyError for one that was not added up."""
+        if name not in self.known:
+            raise KeyError(name)
         return self.sums[SUMS.index(name)]
 
     def counts(self, speed: Speed) -> dict[int, int]:
@@ -34,15 +41,23 @@ class Totals(Struct, frozen=True):
     def add(self, sums: list[int], speeds: Mapping[int, int]) -> None:
         """Add others to these."""
         self.sums[:] = map(int.__add__, self.sums, sums)
+        self.count(speeds)
+
+    def count(self, speeds: Mapping[int, int]) -> None:
+        """Add counts of speeds by code."""
         for code, count in speeds.items():
             self.speeds[code] = self.speeds.get(code, 0) + count
 
 
 class Metric(Struct, frozen=True, kw_only=True):
-    """A metric: how it is called and shown, and how it follows from totals, of a speed's counts."""
+    """A metric: how it is called and shown, and how it follows from totals.
+
+    That is from the sums it names and from a speed's counts, and from nothing else.
+    """
 
     label: str
     format: Format
+    sums: tuple[str, ...] = ()
     is_rate: bool = False
     speed: Speed | None = None
     of: Callable[[Totals], Value]
@@ -55,27 +70,36 @@ class Dimension(Struct, frozen=True, kw_only=True):
     raw: bool = False
 
 
-def nothing() -> Totals:
-    """Return totals to add to."""
-    return Totals([0] * len(SUMS), {})
+def nothing(known: frozenset[str] = frozenset(SUMS)) -> Totals:
+    """Return totals to add to, of which these sums will be added up."""
+    return Totals([0] * len(SUMS), {}, known)
 
 
 def _count(label: str, *names: str) -> Metric:
-    return Metric(label=label, format="number", of=lambda t: sum(map(t.of, names)))
+    return Metric(label=label, format="number", sums=names, of=lambda t: sum(map(t.of, names)))
 
 
 def _money(label: str, *names: str) -> Metric:
-    return Metric(label=label, format="currency", of=lambda t: usd(NanoUsd(sum(map(t.of, names)))))
-
-
-def _ratio(part: Callable[[Totals], int], whole: Callable[[Totals], int]) -> Callable[..., Value]:
-    return lambda t: part(t) / whole(t) if whole(t) else None
-
-
-def _rate(label: str, part: Callable[[Totals], int], whole: str = "requests") -> Metric:
     return Metric(
-        label=label, format="percent", is_rate=True, of=_ratio(part, lambda t: t.of(whole))
+        label=label,
+        format="currency",
+        sums=names,
+        of=lambda t: usd(NanoUsd(sum(map(t.of, names)))),
     )
+
+
+def _ratio(label: str, shown: Format, part: str, whole: str, times: int = 1) -> Metric:
+    return Metric(
+        label=label,
+        format=shown,
+        is_rate=True,
+        sums=(part, whole),
+        of=lambda t: times * t.of(part) / t.of(whole) if t.of(whole) else None,
+    )
+
+
+def _rate(label: str, part: str, whole: str = "requests") -> Metric:
+    return _ratio(label, "percent", part, whole)
 
 
 def _percentile(label: str, speed: Speed, part: float) -> Metric:
@@ -89,8 +113,10 @@ def _percentile(label: str, speed: Speed, part: float) -> Metric:
     )
 
 
-def _succeeded(totals: Totals) -> int:
-    return totals.of("requests") - totals.of("errors") - totals.of("cancelled")
+def _success(totals: Totals) -> Value:
+    requests = totals.of("requests")
+    failed = totals.of("errors") + totals.of("cancelled")
+    return (requests - failed) / requests if requests else None
 
 
 def _speeds() -> dict[str, Metric]:
@@ -122,24 +148,28 @@ METRICS: Mapping[str, Metric] = {
     "total_usage": _money("Total Usage", "cost_nanos", "byok_cost_nanos"),
     "credits_usage": _money("Credits Usage", "cost_nanos"),
     "byok_usage": _money("BYOK Usage", "byok_cost_nanos"),
-    "error_rate": _rate("Error Rate", lambda t: t.of("errors")),
-    "success_rate": _rate("Success Rate", _succeeded),
-    "fallback_rate": _rate("Fallback Rate", lambda t: t.of("fallbacks")),
-    "cache_hit_rate": _rate("Cache Hit Rate", lambda t: t.of("cached_tokens"), "prompt_tokens"),
-    "avg_latency": Metric(
-        label="Average Latency",
-        format="latency",
+    "error_rate": _rate("Error Rate", "errors"),
+    "success_rate": Metric(
+        label="Success Rate",
+        format="percent",
         is_rate=True,
-        of=_ratio(lambda t: t.of("latency_ms"), lambda t: t.of("timed")),
+        sums=("requests", "errors", "cancelled"),
+        of=_success,
     ),
-    "avg_throughput": Metric(
-        label="Average Throughput",
-        format="throughput",
-        is_rate=True,
-        of=_ratio(lambda t: 1000 * t.of("generated_tokens"), lambda t: t.of("generation_ms")),
+    "fallback_rate": _rate("Fallback Rate", "fallbacks"),
+    "cache_hit_rate": _rate("Cache Hit Rate", "cached_tokens", "prompt_tokens"),
+    "avg_latency": _ratio("Average Latency", "latency", "latency_ms", "timed"),
+    "avg_throughput": _ratio(
+        "Average Throughput", "throughput", "generated_tokens", "generation_ms", times=1000
     ),
     **_speeds(),
 }
+
+
+def sums_of(names: Iterable[str]) -> frozenset[str]:
+    """Return which sums some metrics need, and that of requests, which lines are weighed by."""
+    return frozenset({"requests", *chain.from_iterable(METRICS[name].sums for name in names)})
+
 
 DIMENSIONS: Mapping[str, Dimension] = {
     "model": Dimension(label="Model"),

@@ -50,6 +50,16 @@ CREATE TABLE speed (
     PRIMARY KEY (face, start, series, code)
 )
 """
+_SPEED_PAGE = """
+CREATE TABLE speed_page (
+    face INTEGER NOT NULL,
+    start BIGINT NOT NULL,
+    kind INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    counts {bytes} NOT NULL,
+    PRIMARY KEY (face, start, kind, number)
+)
+"""
 _CONTENT = """
 CREATE TABLE content (
     id TEXT NOT NULL PRIMARY KEY,
@@ -258,6 +268,15 @@ MIGRATIONS = (
                 "INSERT INTO speed SELECT * FROM speed_whole",
                 "DROP TABLE speed_whole",
             ),
+        },
+    ),
+    Migration(
+        10,
+        "speeds of days that are over in few bytes, to which a running server moves them",
+        (),
+        {
+            "sqlite": (_SPEED_PAGE.format(bytes="BLOB"),),
+            "postgresql": (_SPEED_PAGE.format(bytes="BYTEA"),),
         },
     ),
 )

@@ -19,7 +19,8 @@ from sqlalchemy import (
 
 from dragoman.core.money import NanoUsd
 from dragoman.records import trail
-from dragoman.records.analysis import Answer, Question, answer
+from dragoman.records.analysis import answer
+from dragoman.records.questions import Answer, Question
 from dragoman.records.rows import from_row
 from dragoman.records.tables import generation, key_usage
 from dragoman.records.types import Generation

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, delete, select, text
 
 from dragoman.records import partitions, trail
 from dragoman.records.faces import DAY_S, Face
-from dragoman.records.tables import rollup, speed
+from dragoman.records.tables import rollup, speed, speed_page
 from dragoman.store.sql import Work
 
 ROWS_AT_ONCE = 2000
@@ -56,7 +56,7 @@ def forget_sums(before: float) -> Work[bool]:
     """Forget the sums of one hour or day of a face; say whether there may be more."""
 
     def work(connection: Connection) -> bool:
-        for table in (rollup, speed):
+        for table in (rollup, speed, speed_page):
             for face in Face:
                 where = (table.c.face == int(face), table.c.start < before)
                 oldest = select(table.c.start).where(*where).order_by(table.c.start).limit(1)

@@ -4,9 +4,9 @@
 people can filter by any; what has parts of its own is JSON text. `key_usage`
 is the sum per key and UTC day, so that asking for a key's usage costs the same
 after ten generations and ten million. It tells on which days a key was used, too.
-`series`, `rollup` and `speed` are what many generations come to (`rollup` beside it);
-`label` holds the names of apps, users and tags that are told apart. `content` alone holds what
-was said, and only for accounts that want it.
+`series`, `rollup`, `speed` and `speed_page` are what many generations come to (`rollup`
+and `closing` beside it); `label` holds the names of apps, users and tags that are told apart.
+`content` alone holds what was said, and only for accounts that want it.
 
 On PostgreSQL `generation` is divided by day (`partitions`), and has an index by key. In a
 SQLite file such an index would write a page of its own for each request of another key;
@@ -123,6 +123,17 @@ speed = Table(
     Column("code", Integer, primary_key=True, autoincrement=False),
     Column("requests", BigInteger, nullable=False),
 )
+
+speed_page = Table(
+    "speed_page",
+    metadata,
+    Column("face", Integer, primary_key=True, autoincrement=False),
+    Column("start", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("counts", LargeBinary, nullable=False),
+)
+"""The counts of `speed` of days that are over, by `packing`; `closing` moves them here."""
 
 label = Table(
     "label",
