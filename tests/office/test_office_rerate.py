@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
 from dragoman.access import audit
 from dragoman.access import migrations as access
@@ -28,8 +28,10 @@ from dragoman.office.rerate import Differences, Done
 from dragoman.records import migrations as records
 from dragoman.records import prices
 from dragoman.records.corrections import Span, page
+from dragoman.records.faces import Face
 from dragoman.records.reader import Reader
 from dragoman.records.recorder import store
+from dragoman.records.tables import generation, rollup
 from dragoman.records.types import Generation
 from dragoman.store.custody import Pepper
 from dragoman.store.migrations import migrate
@@ -80,6 +82,8 @@ def made(key: str, number: int = 0, **changes: Any) -> Generation:
         created_at=NOON + number,
         key_hash=key,
         price_id=tariff.version(OLD),
+        user="ada",
+        tags={"team": "red"},
     )
     return replace(plain, **changes)
 
@@ -108,7 +112,17 @@ def owes(homes: Homes) -> int:
 def run(homes: Homes, price: Price, *, charge_more: bool = False) -> Done:
     done = rerate.rerate(homes, SPAN, at(price), ACT, charge_more=charge_more)
     assert homes[0].run_now(prove).violations == ()
+    (cost, *sums) = homes[1].read_now(spent)
+    assert sums == [cost] * len(Face), "reports say what the generations do"
     return done
+
+
+def spent(connection: Connection) -> list[int]:
+    """Return what all generations cost, by their rows and by the sums of each face."""
+    total = func.sum(rollup.c.cost_nanos)
+    queries = [select(func.sum(generation.c.cost_nanos))]
+    queries += [select(total).where(rollup.c.face == int(face)) for face in Face]
+    return [int(connection.execute(query).scalar_one()) for query in queries]
 
 
 async def costs(homes: Homes, key: str) -> tuple[list[int], int]:

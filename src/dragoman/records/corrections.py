@@ -5,16 +5,17 @@ brought to the same figure. A correction that comes twice finds itself done.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
 
 from msgspec import Struct
 from sqlalchemy import Connection, and_, or_, select, update
 
 from dragoman.core.money import NanoUsd
+from dragoman.records.lines import line
+from dragoman.records.recorder import add_sums
+from dragoman.records.rollup import Share, Sums, more_cost, share
 from dragoman.records.rows import from_row
-from dragoman.records.tables import generation, key_usage
+from dragoman.records.tables import generation
 from dragoman.records.types import Generation
-from dragoman.store.bulk import add_rows
 from dragoman.store.sql import Work
 
 
@@ -65,33 +66,32 @@ def page(
 
 
 def correct(corrections: Sequence[Correction]) -> Work[int]:
-    """Write corrected costs over those of generations and into the usage of their keys.
+    """Write corrected costs over those of generations and into all sums they are part of.
 
     Returns how many generations were not at their corrected price before. In the order of
     the ids, so that no two writers wait crosswise.
     """
 
     def work(connection: Connection) -> int:
-        return sum(
-            _correct(connection, each) for each in sorted(corrections, key=lambda one: one.id)
-        )
+        # Added, not updated: what the generations came to may not be written yet.
+        sums = Sums()
+        for each in sorted(corrections, key=lambda one: one.id):
+            if (more := _correct(connection, each)) is not None:
+                sums.add(more)
+        add_sums(connection, sums)
+        return sums.generations
 
     return work
 
 
-def _correct(connection: Connection, correction: Correction) -> bool:
+def _correct(connection: Connection, correction: Correction) -> Share | None:
+    """Correct a row, and return what that adds to sums; None if it was done before."""
     table = generation.c
     its = and_(table.created_at == correction.created_at, table.id == correction.id)
-    query = select(table.key_hash, table.cost_nanos, table.price_id).where(its)
-    row = connection.execute(query.with_for_update()).first()
-    if row is None or row.price_id == correction.price_id:
-        return False
+    row = connection.execute(select(generation).where(its).with_for_update()).mappings().first()
+    if row is None or row["price_id"] == correction.price_id:
+        return None
     values = {"cost_nanos": correction.cost, "price_id": correction.price_id, "price_known": True}
     connection.execute(update(generation).where(its).values(**values))
-    day: date | str = datetime.fromtimestamp(correction.created_at, UTC).date()
-    if connection.dialect.name == "sqlite":
-        day = str(day)
-    # Added, not updated: what the key has used may not be written yet.
-    more = correction.cost - row.cost_nanos
-    add_rows(connection, key_usage, [(row.key_hash, day, 0, 0, 0, more, 0, 0.0)])
-    return True
+    made = from_row(dict(row))
+    return more_cost(share(line(made)), correction.cost - made.cost_nanos)

@@ -16,8 +16,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
-from dragoman.records.faces import DAY_S, HOUR_S, Face
+from dragoman.records.faces import DAY_S, HOUR_S, SUMS, Face
 from dragoman.records.fit import MOST, clean, fitting
 from dragoman.records.lines import Line
 from dragoman.records.rows import COLUMNS
@@ -126,6 +127,12 @@ def share(line: Line) -> Share:
     place = Place(account, key_hash, model or "", provider or "", name or "", endpoint or "", app)
     labels = () if tags == "{}" else _labels(tags)
     return Share(at, place, sums, speeds, label(user) if user else "", labels)
+
+
+def more_cost(each: Share, more: int) -> Share:
+    """Return what the same generation adds once it turns out to cost so much more, in nano-USD."""
+    sums = tuple(more if name == "cost_nanos" else 0 for name in SUMS)
+    return replace(each, sums=sums, speeds=())
 
 
 def app_of(title: str | None, referer: str | None) -> str:
