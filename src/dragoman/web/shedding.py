@@ -21,7 +21,7 @@ TOLERATED_S = {Tier.HEALTH: math.inf, Tier.INFERENCE: 0.5, Tier.CONTROL: 0.1}
 """The lag of the event loop from which on a tier is turned away."""
 KEPT_FOR_INFERENCE = 0.2
 """The share of all requests at once that nobody but inference may use."""
-LET_IN = 3
+LET_IN = 4
 """How many requests are begun in one turn of the event loop. Whoever has been let in waits some
 six turns for the processor, so this is what an answer may be late by, in requests. At three times
 the peak p99 was 24 ms with 4, where it is 9 at half load, and 16 with 2; but each turn has its
