@@ -10,7 +10,16 @@ import pytest
 
 from dragoman.web.server.entrance import Entrance
 from dragoman.web.server.sockets import waited_s
-from dragoman.web.shedding import CROWD, LET_IN, LONGEST_TURN_S, MANY, PATIENCE_S, ROOM, admits
+from dragoman.web.shedding import (
+    CROWD,
+    LET_IN,
+    LET_IN_OVERLOADED,
+    LONGEST_TURN_S,
+    MANY,
+    PATIENCE_S,
+    ROOM,
+    admits,
+)
 from dragoman.web.voices import IN_CHAT, Voice
 from tests.access.fakes import HandClock
 from tests.web.wire import GET, POST, App, Carrier, Scene, settled
@@ -165,7 +174,7 @@ async def test_who_waits_too_long_is_told_to_come_back_and_so_are_all_but_the_la
         door.arrive(2 * LET_IN)
         await door.turn(LONGEST_TURN_S)
     assert door.entrance.overloaded
-    assert door.entrance.waiting == ROOM - LET_IN
+    assert door.entrance.waiting == max(ROOM - LET_IN, 0)
     assert all(1 <= (door.requests[number].told or 0) <= 5 for number in door.refused)
     assert len(door.begun) + len(door.refused) + door.entrance.waiting == len(door.requests)
 
@@ -183,15 +192,15 @@ async def test_in_an_overload_those_who_came_last_are_let_in_and_few_are_kept_at
     door.entrance.overloaded = True
     door.come(100)
     assert (door.begun, door.refused) == ([], []), "nobody is chosen before the turn ends"
-    most = admits(100)
-    assert LET_IN < most < 100
+    most = admits(100, overloaded=True)
+    assert LET_IN_OVERLOADED < most < 100
     assert await door.turn() == list(range(99, 99 - most, -1))
     assert door.refused == list(range(100 - most - ROOM))
     assert len({door.requests[number].told for number in door.refused}) == 1
     left = range(100 - most - ROOM, 100 - most)
-    assert await door.turn() == list(reversed(left))[:LET_IN]
-    door.come(LET_IN + 1)
-    assert await door.turn() == list(range(100 + LET_IN, 100, -1))
+    assert await door.turn() == list(reversed(left))[:LET_IN_OVERLOADED]
+    door.come(LET_IN_OVERLOADED + 1)
+    assert await door.turn() == list(range(100 + LET_IN_OVERLOADED, 100, -1))
     while await door.turn():
         pass
     assert len(door.begun) + len(door.refused) == len(door.requests)
@@ -201,7 +210,7 @@ async def test_however_many_come_in_a_turn_to_refuse_them_is_not_all_that_is_don
     door = Door()
     door.entrance.overloaded = True
     door.come(1600)
-    assert len(await door.turn()) == LET_IN + 100
+    assert len(await door.turn()) == LET_IN_OVERLOADED + 100
     assert door.entrance.waiting == 0
 
 
@@ -209,12 +218,12 @@ async def test_who_cannot_be_refused_unread_is_read() -> None:
     door = Door()
     door.entrance.overloaded = True
     door.come(1, is_odd=True)
-    door.come(LET_IN + ROOM)
+    door.come(LET_IN_OVERLOADED + ROOM)
     await door.turn()
     assert door.refused == []
     while await door.turn():
         pass
-    assert sorted(door.begun) == list(range(1 + LET_IN + ROOM))
+    assert sorted(door.begun) == list(range(1 + LET_IN_OVERLOADED + ROOM))
 
 
 async def test_a_door_that_closes_brushes_off_who_has_just_come() -> None:

@@ -21,11 +21,12 @@ TOLERATED_S = {Tier.HEALTH: math.inf, Tier.INFERENCE: 0.5, Tier.CONTROL: 0.1}
 """The lag of the event loop from which on a tier is turned away."""
 KEPT_FOR_INFERENCE = 0.2
 """The share of all requests at once that nobody but inference may use."""
-LET_IN = 4
-"""How many requests are begun in one turn of the event loop. Whoever has been let in waits some
-six turns for the processor, so this is what an answer may be late by, in requests. At three times
-the peak p99 was 24 ms with 4, where it is 9 at half load, and 16 with 2; but each turn has its
-cost, and with 2 some of the goodput was lost."""
+LET_IN = 12
+"""How many requests are begun in one turn of the event loop. Each turn has its cost, a wait for
+sockets above all: with four of them it was a seventh of what a request costs."""
+LET_IN_OVERLOADED = 8
+"""How many of those in an overload. Whoever has been let in waits some four turns for the
+processor, so this is what an answer may be late by, in requests; with four less is served."""
 ONE_OF = 16
 """In an overload one of so many newcomers is let in besides: however little of the processor there
 is, to refuse must not be all that is done with it."""
@@ -95,9 +96,9 @@ def is_calm(lag_s: float, memory: float) -> bool:
     return lag_s < min(TOLERATED_S.values()) and memory < FULL
 
 
-def admits(newcomers: int) -> int:
+def admits(newcomers: int, *, overloaded: bool) -> int:
     """Return how many are begun in a turn of the event loop that brought so many."""
-    return LET_IN + newcomers // ONE_OF
+    return (LET_IN_OVERLOADED if overloaded else LET_IN) + newcomers // ONE_OF
 
 
 def newest_first(waiting: int) -> bool:

@@ -130,7 +130,8 @@ class Entrance:
 
     def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
         """Let in the next ones: what has begun is served in between."""
-        self._entered, self._most = 0, shedding.admits(len(self._newcomers))
+        self._entered = 0
+        self._most = shedding.admits(len(self._newcomers), overloaded=self.overloaded)
         if not (self._waiting or self._newcomers):
             self._turning = False
             return
