@@ -17,6 +17,7 @@ from dragoman.access.credentials import EXPIRED, UNKNOWN, check_form, presented
 from dragoman.access.opener import Opener
 from dragoman.access.options import AccessOptions
 from dragoman.access.patience import Patience
+from dragoman.access.pulse import SILENCE_S
 from dragoman.access.types import Caller, Changes, Keeper, Terms
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
@@ -31,8 +32,8 @@ REFUSED_S = 10.0
 MOST_REFUSED = 10_000
 MOST_ADMITTED = 100_000
 POLL_S = 0.25
-POLL_TIMEOUT_S = 2.0
-"""As long as the keeper may be silent (`pulse`): an answer that is just slow ends its silence."""
+POLL_TIMEOUT_S = SILENCE_S
+"""An answer that is just slow must still come in time to end the silence."""
 STALE_S = 300.0
 END_OF_TIME = 2**63 - 1
 

@@ -2,8 +2,8 @@
 
 How long one caller has waited says little: a rush of first requests wait for each other. So a
 lookup waits for as long as the ledger answers someone, and is given up when it has answered
-nobody for a while, or answered with an error. Then a lookup is no more than a try whether the
-ledger is back, and what it is told, at once, is a 503.
+nobody for a while, or answered with an error. Then each lookup is no more than a brief try
+whether the ledger is back (`HASTY_S`), and whoever asked gets a 503.
 """
 
 from msgspec import Struct

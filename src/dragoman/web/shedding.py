@@ -22,8 +22,8 @@ TOLERATED_S = {Tier.HEALTH: math.inf, Tier.INFERENCE: 0.5, Tier.CONTROL: 0.1}
 KEPT_FOR_INFERENCE = 0.2
 """The share of all requests at once that nobody but inference may use."""
 LET_IN = 12
-"""How many requests are begun in one turn of the event loop. Each turn has its cost, a wait for
-sockets above all: with four of them it was a seventh of what a request costs."""
+"""How many requests are begun in one turn of the event loop. Each turn has its cost, above all
+a look at the sockets: with four requests to a turn that was a seventh of what each of them cost."""
 LET_IN_OVERLOADED = 8
 """How many of those in an overload. Whoever has been let in waits some four turns for the
 processor, so this is what an answer may be late by, in requests; with four less is served."""
