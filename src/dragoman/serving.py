@@ -102,7 +102,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     async def _keep_health(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            self.health.refresh(self.clock.monotonic())
+            for _ in self.health.refreshing(self.clock.monotonic()):
+                await asyncio.sleep(0)
 
 
 def serving(settings: Settings, means: Means) -> Serving:

@@ -1,5 +1,6 @@
 """Sessions that are taken up again, and whom we believe."""
 
+import asyncio
 import ssl
 from pathlib import Path
 
@@ -120,6 +121,23 @@ async def test_roots_of_the_environment_are_believed(
     client = HttpClient(Clock())
     client._dialer._make_context = lambda: context
     assert await fetch(client, upstream) == b"anew"
+    await nothing_left(client)
+
+
+async def test_a_crowd_that_comes_first_shares_one_context(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext
+) -> None:
+    made = []
+
+    def make() -> ClientContext:
+        made.append(secure_context(str(certificate)))
+        return made[-1]
+
+    upstream = await serve(stay, tls)
+    client = HttpClient(Clock())
+    client._dialer._make_context = make
+    answers = await asyncio.gather(*(fetch(client, upstream) for _ in range(10)))
+    assert (len(answers), len(made)) == (10, 1)
     await nothing_left(client)
 
 

@@ -1,6 +1,5 @@
 """The bookkeeper: batches that come twice, workers that died, databases that are older."""
 
-import asyncio
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from dragoman.ledger import acts, leases, proof
 from dragoman.ledger.acts import Final, Progress, Start
 from dragoman.ledger.purses import Balance, Purse
 from dragoman.ledger.types import Draw
-from dragoman.office.bookkeeper import AT_ONCE, Bookkeeper, in_parts
+from dragoman.office.bookkeeper import Bookkeeper
 from dragoman.office.premises import Premises, open_premises
 from dragoman.records import lines
 from dragoman.store.journal.applier import ReadAgain
@@ -103,14 +102,14 @@ class Desk:
             end += 8 + len(payload)
             records.append(Record(end, payload))
         self.journal += records
-        return Batch(LIFE, "node", begins, tuple(records))
+        return Batch(LIFE, "node", begins, [*records])
 
     async def read_on(self) -> int | None:
         """Apply what the bookkeeper wants to read, as after a restart; return from where."""
         begins = await self.keeper.applied(LIFE)
         if begins is None:
             return None
-        left = tuple(record for record in self.journal if record.offset > begins)
+        left = [record for record in self.journal if record.offset > begins]
         if left:
             await self.keeper.apply(Batch(LIFE, "node", begins, left))
         return begins
@@ -295,19 +294,3 @@ async def test_a_conclusion_says_whose_money_it_was(premises: Premises) -> None:
     (row,) = premises.records.run_now(lambda connection: list(connection.execute(query)))
     assert (row.account, row.user, row.status) == ("default", "someone", 500)
     assert msgspec.json.decode(row.draws) == [[PURSE.id, 400]]
-
-
-async def test_a_long_batch_leaves_others_their_turns() -> None:
-    turns: list[None] = []
-
-    async def other() -> None:
-        while True:
-            turns.append(None)
-            await asyncio.sleep(0)
-
-    busy = asyncio.create_task(other())
-    parts = [part async for part in in_parts(range(5 * AT_ONCE + 1))]
-    busy.cancel()
-    assert [each for part in parts for each in part] == [*range(5 * AT_ONCE + 1)]
-    assert (len(parts), max(map(len, parts))) == (6, AT_ONCE)
-    assert len(turns) >= 5

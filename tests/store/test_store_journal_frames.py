@@ -195,5 +195,5 @@ def test_a_feed_hands_on_in_order_what_it_had_room_for(
             missed += 1
             offset = record.offset
     assert capacity < len(written(bodies)) or not missed
-    assert feed.take(offset, most) == ()
+    assert feed.take(offset, most) == []
     assert feed.fresh.is_set() == bool(turns)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from dragoman.core.errors import Unavailable
 from dragoman.store import sqlite
-from dragoman.store.sql import MOST_WAITING, Work
+from dragoman.store.sql import MOST_WAITING, Work, giving_way
 from dragoman.store.sqlite import SqliteDatabase, Synchronous
 
 
@@ -47,6 +47,18 @@ async def test_what_is_written_can_be_read(db: SqliteDatabase) -> None:
     await db.run(execute("INSERT INTO number VALUES (7)"))
     assert await db.read(numbers) == [7]
     assert db.run_now(numbers) == [7]
+
+
+async def test_work_that_gives_way_rests_after_each_statement_and_other_work_does_not(
+    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    monkeypatch.setattr("dragoman.store.sqlite.time.sleep", rests.append)
+    await db.run(giving_way(execute("INSERT INTO number VALUES (7)")))
+    assert rests == [sqlite.REST_S]
+    await db.run(execute("INSERT INTO number VALUES (8)"))
+    assert await db.read(numbers) == [7, 8]
+    assert rests == [sqlite.REST_S]
 
 
 async def test_work_that_raises_leaves_nothing_behind(db: SqliteDatabase) -> None:

@@ -42,11 +42,12 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
 class Dialer:
     """Opens connections."""
 
-    __slots__ = ("_context", "_make_context", "_resolve")
+    __slots__ = ("_context", "_make_context", "_making", "_resolve")
 
     def __init__(self, make_context: Callable[[], ClientContext], resolve: Resolver) -> None:
         self._make_context = make_context
         self._context: ClientContext | None = None
+        self._making = asyncio.Lock()
         self._resolve = resolve
 
     async def dial(
@@ -92,9 +93,13 @@ class Dialer:
         return addresses
 
     async def _verifying(self) -> ClientContext:
-        """Return the context, made on first use: reading the roots takes a tenth of a second."""
-        if self._context is None:
-            self._context = await asyncio.to_thread(self._make_context)
+        """Return the context, made on first use: reading the roots takes a tenth of a second.
+
+        It is made once, however many want it first: a crowd of them would hold megabytes each.
+        """
+        async with self._making:
+            if self._context is None:
+                self._context = await asyncio.to_thread(self._make_context)
         return self._context
 
 

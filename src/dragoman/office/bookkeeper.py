@@ -9,7 +9,7 @@ some seconds: `flush` writes them for who wants to read them.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
 import msgspec
@@ -31,7 +31,8 @@ from dragoman.store.journal.applier import ReadAgain
 from dragoman.store.journal.folder import Ending
 from dragoman.store.journal.frames import JournalRefused
 from dragoman.store.journal.sources import Batch
-from dragoman.store.sql import Database, T, Work
+from dragoman.store.sql import Database, T, Work, giving_way
+from dragoman.store.turns import in_parts, let_go
 from dragoman.wire.usage import Usage
 
 CONCLUDED = 1
@@ -41,9 +42,6 @@ STALE_S = 3600.0
 REAP_S = 60.0
 SUM_S = 5.0
 """How long sums of many keys may wait to become fewer rows together."""
-
-AT_ONCE = 64
-"""How many records are worked on in one turn of the event loop: some half a millisecond."""
 
 ENDPOINT = COLUMNS.index("endpoint")
 
@@ -128,6 +126,8 @@ class Bookkeeper:
         await self._book(name, self._telling(work, news.overran, now))
         await self._record(name, news.told, end, start)
         self.booked += 1
+        await let_go(news.settled)
+        await let_go(news.told)
 
     def _telling(self, book: Work[int], overran: Sequence[Overrun], now: float) -> Work[int]:
         """Return work that books, and tells the house what of it went beyond its bound."""
@@ -210,7 +210,7 @@ class Bookkeeper:
     async def _book(self, incarnation: str, work: Work[T]) -> None:
         """Do it in the ledger. Raises ReadAgain when that is not as it was: an older one, say."""
         try:
-            await self._ledger.run(work)
+            await self._ledger.run(giving_way(work))
         except (settle.Behind, settle.UnknownJournal) as why:
             _log.error("ledger.behind", extra={"journal": incarnation, "reason": str(why)})
             raise ReadAgain(incarnation) from why
@@ -236,7 +236,7 @@ class Bookkeeper:
 
     async def _write(self, incarnation: str, work: Work[None]) -> None:
         try:
-            await self._records.run(work)
+            await self._records.run(giving_way(work))
         except Behind as why:
             _log.error("records.behind", extra={"journal": incarnation, "reason": str(why)})
             raise ReadAgain(incarnation) from why
@@ -295,14 +295,6 @@ async def _add(waiting: Waiting, told: Sequence[Told], offset: int) -> None:
     async for part in in_parts(told):
         waiting.add(part, part[-1].offset)
     waiting.add((), offset)
-
-
-async def in_parts(whole: Sequence[T]) -> AsyncIterator[Sequence[T]]:
-    """Yield a long sequence in parts. In between it is others' turn: requests wait for this."""
-    for begin in range(0, len(whole), AT_ONCE):
-        if begin:
-            await asyncio.sleep(0)
-        yield whole[begin : begin + AT_ONCE]
 
 
 def _overrun(final: Final, line: Line) -> Overrun:

@@ -21,6 +21,9 @@ MOST_WAITING = 1000
 CHANNEL = "dragoman"
 """Under this name servers of PostgreSQL pass on that something changed."""
 
+GIVES_WAY = "gives_way"
+"""The execution option of a connection whose statements are followed by a rest."""
+
 
 class Database(Protocol):
     """Where a room keeps its tables. Every method but `news` raises Unavailable.
@@ -55,6 +58,14 @@ def announce(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def giving_way(work: Work[T]) -> Work[T]:
+    """Return work that lets an event loop of its process have the interpreter in between.
+
+    For what nobody waits for. Nothing on a database whose driver does its work elsewhere.
+    """
+    return lambda connection: work(connection.execution_options(**{GIVES_WAY: True}))
 
 
 def be_patient(connection: Connection, lock_s: float = 0.0) -> None:

@@ -16,10 +16,10 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import BoundedSemaphore
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import (
     DataError,
     DBAPIError,
@@ -30,7 +30,7 @@ from sqlalchemy.exc import (
 from sqlalchemy.pool import QueuePool
 
 from dragoman.core.errors import Unavailable
-from dragoman.store.sql import MOST_WAITING, Work
+from dragoman.store.sql import GIVES_WAY, MOST_WAITING, Work
 
 # The driver takes both as they are, but looks for a way to adapt them first, at the price of
 # two exceptions a value: half of what a row of a generation costs.
@@ -44,6 +44,10 @@ Synchronous = Literal["FULL", "NORMAL"]
 
 READERS = 4
 RETRY_S = 0.01
+REST_S = 0.002
+"""How long a statement that gives way is followed by nothing. A thread that goes on at once has the
+interpreter for half of the time or more, whoever waits for it: the driver lets go of it and is back
+before another thread has woken up (CPython issue 7946, the convoy effect)."""
 OUR_DEFECTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
@@ -179,4 +183,10 @@ def _engine(creator: Callable[[], sqlite3.Connection], begin: str, connections: 
         hide_parameters=True,
     )
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+    event.listen(engine, "after_cursor_execute", _give_way)
     return engine
+
+
+def _give_way(connection: Connection, *_: Any) -> None:
+    if GIVES_WAY in connection.get_execution_options():
+        time.sleep(REST_S)

@@ -9,7 +9,7 @@ Every state expires by the clock that the caller passes in.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -22,6 +22,8 @@ WINDOW_S = 300.0
 SHOWN_WINDOW_S = 1800.0
 OUTAGE_WINDOW_S = 30.0
 SAMPLES = 500
+AT_ONCE = 2
+"""How many endpoints' percentiles are made in one turn of the event loop: some 0.3 ms."""
 SAMPLES_NEEDED = 3
 OUTAGE_FAULTS = 3
 OUTAGE_SHARE = 0.5
@@ -156,13 +158,20 @@ class HealthBoard:
             self._publish(endpoint, state, now)
 
     def refresh(self, now: float) -> None:
-        """Make the published values true again; called once a second."""
+        """Make the published values true again."""
+        for _ in self.refreshing(now):
+            pass
+
+    def refreshing(self, now: float) -> Iterator[None]:
+        """Do what `refresh` does, a few endpoints a step; called once a second."""
         self.rests.refresh(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
-        for endpoint in {*self._stale, *troubled}:
-            if endpoint in self._endpoints:  # and not an own credential that rests
+        due = [endpoint for endpoint in {*self._stale, *troubled} if endpoint in self._endpoints]
+        self._stale.clear()  # the others are own credentials that rest
+        for begin in range(0, len(due), AT_ONCE):
+            for endpoint in due[begin : begin + AT_ONCE]:
                 self._publish(endpoint, self._endpoints[endpoint], now)
-        self._stale.clear()
+            yield
 
     def _state(self, endpoint: str) -> _Endpoint:
         state = self._endpoints.get(endpoint)

@@ -24,6 +24,7 @@ from dragoman.store.journal.folder import Ending, Lock, Reading
 from dragoman.store.journal.frames import JournalRefused
 from dragoman.store.journal.sources import Batch, Source
 from dragoman.store.journal.writer import Journal
+from dragoman.store.turns import let_go
 
 DAY_S = 86_400.0
 NO_END = 2**63 - 1
@@ -49,6 +50,7 @@ class Destination(Protocol):
         """Apply the records, and keep `batch.offset`, in one transaction.
 
         A batch may come again although it was applied: `batch.after` tells what is left of it.
+        Once this returns, its records are let go of.
         Raises JournalRefused for records that are not what they should be, and ReadAgain.
         """
         ...
@@ -199,6 +201,7 @@ class Applier:
             self._refuse(source, str(why))
             return False
         source.done()
+        await let_go(batch.records)
         return True
 
     async def _end(self, source: Source, reading: Reading) -> None:

@@ -30,8 +30,8 @@ class Feed:
             self._held += size
             self._chunks.append(chunk)
 
-    def take(self, offset: int, most: int) -> tuple[Record, ...]:
-        """Return up to `most` records from `offset` on; () if the next one is not here.
+    def take(self, offset: int, most: int) -> list[Record]:
+        """Return up to `most` records from `offset` on; none if the next one is not here.
 
         What lies before `offset` is forgotten.
         """
@@ -50,4 +50,4 @@ class Feed:
             offset = max(offset, end)
             self._held -= end - chunk.start
             chunks.popleft()
-        return tuple(records)
+        return records
