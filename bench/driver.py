@@ -7,7 +7,6 @@ Run it as `python -m bench.driver DIRECTORY KIND COUNT`.
 """
 
 import asyncio
-import gc
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ from bench.client import request
 from dragoman.app import build
 from dragoman.config import Settings, load
 from dragoman.core.clock import Clock
+from dragoman.node.process import settle
 from dragoman.office import keys
 from dragoman.office.premises import open_premises
 from dragoman.web.server.answer import LAST_CHUNK, date_line
@@ -184,8 +184,7 @@ async def drive(directory: Path, kind: str, count: int) -> None:
         server.floor.date = date_line(0.0)
         client = Asking(server.floor, asyncio.get_running_loop())
         await client.ask(NOWHERE, b"}")  # of the control plane, once that has been imported
-        gc.collect()
-        gc.freeze()  # as `dragoman serve` does
+        settle()  # as `dragoman serve` does
         raw = request("/api/v1/chat/completions", key, MODEL, stream=kind != "plain")
         for _ in range(count):
             status = await client.ask(raw, b"}" if kind == "plain" else LAST_CHUNK)

@@ -38,16 +38,15 @@ class Feed:
         chunks = self._chunks
         records: list[Record] = []
         while chunks and len(records) < most and chunks[0].start <= offset:
-            chunk = chunks[0]
+            chunk = chunks.popleft()
             end = chunk.start
-            for payload in chunk.payloads:
+            for number, payload in enumerate(chunk.payloads):
+                if len(records) == most:
+                    chunks.appendleft(Chunk(end, chunk.end, chunk.payloads[number:]))
+                    break
                 end += FRAME_BYTES + len(payload)
                 if end > offset:  # else it was taken before
                     records.append(Record(end, payload))
-            if len(records) > most:
-                del records[most:]
-                break
             offset = max(offset, end)
             self._held -= end - chunk.start
-            chunks.popleft()
         return records
