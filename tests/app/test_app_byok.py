@@ -1,5 +1,6 @@
 """Accounts' own credentials over the management API: bodies, tenants, repeats, the audit log."""
 
+import json
 import re
 from typing import Any
 
@@ -14,9 +15,13 @@ from openrouter.components import (
 
 from dragoman.access import audit
 from dragoman.access.byok_tables import own_credential
+from dragoman.catalog.options import ProviderOptions
+from dragoman.config import Options
 from dragoman.core.ids import key_hash
 from dragoman.office.key_bodies import DEFAULT_WORKSPACE
-from tests.app.own import BYOK, HOUSE, OWN, Desk
+from dragoman.office.premises import Premises
+from tests.app.node import Node
+from tests.app.own import BYOK, HOUSE, MODEL, OWN, Desk
 
 
 async def test_a_credential_is_kept_shown_changed_and_wiped(desk: Desk) -> None:
@@ -124,6 +129,32 @@ async def test_what_a_credential_cannot_be_is_400_and_leaves_nothing(
     assert (client.status, said in client.json()["error"]["message"]) == (400, True), client.body
     assert OWN.encode() not in client.body
     assert (await desk.manage("GET")).json()["total_count"] == 0
+
+
+async def test_the_json_of_a_cloud_is_looked_at_when_it_is_written(premises: Premises) -> None:
+    host = ProviderOptions(base_url="https://a.example/v1", auth="entra", models=MODEL)
+    node = Node(premises, Options(providers={"cloud": host}))
+    await node.background.plane.load()
+    boss = node.mint("boss", kind="management")
+    given = {"tenant_id": "t-1", "client_id": "c-1", "client_secret": OWN}
+
+    async def write(method: str, path: str, **changes: Any) -> Any:
+        body = {"key": json.dumps(given | changes)}
+        if method == "POST":
+            body["provider"] = "cloud"
+        return await node.call(method, path, body, key=boss)
+
+    made = await write("POST", BYOK)
+    assert made.status == 201, made.body
+    path = f"{BYOK}/{made.json()['data']['id']}"
+    for method, where in (("POST", BYOK), ("PATCH", path)):
+        client = await write(method, where, client_id=None, tenant_id="")
+        assert client.status == 400
+        message = client.json()["error"]["message"]
+        assert message.startswith("key: it lacks tenant_id, client_id. Give the JSON of an app")
+        assert OWN.encode() not in client.body
+    assert (await write("PATCH", path, tenant_id="t-2")).status == 200
+    await node.background.serving.client.aclose()
 
 
 async def test_accounts_do_not_see_each_others_credentials(desk: Desk) -> None:

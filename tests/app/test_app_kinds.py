@@ -127,12 +127,24 @@ async def test_a_limited_key_pays_for_reranking(node: Node) -> None:
 
 async def test_each_kind_is_asked_of_its_own_models(node: Node) -> None:
     client = await embed(node, "acme/chat")
-    assert client.status == 404
-    message = client.json()["error"]["message"]
-    assert message.startswith("No endpoints found that support the requested output modalities")
+    assert client.status == 400
+    error = client.json()["error"]
+    assert error["availability"]["code"] == "wrong_endpoint"
+    assert error["message"] == (
+        "No endpoints found that support the requested output modalities: embeddings. acme/chat"
+        " offers chat only: use POST /api/v1/chat/completions. Models for embeddings:"
+        " GET /api/v1/embeddings/models."
+    )
     body = {"model": "acme/embed", "messages": HI}
-    assert (await node.call("POST", "/v1/chat/completions", body, key=node.key)).status == 404
-    assert (await embed(node, "acme/rank")).status == 404
+    for path in ("/v1/chat/completions", "/v1/messages", "/v1/responses"):
+        asked = body | {"max_tokens": 5} if path != "/v1/responses" else {**body, "input": "hi"}
+        asked = {k: v for k, v in asked.items() if path != "/v1/responses" or k != "messages"}
+        client = await node.call("POST", path, asked, key=node.key)
+        assert client.status == 400, path
+        assert "acme/embed offers embeddings only: use POST /api/v1/embeddings." in (
+            client.body.decode()
+        )
+    assert (await embed(node, "acme/rank")).status == 400
 
 
 async def test_the_record_of_embeddings(node: Node) -> None:

@@ -56,6 +56,23 @@ def test_a_service_account_is_piped_in_as_it_was_saved(tmp_path: Path) -> None:
     assert ran.code != 0
 
 
+def test_an_access_key_is_looked_at_before_it_is_kept(tmp_path: Path) -> None:
+    address = "https://bedrock-runtime.us-east-1.amazonaws.com"
+    (tmp_path / "dragoman.yaml").write_text(
+        f"providers:\n  amazon-bedrock: {{base_url: '{address}'}}\n"
+    )
+    given = {"accessKeyId": "AKIA0123456789ABCDEF", "secretAccessKey": SECRET}
+    ran = run("byok", "add", "amazon-bedrock", stdin=json.dumps({**given, "region": "Paris"}))
+    assert (ran.code, "its region is none" in ran.err) == (2, True), ran.err
+    assert SECRET not in ran.out + ran.err
+    ran = run("byok", "add", "amazon-bedrock", stdin=json.dumps(given, indent=2))
+    assert ran.code == 0, ran.err
+    ran = run("byok", "add", "amazon-bedrock", stdin="ABSKa-key-of-bedrocks-own\n")
+    assert ran.code == 0, ran.err
+    labels = {row["label"] for row in run("byok", "list", "--json").json}
+    assert labels == {"AKI...CDEF", "ABS...-own"}
+
+
 def test_a_secret_may_come_from_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", SECRET)
     ran = run("byok", "add", "acme", "--key-env", "MY_KEY", "--fallback", "--json")

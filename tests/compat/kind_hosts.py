@@ -1,8 +1,8 @@
 """How providers embed and rerank: where, what they are asked, and what they answer.
 
 Read and written after each provider's documentation, and nothing of the gateway's code. aimock
-embeds as OpenAI, Azure and Cohere's compatibility API do, and one text as AI Studio does; it counts
-no tokens, which are put in here. What it does not know is answered here altogether.
+embeds as OpenAI and Azure do, and one text as AI Studio does; it counts no tokens, which are put in
+here. What it does not know is answered here altogether.
 """
 
 import json
@@ -50,13 +50,11 @@ class Server(Struct, frozen=True, kw_only=True):
     """The features that a script of ours answers, not aimock."""
     refuses: frozenset[str] = frozenset()
     """The features that its API has no place for, which the gateway says."""
-    leaves: frozenset[str] = frozenset()
-    """The features that are not asked of it."""
 
 
 _MODEL: Final = re.compile(r"/(?:deployments|models?)/([^/:?]+)")
 _OURS: Final = re.compile(
-    r":batchEmbedContents|/publishers/google/models/[^/]+:embed|/invoke$|/rerank$"
+    r":batchEmbedContents|/publishers/google/models/[^/]+:embed|/invoke$|/rerank$|/v2/embed$"
 )
 _EMBEDS: Final = re.compile(r"/embeddings|:embedContent|:batchEmbedContents|/invoke$")
 
@@ -90,6 +88,10 @@ def answer(path: str, raw: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
     elif path.endswith("/invoke"):
         vector = _vector(body["inputText"], body.get("dimensions"))
         made = {"embedding": vector, "inputTextTokenCount": TOKENS}
+    elif path.endswith("/v2/embed"):
+        vectors = [_vector(each, body.get("output_dimension")) for each in body["texts"]]
+        units = {"input_tokens": TOKENS * len(vectors)}
+        made = {"embeddings": {"float": vectors}, "meta": {"billed_units": units}}
     elif path.endswith(":batchEmbedContents"):
         made = {"embeddings": [{"values": _of_content(each)} for each in body["requests"]]}
         made["usageMetadata"] = {"promptTokenCount": TOKENS * len(body["requests"])}
@@ -166,6 +168,12 @@ def _read_titan(path: str, body: Body) -> Told:
     return Told(model=model_in(path), texts=[body["inputText"]], length=body.get("dimensions"))
 
 
+def _read_cohere(_: str, body: Body) -> Told:
+    assert body["input_type"] == "search_document"
+    assert body["embedding_types"] == ["float"]
+    return Told(model=body["model"], texts=body["texts"], length=body.get("output_dimension"))
+
+
 def _read_rerank(_: str, body: Body) -> Told:
     return Told(
         model=body["model"], texts=body["documents"], query=body["query"], most=body.get("top_n")
@@ -227,12 +235,13 @@ EMBEDS: Final[Mapping[str, Server]] = {
         refuses=_NO_TOKENS,
     ),
     "cohere": Server(
-        base="/compatibility/v1",
+        base="/v2",
         model="embed-v4.0",
-        read=_read_openai,
-        vectors=_openai_vectors,
+        read=_read_cohere,
+        vectors=lambda body: body["embeddings"]["float"],
         row=_BY_TOKEN,
-        leaves=frozenset({"dimensions", "tokens"}),
+        ours=frozenset({"text", "texts", "base64", "dimensions", "error"}),
+        refuses=_NO_TOKENS,
     ),
 }
 """By the dialect of the host."""

@@ -29,7 +29,6 @@ REFUSED: Final = "refused"
 """The provider's API has no place for it: a 400 says so."""
 NOT_OFFERED: Final = "not offered"
 """The provider's API is not spoken for this: a 404 says so."""
-NOT_ASKED: Final = "–"
 
 FIRST, SECOND = "compat-embed: a cat", "compat-embed: a law of taxes"
 QUERY: Final = "a small cat"
@@ -68,8 +67,6 @@ class KindCell(Struct, frozen=True):
         """What the page says of it, where it holds."""
         if self.server is None:
             return NOT_OFFERED
-        if self.feature in self.server.leaves:
-            return NOT_ASKED
         return REFUSED if self.feature in self.server.refuses else YES
 
     @property
@@ -249,8 +246,7 @@ KINDS: Final = (
 
 
 def kind_cells() -> list[KindCell]:
-    """Return every cell that something is asked in."""
-    cells = (
+    """Return every cell."""
+    return [
         KindCell(kind, host, name) for kind in KINDS for host in HOSTS for name in kind.features
-    )
-    return [cell for cell in cells if cell.expected != NOT_ASKED]
+    ]

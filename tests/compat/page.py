@@ -9,7 +9,7 @@ from rich.table import Table
 
 from tests.compat.cells import OURS, Cell, features_of
 from tests.compat.clients import CLIENTS, Client
-from tests.compat.kinds import KINDS, NOT_ASKED, Kind, KindCell
+from tests.compat.kinds import KINDS, Kind, KindCell
 from tests.compat.upstreams import HOSTS
 
 Outcomes = Mapping[Cell | KindCell, str]
@@ -60,8 +60,6 @@ def _kind_table(outcomes: Outcomes, kind: Kind) -> Table:
 
 def _mark(outcomes: Outcomes, cell: KindCell) -> str:
     """Return what the page says of a cell."""
-    if cell.expected == NOT_ASKED:
-        return NOT_ASKED
     if outcomes[cell]:
         return NO
     return f"{cell.expected}²" if cell.is_ours else cell.expected

@@ -1,4 +1,4 @@
-"""Embeddings as they leave for Google and Bedrock, and answers of their documentation.
+"""Embeddings as they leave for Google, Bedrock and Cohere, and answers of their documentation.
 
 In each file lies where it is from. To write anew what follows from a call and from answers, after
 a change that is meant: `python -m tests.providers.test_embedding_golden`.
@@ -16,7 +16,12 @@ from dragoman.providers.registry import DIALECTS
 from dragoman.wire.embeddings import EMBEDDINGS
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = {"gemini": "Google AI Studio", "vertex": "Google Vertex", "bedrock": "Amazon Bedrock"}
+NAMES = {
+    "gemini": "Google AI Studio",
+    "vertex": "Google Vertex",
+    "bedrock": "Amazon Bedrock",
+    "cohere": "Cohere",
+}
 FILES = sorted(GOLDEN.glob("*/embeddings/*.json"))
 MADE = ("path", "sent", "counted", "notes", "data", "tokens")
 

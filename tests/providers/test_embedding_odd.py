@@ -1,4 +1,4 @@
-"""Embeddings at Google and Bedrock: what cannot be said there, how much goes at once, nonsense."""
+"""Embeddings at Google, Bedrock, Cohere: what cannot be said, how much goes at once, nonsense."""
 
 import json
 from typing import Any
@@ -9,15 +9,16 @@ from hypothesis import strategies as st
 
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.errors import InvalidRequest
-from dragoman.providers.bedrock.embedding import TEXTS, TOKENS
+from dragoman.providers.bedrock.embedding import TOKENS
+from dragoman.providers.cohere.embedding import TEXTS
 from dragoman.providers.dialect import Kind, Outgoing
 from dragoman.providers.embedding import MOST_REQUESTS
 from dragoman.providers.gemini.embedding import BATCH, INSTANCES, INSTANCES_BYTES
 from dragoman.providers.registry import DIALECTS
 from dragoman.wire.embeddings import EMBEDDINGS
 
-STUDIO, VERTEX, BEDROCK = "gemini", "vertex", "bedrock"
-HOSTS = (STUDIO, VERTEX, BEDROCK)
+STUDIO, VERTEX, BEDROCK, COHERE = "gemini", "vertex", "bedrock", "cohere"
+HOSTS = (STUDIO, VERTEX, BEDROCK, COHERE)
 GEMINI = "gemini-embedding-001"
 TITAN, TITAN_1 = "amazon.titan-embed-text-v2:0", "amazon.titan-embed-g1-text-02"
 COHERE_3, COHERE_4 = "cohere.embed-english-v3", "eu.cohere.embed-v4:0"
@@ -42,6 +43,11 @@ def bodies(outgoing: Outgoing) -> list[Any]:
     return [json.loads(each) for each in (outgoing.body, *outgoing.more)]
 
 
+def billed(tokens: float) -> dict[str, Any]:
+    """Return an answer of Cohere's that tells so many tokens."""
+    return {"embeddings": {"float": [[1]]}, "meta": {"billed_units": {"input_tokens": tokens}}}
+
+
 @pytest.mark.parametrize(
     ("dialect", "upstream", "body", "said"),
     [
@@ -56,6 +62,21 @@ def bodies(outgoing: Outgoing) -> list[Any]:
         (BEDROCK, TITAN_1, {"dimensions": 1536}, "dimensions: the vectors of this model have one"),
         (BEDROCK, COHERE_3, {"dimensions": 256}, "dimensions: the vectors of this model have one"),
         (BEDROCK, COHERE_4, {"dimensions": 9}, "dimensions: the vectors of this model have 256,"),
+        (COHERE, "embed-v4.0", {"input": [1]}, "input: tokens are no text"),
+        (COHERE, "embed-v4.0", {"input": [PICTURE]}, "input: image_url cannot be embedded"),
+        (COHERE, "embed-v4.0", {"input_type": "similarity"}, "input_type: this model knows search"),
+        (
+            COHERE,
+            "embed-v4.0",
+            {"dimensions": 9},
+            "dimensions: the vectors of this model have 256,",
+        ),
+        (
+            COHERE,
+            "embed-english-v3.0",
+            {"dimensions": 256},
+            "dimensions: the vectors of this model",
+        ),
         (BEDROCK, "amazon.nova-2-multimodal-embeddings-v1:0", {}, "model: embeddings are known"),
         (BEDROCK, TITAN, {"input": ["a"] * 257}, "input: 257 texts take 257 requests"),
         (VERTEX, GEMINI, {"input": ["a"] * 300}, "300 requests, and at most 256 are made"),
@@ -99,6 +120,14 @@ def test_bedrock_takes_one_text_of_titans_and_many_of_coheres() -> None:
     assert sent(BEDROCK, arn).path.endswith("%2Famazon.titan-embed-text-v2%3A0/invoke")
 
 
+def test_cohere_takes_96_at_once_and_any_length_of_models_that_are_not_known() -> None:
+    many = sent(COHERE, "embed-v4.0", input=["a"] * (TEXTS + 1))
+    assert [len(each["texts"]) for each in bodies(many)] == [TEXTS, 1]
+    assert (many.path, many.counted) == ("/embed", None)
+    for name in ("embed-v5.0", "embed-v40", "0aa1-ft"):
+        assert bodies(sent(COHERE, name, dimensions=2048))[0]["output_dimension"] == 2048
+
+
 def test_texts_keep_the_bytes_they_came_with() -> None:
     call = EMBEDDINGS.parse(rb'{"model":"acme/m","input":["\u00e9\/"]}', {})
     place = Endpoint(
@@ -132,6 +161,12 @@ def test_null_is_as_good_as_nothing() -> None:
         (BEDROCK, {"embedding": [[1]]}),
         (BEDROCK, {"embedding": [None]}),
         (BEDROCK, []),
+        (COHERE, []),
+        (COHERE, {"id": "1"}),
+        (COHERE, {"embeddings": {}}),
+        (COHERE, {"embeddings": {"float": []}}),
+        (COHERE, {"embeddings": {"base64": ["AACAPw=="]}}),
+        (COHERE, [{"embeddings": {"float": [[1]]}}, {"embeddings": {"float": []}}]),
     ],
 )
 def test_an_answer_without_vectors_is_none(dialect: str, body: Any) -> None:
@@ -155,6 +190,13 @@ def test_an_answer_without_vectors_is_none(dialect: str, body: Any) -> None:
         ),
         (BEDROCK, {"embedding": [1], "inputTextTokenCount": 10**12}, None),
         (BEDROCK, {"embedding": [1], "inputTextTokenCount": 0}, 0),
+        (COHERE, {"embeddings": {"float": [[1]]}, "meta": None}, None),
+        (COHERE, {"embeddings": {"float": [[1]]}, "meta": {"billed_units": {}}}, None),
+        (COHERE, billed(3.0), 3),
+        (COHERE, billed(-1), None),
+        (COHERE, billed(1e300), None),
+        (COHERE, [billed(3), billed(4)], 7),
+        (COHERE, [billed(3), {"embeddings": {"float": [[1]]}}], None),
     ],
 )
 def test_tokens_count_where_all_are_told(dialect: str, body: Any, tokens: int | None) -> None:

@@ -16,8 +16,9 @@ from dragoman.net.types import NetError
 from dragoman.providers.dialect import Kind, Outgoing
 from dragoman.providers.openai.dialect import OpenAiDialect
 from dragoman.providers.registry import DIALECTS
-from dragoman.upstream.attempt import MOST_HELD, Attempt, Line, answer, stream
+from dragoman.upstream.attempt import MOST_HELD, Attempt, answer, stream
 from dragoman.upstream.faults import AttemptFailed
+from dragoman.upstream.line import Line
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Timekeeper
 from dragoman.wire.chat import ChatCall

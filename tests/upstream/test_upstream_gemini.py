@@ -1,5 +1,6 @@
 """Gemini and Vertex AI behind the attempt loop: where calls go, with what, and how they end."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,10 @@ from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.failover import Journey, Upstream
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.options import UpstreamOptions
+from dragoman.upstream.several import CONCURRENT
 from dragoman.upstream.signing.google import GoogleSigner
+from dragoman.upstream.signing.kept import FRESH_S
+from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.hub import Text
 from tests.access.fakes import HandClock
 from tests.providers import gemini_calls as gemini
@@ -173,3 +177,52 @@ async def test_a_token_that_is_refused_leads_to_the_next_endpoint() -> None:
     steps = at(VERTEX, "gemini-2.5-flash"), at(STUDIO, "gemini-2.5-flash")
     assert len(await stage.hear(*steps)) == 1
     assert "vertex" not in stage.hosts.called
+
+
+def token(number: int) -> Script:
+    return plays(b'{"access_token":"ya29.%d","expires_in":3599}' % number)
+
+
+EXPIRED = Script(status=401, acts=(b'{"error":{"code":401,"status":"UNAUTHENTICATED"}}',))
+
+
+async def test_a_token_that_vertex_refuses_is_replaced_within_the_attempt() -> None:
+    words = plays(gemini.event({"text": "Hi"}, finish="STOP"))
+    stage = Stage(
+        **{"oauth2.googleapis.com": [token(1), token(2)]}, vertex=[words, EXPIRED, words, words]
+    )
+    there = at(VERTEX, "gemini-2.5-flash")
+    await stage.upstream.fetch(stage.journey(there), ROWS)
+    stage.now.now += FRESH_S
+    for _ in range(2):
+        journey = stage.journey(there)
+        await stage.upstream.fetch(journey, ROWS)
+        assert [one.status for one in journey.tries] == [200]
+    sent = [headers["Authorization"] for _, headers in heads(stage, "vertex")]
+    assert sent == [f"Bearer ya29.{number}" for number in (1, 1, 2, 2)]
+    assert all(response.closed for response in stage.hosts.responses)
+
+
+async def test_several_requests_with_a_dead_token_ask_for_one_together() -> None:
+    vector = plays(b'{"embedding":{"values":[1]},"usageMetadata":{"promptTokenCount":1}}')
+    all_sent = asyncio.Event()
+    expired = msgspec.structs.replace(EXPIRED, head=(all_sent,))
+    stage = Stage(
+        **{"oauth2.googleapis.com": [token(1), token(2)]},
+        vertex=[vector, *[expired] * CONCURRENT, vector],
+    )
+    made = at(VERTEX, "gemini-embedding-2")
+    there = msgspec.structs.replace(
+        made, endpoint=msgspec.structs.replace(made.endpoint, dialect="vertex-embeddings")
+    )
+    for texts in (["a"], ["a"] * CONCURRENT):
+        asked = json.dumps({"model": "acme/turbo", "input": texts}).encode()
+        journey = msgspec.structs.replace(stage.journey(there), call=EMBEDDINGS.parse(asked, {}))
+        if len(texts) > 1:
+            asyncio.get_running_loop().call_later(0.01, all_sent.set)
+        answered = await stage.upstream.fetch(journey, ROWS)
+        assert answered.answer.usage is not None
+        assert answered.answer.usage.prompt == len(texts)
+        stage.now.now += FRESH_S
+    assert stage.hosts.called.count("oauth2.googleapis.com") == 2
+    assert stage.hosts.called.count("vertex") == 1 + 2 * CONCURRENT

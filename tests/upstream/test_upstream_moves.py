@@ -6,10 +6,10 @@ import pytest
 from msgspec.structs import replace
 
 from dragoman.catalog.byok import Byok
-from dragoman.providers.dialect import Kind
+from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
 from dragoman.upstream.faults import Try, untranslatable
-from dragoman.upstream.moves import Move, next_move
+from dragoman.upstream.moves import PIECE_MOST_S, PIECE_PAUSE_S, Move, next_move, piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
 from tests.upstream.scenery import credential, fault, step, tried
 
@@ -136,3 +136,38 @@ def test_refused_own_credentials_take_nothing_from_what_a_model_may_be_tried() -
     assert after(*refused, steps=[*mine, A]) is A
     broken = [tried(each, fault()) for each in mine]
     assert after(*broken, steps=[*mine, A]) is None
+
+
+LOST = replace(fault(status=None), code="eof")
+
+
+@pytest.mark.parametrize(
+    ("why", "pause_s"),
+    [
+        (fault(), PIECE_PAUSE_S),
+        (fault(status=503), PIECE_PAUSE_S),
+        (fault(status=503, retry_after_s=2.0), 2.0),
+        (LOST, PIECE_PAUSE_S),
+        (replace(LOST, code="reset"), PIECE_PAUSE_S),
+        (fault(Kind.RATE, 429, retry_after_s=0.0), 0.0),
+        (fault(Kind.RATE, 429, retry_after_s=PIECE_MOST_S), PIECE_MOST_S),
+        (fault(Kind.RATE, 429, retry_after_s=PIECE_MOST_S + 1), None),
+        (fault(Kind.RATE, 429), None),
+        (fault(status=503, retry_after_s=60.0), None),
+        (fault(status=404), None),
+        (fault(status=200), None),
+        (replace(LOST, code="too_large"), None),
+        (replace(LOST, code="refused"), None),
+        (fault(Kind.TIMEOUT, None), None),
+        (fault(Kind.CREDENTIAL, 401), None),
+        (fault(Kind.CALLER, 400), None),
+        (fault(Kind.LOCAL, None), None),
+    ],
+)
+def test_when_one_of_several_requests_is_made_once_more(why: Fault, pause_s: float | None) -> None:
+    assert piece_pause_s(why, 10.0) == pause_s
+
+
+def test_it_is_not_made_once_more_where_no_time_is_left() -> None:
+    assert piece_pause_s(fault(), PIECE_PAUSE_S) is None
+    assert piece_pause_s(fault(Kind.RATE, 429, retry_after_s=3.0), 2.0) is None

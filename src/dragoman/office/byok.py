@@ -31,8 +31,6 @@ from dragoman.store.kek import Kek
 from dragoman.store.sql import Work
 
 MOST_PER_ACCOUNT = 200
-SHOWN_FROM = 16
-"""Of a shorter secret nothing is shown."""
 FLAGS = (
     "disabled",
     "is_fallback",
@@ -43,13 +41,9 @@ FLAGS = (
     "allowed_keys",
 )
 """What the audit log tells of a new credential where it is set."""
-INSTEAD_OF_JSON = {
-    "azure": "Give the resource's API key alone, as one line of text; the resource is the one that"
-    " is set up here.",
-    "amazon-bedrock": "Give a Bedrock API key, which is one line of text; access keys cannot be"
-    " used.",
-}
-"""OpenRouter takes JSON for these (guides/overview/auth/byok); what does here in its place."""
+NO_JSON = "Give the API key alone, as one line of text"
+INSTEAD_OF_JSON = {"azure": f"{NO_JSON}; the resource is the one that is set up here."}
+"""OpenRouter takes JSON for it (guides/overview/auth/byok); what does here in its place."""
 UNSAID = frozenset({"sealed", "version", "updated_at"})
 """What the audit log need not tell: that a secret was replaced is told by its label."""
 
@@ -193,12 +187,10 @@ def rotate(vault: Vault) -> Work[tuple[Kek | None, int]]:
 def label_of(secret: Secret) -> str:
     """Return what is shown of a secret, for its owner to know it by: `sk-...AbCd`.
 
-    Of a service account that is its address, which is no secret.
+    Of a credential that is JSON it is the address, or of an id the ends.
     """
     text = secret.reveal()
-    if text.startswith("{"):
-        return own_secrets.address(secret)
-    return f"{text[:3]}...{text[-4:]}" if len(text) >= SHOWN_FROM else "..."
+    return own_secrets.label(secret) if text.startswith("{") else own_secrets.ends(text)
 
 
 def _made(
@@ -299,12 +291,14 @@ def _origin(provider: Provider) -> str:
 
 def _secret(text: str, provider: Provider) -> Secret:
     text = text.strip()
-    if provider.auth == "gcp":
-        return own_secrets.service_account(text)
+    form = own_secrets.FORMS.get(provider.auth)
+    is_json = text[:1] in {"{", "["}
+    if form is not None and (is_json or provider.auth != "sigv4"):
+        return own_secrets.in_form(text, form)
     if not text or not text.isascii() or not text.isprintable():
         raise InvalidRequest("key: give one line of printable ASCII characters")
-    if text[0] in "{[":
-        hint = INSTEAD_OF_JSON.get(provider.slug, "Give the API key alone, as one line of text.")
+    if is_json:
+        hint = INSTEAD_OF_JSON.get(provider.slug, f"{NO_JSON}.")
         raise InvalidRequest(f"key: {provider.name} takes no credential that is JSON. {hint}")
     return Secret(text)
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from dragoman.providers.anthropic.dialect import AnthropicDialect
 from dragoman.providers.bedrock import embedding as bedrock
 from dragoman.providers.bedrock.dialect import BedrockDialect
+from dragoman.providers.cohere import embedding as cohere
 from dragoman.providers.cohere.dialect import CohereDialect
 from dragoman.providers.dialect import Dialect
 from dragoman.providers.gemini.dialect import GeminiDialect
@@ -35,7 +36,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
         "demo": _OPENAI,
         "openai-embeddings": _EMBEDDINGS,
         "demo-embeddings": _EMBEDDINGS,
-        "cohere-embeddings": _EMBEDDINGS,
+        "cohere-embeddings": cohere.embeddings(),
         "openai-rerank": _RERANK,
         "cohere-rerank": _RERANK,
         "demo-rerank": _RERANK,

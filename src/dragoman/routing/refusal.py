@@ -21,10 +21,12 @@ from dragoman.core.errors import (
     Constraint,
     ContextTooLong,
     GatewayError,
+    InvalidRequest,
     NoEndpoint,
     PermissionDenied,
 )
 from dragoman.routing.excluded import excluded, set_up
+from dragoman.routing.kinds import astray, nothing_found, others
 from dragoman.routing.types import Ask, Drop, Plan, Refusal
 from dragoman.routing.verdicts import tokens_needed
 
@@ -46,7 +48,7 @@ class Cause(Struct, frozen=True):
 CAUSES: dict[Drop, Cause] = {
     Drop.NOT_FREE: Cause("not free", "model"),
     Drop.ONLY_AS_FREE: Cause("served as :free only", "model"),
-    Drop.INACTIVE: Cause("out of service", "model"),
+    Drop.INACTIVE: Cause("by an API that is not spoken here", "model"),
     Drop.DEPRECATED: Cause("withdrawn", "model"),
     Drop.NOT_CONFIGURED: Cause("not configured", "model"),
     Drop.NOT_DEFAULT_ROUTE: Cause("used only when named", "provider.only", "allowed_providers"),
@@ -95,8 +97,8 @@ _CODES: tuple[tuple[frozenset[Drop], str], ...] = (
 def refusal(plan: Plan, ask: Ask, catalog: Catalog) -> GatewayError:
     """Return the error for a plan without steps.
 
-    403 where the key allows none of the models, 400 where the conversation is too long for
-    every one that could be meant, otherwise 404.
+    403 where the key allows none of the models, 400 where all of them are asked elsewhere or the
+    conversation is too long for every one that could be meant, otherwise 404.
     """
     allowed = ask.preferences.allowed_models
     if allowed and not any(target.model in allowed for target in ask.targets):
@@ -104,6 +106,8 @@ def refusal(plan: Plan, ask: Ask, catalog: Catalog) -> GatewayError:
     deciding = _deciding(plan.refusals)
     drops = frozenset(each.drop for each in deciding)
     metadata = {"endpoints": to_builtins([*excluded(plan.refusals, catalog.providers)])}
+    if wrong := astray(plan.refusals, ask):
+        return InvalidRequest(wrong, metadata=metadata, availability=_wrong_endpoint(plan, ask))
     hint = _hint(plan.refusals, catalog.providers)
     if drops == {Drop.CONTEXT_TOO_SMALL}:
         return ContextTooLong(_too_long(deciding, ask) + hint, metadata=metadata)
@@ -143,8 +147,7 @@ def _message(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) ->
         lacking = sorted(ask.inputs - frozenset.union(*(r.endpoint.inputs for r in deciding)))
         return f"No endpoints found that support {', '.join(lacking) or 'this'} input."
     if drops == {Drop.LACKS_OUTPUT}:
-        wanted = ", ".join(sorted(ask.outputs))
-        return f"No endpoints found that support the requested output modalities: {wanted}."
+        return nothing_found(ask)
     if drops and drops <= CHOICE:
         return (
             "No allowed providers are available for the selected model. Providers serving"
@@ -153,9 +156,18 @@ def _message(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) ->
     if drops and drops <= PRIVACY.keys():
         policy = ", ".join(PRIVACY[drop] for drop in sorted(drops))
         return f"No endpoints found matching your data policy ({policy}) for {models}."
+    return _left_out(deciding, drops, ask)
+
+
+def _left_out(deciding: tuple[Refusal, ...], drops: frozenset[Drop], ask: Ask) -> str:
+    """Say how many were left out for which reason, or how each differs where none can be called."""
+    nothing = f"No endpoints found for {', '.join(_asked(ask))}."
+    if drops == {Drop.INACTIVE}:
+        why = dict.fromkeys(f"{each.endpoint.provider_name} {each.detail}." for each in deciding)
+        return " ".join([nothing, *why, others(ask)])
     counts = Counter(each.drop for each in deciding)
-    left_out = ", ".join(f"{CAUSES[drop].words} ({n})" for drop, n in counts.most_common())
-    return f"No endpoints found for {models}." + (f" Left out: {left_out}." if left_out else "")
+    reasons = ", ".join(f"{CAUSES[drop].words} ({n})" for drop, n in counts.most_common())
+    return f"{nothing} Left out: {reasons}." if reasons else nothing
 
 
 def _asked(ask: Ask) -> tuple[str, ...]:
@@ -215,6 +227,16 @@ def _availability(
         excluded_by=tuple(name for name in excluded_by if name),
         fallback_models=_other_tier(plan.refusals),
         constraint=_constraint(deciding) if code == "constraint_filtered" else None,
+    )
+
+
+def _wrong_endpoint(plan: Plan, ask: Ask) -> Availability:
+    return Availability(
+        code="wrong_endpoint",
+        retryable=False,
+        requested_models=_asked(ask),
+        docs_url=AVAILABILITY_DOCS_URL,
+        affected_providers=_slugs(plan.refusals),
     )
 
 

@@ -19,6 +19,7 @@ from dragoman.catalog.ask import TYPED_TOOLS
 from dragoman.catalog.tariff import applicable
 from dragoman.catalog.types import Endpoint
 from dragoman.core.money import PicoUsd, per_million, price_text
+from dragoman.routing.kinds import unspoken
 from dragoman.routing.slugs import any_names
 from dragoman.routing.types import Ask, Drop, Target
 from dragoman.wire.preferences import MaxPrice, Preferences
@@ -104,7 +105,7 @@ def _other_tier(endpoint: Endpoint, target: Target) -> Verdict:
 
 def _out_of_service(endpoint: Endpoint) -> Verdict | None:
     if endpoint.status == "inactive":
-        return Drop.INACTIVE, "is out of service"
+        return Drop.INACTIVE, unspoken(endpoint)
     if endpoint.status == "deprecated":
         return Drop.DEPRECATED, "has been withdrawn by its provider"
     return None

@@ -8,21 +8,21 @@ classified fault, and never leaves a connection behind.
 
 import asyncio
 from contextlib import closing
-from typing import Protocol
 
 import msgspec
 from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
-from dragoman.catalog.types import Provider
 from dragoman.core.clock import Clock
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
 from dragoman.net.types import Limits, NetError, Request, Response, Transport
-from dragoman.providers.dialect import Dialect, Fault, Outgoing
+from dragoman.providers.dialect import Fault, Outgoing
 from dragoman.routing.types import Step
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untranslatable
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in, fault_of
+from dragoman.upstream.line import Headers, Line, authorization
+from dragoman.upstream.moves import piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
@@ -30,22 +30,6 @@ from dragoman.upstream.stream import UpstreamStream, cut_off
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
 from dragoman.wire.usage import Usage
-
-Headers = tuple[tuple[str, str], ...]
-
-
-class Signer(Protocol):
-    """Has requests let in by a signature, or by a token that is fetched for a credential."""
-
-    async def signed(self, request: Request, credential: Credential) -> Request:
-        """Return the request with what lets it in. Raises AttemptFailed."""
-
-    def refused(self, request: Request, credential: Credential) -> bool:
-        """Take note that a host did not let this signed request in, for want of who sent it.
-
-        What was kept for the credential is forgotten, but for what is new: another of it would
-        be no better. Say whether it is of use to have the request signed again.
-        """
 
 
 class Opened(Struct, frozen=True, kw_only=True):
@@ -71,34 +55,6 @@ class Answered(Struct, frozen=True, kw_only=True, gc=False):
     """The client dialect that the provider's body is in."""
 
 
-class Line(Struct, frozen=True, kw_only=True):
-    """How a provider is reached: its row, its dialect, what carries the bytes.
-
-    Headers of the installation's credentials are made once; those of accounts are not kept.
-    """
-
-    provider: Provider
-    dialect: Dialect
-    transport: Transport
-    signer: Signer | None = None
-    """Who has a request let in, where no header that stays the same does."""
-    authorized: dict[str, Headers] = {}
-    """The headers that let in, by the id of the credential; one id has one secret."""
-
-    def __repr__(self) -> str:
-        return f"Line({self.provider.slug})"  # what lets in is not for logs
-
-    def authorization(self, credential: Credential | None) -> Headers:
-        """Return the headers that the provider lets in with."""
-        if credential is None:
-            return ()
-        headers = self.authorized.get(credential.id)
-        if headers is None:
-            headers = _authorization(self.provider, credential)
-            self.authorized[credential.id] = headers
-        return headers
-
-
 class Attempt(Struct, frozen=True, kw_only=True):
     """An attempt about to be made."""
 
@@ -118,9 +74,6 @@ class Attempt(Struct, frozen=True, kw_only=True):
     watch: Watch | None = None
     """Who sees an answer that is gathered; None where the client gets a stream."""
 
-
-SECRET_HEADERS = frozenset({"api-key", "x-api-key", "x-goog-api-key"})
-"""Ways to let in that are the name of the header with the secret."""
 
 MOST_DIGITS = 10
 """Of a number of tokens in a header: what is longer is none."""
@@ -196,14 +149,20 @@ async def _counted(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> P
         response = await _send(attempt, one, patience_s)
         try:
             answered = await response.read()
+        except NetError as error:
+            raise AttemptFailed(of_net(error)) from error
         finally:
             response.close()
         told = response.headers.get(outgoing.counted, "") if outgoing.counted else ""
         is_number = told.isdecimal() and len(told) < MOST_DIGITS
         return Part(answered, int(told) if is_number else None)
 
+    def again(fault: Fault) -> float | None:
+        return piece_pause_s(fault, until - attempt.clock.monotonic())
+
+    until = attempt.clock.monotonic() + patience_s
     most_bytes = attempt.options.limits(patience_s).body_bytes
-    return await together((outgoing.body, *outgoing.more), ask, most_bytes)
+    return await together((outgoing.body, *outgoing.more), ask, most_bytes, again)
 
 
 async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
@@ -326,16 +285,7 @@ def _lets_in(attempt: Attempt) -> Headers:
         return ()
     if attempt.step.byok is None:
         return attempt.line.authorization(attempt.credential)
-    return _authorization(attempt.line.provider, attempt.step.byok.credential)
-
-
-def _authorization(provider: Provider, credential: Credential) -> Headers:
-    if provider.auth == "none":
-        return ()
-    secret = credential.secret.reveal()
-    if provider.auth in SECRET_HEADERS:
-        return ((provider.auth, secret),)
-    return (("Authorization", f"Bearer {secret}"),)
+    return authorization(attempt.line.provider, attempt.step.byok.credential)
 
 
 async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> Opened:

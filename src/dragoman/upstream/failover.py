@@ -18,11 +18,12 @@ from dragoman.net.types import Transport
 from dragoman.providers.dialect import Dialect, Fault, Kind
 from dragoman.routing.types import Plan, Step
 from dragoman.upstream.asking import asked
-from dragoman.upstream.attempt import Answered, Attempt, Line, Opened, Signer, answer, stream
+from dragoman.upstream.attempt import Answered, Attempt, Opened, answer, stream
 from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, sum_up, without_secret
 from dragoman.upstream.gatherer import Watch
 from dragoman.upstream.health import HealthBoard
+from dragoman.upstream.line import Line, Signer
 from dragoman.upstream.moves import Move, next_move
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Timekeeper

@@ -10,6 +10,10 @@ from what a model may be tried.
 Only when the plan has a single step, a transient fault is met by trying it again,
 twice, after a random pause (reliability: full jitter). A rate limit never is: its
 hint is passed on, so that the client waits and not the gateway.
+
+An attempt that takes several requests is different: one of them that fails would void what the
+others brought, and the provider bills. So each may be made once more, also after a short wait
+for a rate limit.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,6 +28,10 @@ from dragoman.upstream.options import UpstreamOptions
 
 PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
 TRIES_OF_AN_ONLY_STEP = 3
+PIECE_PAUSE_S, PIECE_MOST_S = 0.25, 5.0
+"""How long one of several requests waits to be made again, where its host does not say; at most."""
+LOST = frozenset({"reset", "eof"})
+"""How connections end early, by the phase of the `NetError`."""
 
 
 class Move(Struct, frozen=True):
@@ -52,6 +60,22 @@ def next_move(
     if _may_be_tried_again(steps, tries, last.fault):
         return Move(steps[0], _pause_s(len(tries), rng))
     return None
+
+
+def piece_pause_s(fault: Fault, left_s: float) -> float | None:
+    """Return after how long one of several requests is made again; None where it is not.
+
+    `left_s` is what time the attempt has. A lost connection, a 5xx, and a 429 that says how long
+    to wait are worth it, unless the host asks for more time than there is.
+    """
+    asked_s = fault.retry_after_s
+    if fault.kind is Kind.TRANSIENT and ((fault.status or 0) >= 500 or fault.code in LOST):
+        pause_s = PIECE_PAUSE_S if asked_s is None else asked_s
+    elif fault.kind is Kind.RATE and asked_s is not None:
+        pause_s = asked_s
+    else:
+        return None
+    return pause_s if pause_s <= PIECE_MOST_S and pause_s < left_s else None
 
 
 def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) -> bool:

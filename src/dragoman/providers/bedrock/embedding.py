@@ -6,7 +6,7 @@ Embed v3" and "Cohere Embed v4"; API reference, `InvokeModel`.
 
 Titan takes one text in a request, Cohere 96. Answers of Titan tell tokens; for Cohere's they are
 in the header `X-Amzn-Bedrock-Input-Token-Count` (no page of AWS's names it; vercel/ai, pull
-request 15973, saw it live). Cohere wants `input_type`: who does not say gets `search_document`.
+request 15973, saw it live). What Cohere's models take is in `dragoman.providers.cohere.embedding`.
 """
 
 import re
@@ -16,29 +16,21 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from dragoman.core.notes import Change, Note
 from dragoman.providers.bedrock.faults import fault
+from dragoman.providers.cohere.embedding import LENGTHS_OF_4, batches, wishes
 from dragoman.providers.dialect import Outgoing
-from dragoman.providers.embedding import TASKS, Draft, EmbeddingDialect, Vectors, counted
+from dragoman.providers.embedding import Draft, EmbeddingDialect, Vectors, counted
 
 TOKENS: Final = "x-amzn-bedrock-input-token-count"
-TEXTS: Final = 96
 TITAN_LENGTHS: Final = (256, 512, 1024)
-COHERE_4_LENGTHS: Final = (256, 512, 1024, 1536)
 
 _TITAN_2 = re.compile(r"amazon\.titan-embed-text-v2")
 _TITAN_1 = re.compile(r"amazon\.titan-embed-(text-v1|g1-text)")
 _COHERE = re.compile(r"cohere\.embed-(v4|(?:english|multilingual)-v3)?")
-_COHERE_LENGTHS: dict[str, tuple[int, ...] | None] = {"v4": COHERE_4_LENGTHS, "": None}
+_COHERE_LENGTHS: dict[str, tuple[int, ...] | None] = {"v4": LENGTHS_OF_4, "": None}
 """By generation; those after the fourth say themselves what they take."""
 _OF_TITAN = frozenset({"normalize"})
 _OF_COHERE = frozenset({"truncate"})
-_INPUT_TYPES = {
-    "query": "search_query",
-    "document": "search_document",
-    "classification": "classification",
-    "clustering": "clustering",
-}
 
 
 class _ByType(Struct):
@@ -99,26 +91,9 @@ def _titan(draft: Draft, lengths: tuple[int, ...], known: frozenset[str]) -> Out
 
 
 def _cohere(draft: Draft, lengths: tuple[int, ...] | None) -> Outgoing:
-    told: dict[str, Any] = dict(draft.taken(_OF_COHERE))
-    length = draft.dimensions(lengths)
-    if length is not None:
-        told["output_dimension"] = length
-    told["input_type"] = _input_type(draft)
-    told["embedding_types"] = ["float"]
-    bodies: list[object] = [{"texts": batch, **told} for batch in draft.batches(TEXTS)]
+    told = wishes(draft, lengths, _OF_COHERE)
+    bodies: list[object] = [{"texts": batch, **told} for batch in batches(draft)]
     return draft.outgoing(_path(draft), bodies, TOKENS)
-
-
-def _input_type(draft: Draft) -> str:
-    word = draft.task()
-    if word is None:
-        detail = "sent as search_document: this provider needs one"
-        draft.notes.append(Note(Change.INJECTED, "input_type", detail, draft.provider.slug))
-        return _INPUT_TYPES["document"]
-    known = _INPUT_TYPES.get(TASKS.get(word.lower(), ""))
-    if known is None:
-        raise draft.refusal("input_type", f"this model knows {', '.join(_INPUT_TYPES.values())}")
-    return known
 
 
 def _path(draft: Draft) -> str:

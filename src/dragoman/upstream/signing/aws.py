@@ -12,7 +12,6 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
@@ -20,6 +19,7 @@ from dragoman.net.types import Request
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.signing import optional
+from dragoman.upstream.signing.given import PRINTED, Unusable, check, members
 from dragoman.upstream.signing.kept import Kept
 from dragoman.upstream.signing.sigv4 import Keys, Scope, sign
 
@@ -29,21 +29,17 @@ SERVICE: Final = "bedrock"
 GOOD_S: Final = 300.0
 """botocore renews what ends within ten minutes: so long it can be relied on."""
 
+_NEEDED = ("accessKeyId", "secretAccessKey")
+_OTHER = ("sessionToken", "region")
 _REGION = re.compile(r"[a-z]{2,4}(?:-[a-z]{2,12}){1,3}-\d{1,2}")
 _HOST = re.compile(r"(?<=^bedrock-runtime\.)[a-z0-9-]+(?=\.amazonaws\.com$)")
+_RULES = {
+    "accessKeyId": re.compile(r"[A-Za-z0-9_]{1,128}"),
+    "secretAccessKey": PRINTED,
+    "sessionToken": PRINTED,
+    "region": _REGION,
+}
 _MEMBER_OF_HOST = re.compile(r"(?:^|[.-])([a-z]{2,4}(?:-[a-z]{2,12}){1,3}-\d{1,2})(?:\.|$)")
-
-
-class _Given(Struct, rename="camel"):
-    """An access key as JSON."""
-
-    access_key_id: str
-    secret_access_key: str
-    session_token: str = ""
-    region: str = ""
-
-
-_given = msgspec.json.Decoder(_Given).decode
 
 
 class AwsSigner:
@@ -61,7 +57,10 @@ class AwsSigner:
             return _with(request, (("Authorization", f"Bearer {text}"),))
         region = ""
         if text:
-            keys, region = _read(text, credential)
+            try:
+                keys, region = access_key(text)
+            except Unusable as unusable:
+                raise AttemptFailed(_refused(credential, str(unusable))) from None
         elif credential.id.startswith(OWN):
             raise AttemptFailed(_refused(credential, "it is empty"))
         else:
@@ -112,6 +111,21 @@ class AwsSigner:
         return region
 
 
+def access_key(text: str) -> tuple[Keys, str]:
+    """Return what the JSON of an access key says, and its region, empty if none. Raises Unusable.
+
+    A secret that stands where the id belongs would be shown, so an id has letters and digits only.
+    """
+    found = members(text, _NEEDED, _OTHER)
+    check(found, _RULES)
+    keys = Keys(
+        id=found["accessKeyId"],
+        secret=found["secretAccessKey"],
+        token=found.get("sessionToken", ""),
+    )
+    return keys, found.get("region", "")
+
+
 def _with(request: Request, headers: tuple[tuple[str, str], ...]) -> Request:
     return msgspec.structs.replace(request, headers=request.headers + headers)
 
@@ -121,21 +135,6 @@ def _moved(request: Request, region: str) -> Request:
     parts = urlsplit(request.url)
     host = _HOST.sub(region, parts.netloc)
     return msgspec.structs.replace(request, url=parts._replace(netloc=host).geturl())
-
-
-def _read(text: str, credential: Credential) -> tuple[Keys, str]:
-    try:
-        given = _given(text)
-    except (ValueError, RecursionError):
-        detail = "it is no JSON object with accessKeyId and secretAccessKey"
-        raise AttemptFailed(_refused(credential, detail)) from None
-    if given.region and not _REGION.fullmatch(given.region):
-        raise AttemptFailed(_refused(credential, "its region is none"))
-    for value in (given.access_key_id, given.session_token):
-        if not value.isascii() or not (value.isprintable() or not value):
-            raise AttemptFailed(_refused(credential, "it holds what no access key does"))
-    keys = Keys(id=given.access_key_id, secret=given.secret_access_key, token=given.session_token)
-    return keys, given.region
 
 
 def _refused(credential: Credential, detail: str) -> Fault:

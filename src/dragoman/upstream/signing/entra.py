@@ -23,6 +23,7 @@ from dragoman.net.types import Limits, NetError, Request, Transport
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.upstream.faults import AttemptFailed, nonsense, of_net
 from dragoman.upstream.signing import optional
+from dragoman.upstream.signing.given import PRINTED, Unusable, check, members
 from dragoman.upstream.signing.kept import Kept
 
 OWN: Final = "byok:"
@@ -38,6 +39,7 @@ LIMITS: Final = Limits(head_s=10.0, idle_s=10.0, body_bytes=64 * 1024)
 _FORM = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
 _REFUSED = frozenset({400, 401, 403})
 _TENANT = re.compile(r"[A-Za-z0-9.-]{1,128}")
+_RULES = {"tenant_id": _TENANT, "client_id": _TENANT, "client_secret": PRINTED}
 
 
 class Application(Struct, frozen=True):
@@ -61,7 +63,6 @@ class _Denied(Struct):
     error_description: str = ""
 
 
-_application = msgspec.json.Decoder(Application).decode
 _granted = msgspec.json.Decoder(_Granted).decode
 _denied = msgspec.json.Decoder(_Denied).decode
 
@@ -109,20 +110,18 @@ class EntraSigner:
         environ = self._environ
         if text:
             try:
-                found = _application(text)
-            except (ValueError, RecursionError):
-                detail = "it is no JSON object with tenant_id, client_id and client_secret"
-                raise AttemptFailed(_refused(credential, detail)) from None
-        elif credential.id.startswith(OWN):
+                return application(text)
+            except Unusable as unusable:
+                raise AttemptFailed(_refused(credential, str(unusable))) from None
+        if credential.id.startswith(OWN):
             raise AttemptFailed(_refused(credential, "it is empty"))
-        else:
-            found = Application(
-                environ.get("AZURE_TENANT_ID", ""),
-                environ.get("AZURE_CLIENT_ID", ""),
-                environ.get("AZURE_CLIENT_SECRET", ""),
-            )
-            if not (found.tenant_id and found.client_id and found.client_secret):
-                return None
+        found = Application(
+            environ.get("AZURE_TENANT_ID", ""),
+            environ.get("AZURE_CLIENT_ID", ""),
+            environ.get("AZURE_CLIENT_SECRET", ""),
+        )
+        if not (found.tenant_id and found.client_id and found.client_secret):
+            return None
         if not _TENANT.fullmatch(found.tenant_id):
             raise AttemptFailed(_refused(credential, "its tenant_id is none"))
         return found
@@ -170,6 +169,13 @@ class EntraSigner:
             return response.status, await response.read()
         finally:
             response.close()
+
+
+def application(text: str) -> Application:
+    """Return what the JSON of an application says. Raises Unusable."""
+    found = members(text, Application.__struct_fields__, ())
+    check(found, _RULES)
+    return Application(**found)
 
 
 def _text(token: str) -> str:

@@ -10,10 +10,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
+from dragoman.upstream.signing.given import Unusable, members
 
 KINDS = frozenset({"service_account", "authorized_user"})
 OWN = "byok:"
@@ -26,10 +26,6 @@ _WHAT = {
     "service_account": ("client_email", "private_key"),
     "authorized_user": ("client_id", "client_secret", "refresh_token"),
 }
-
-
-class Unusable(Exception):
-    """A credential that cannot be used. Says why, and nothing of what is in it."""
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -50,7 +46,12 @@ class Key(Struct, frozen=True, kw_only=True):
         return f"Key({self.type})"
 
 
-_key = msgspec.json.Decoder(Key).decode
+_TEXTS = tuple(name for name in Key.__struct_fields__ if name not in {"type", "own"})
+
+
+def own_account(text: str) -> Key:
+    """Return the service account that an account brings along. Raises Unusable."""
+    return _read(text.encode(), own=True)
 
 
 async def load(credential: Credential, environ: Mapping[str, str]) -> Key | None:
@@ -58,7 +59,7 @@ async def load(credential: Credential, environ: Mapping[str, str]) -> Key | None
     own = credential.id.startswith(OWN)
     text = credential.secret.reveal()
     if text.startswith("{"):
-        return _read(text.encode(), own=own)
+        return own_account(text) if own else _read(text.encode(), own=False)
     if own:
         raise Unusable("it is no JSON object")
     if text:
@@ -97,17 +98,16 @@ def _file(path: str) -> bytes:
 
 
 def _read(text: bytes, *, own: bool) -> Key:
-    try:
-        key = _key(text)
-    except (ValueError, RecursionError):
-        raise Unusable("it is no JSON object with the members of a credential") from None
+    found = members(text, ("type",), _TEXTS)
     kinds = {"service_account"} if own else KINDS
-    if key.type not in kinds:
+    if found["type"] not in kinds:
         raise Unusable(f"its type is not {' or '.join(sorted(kinds))}")
+    key = Key(**found, own=own)
     missing = [name for name in _WHAT[key.type] if not getattr(key, name)]
     if missing:
         raise Unusable(f"it lacks {', '.join(missing)}")
-    for project in (key.project_id, key.quota_project_id):
+    for name in ("project_id", "quota_project_id"):
+        project = getattr(key, name)
         if project is not None and not _PROJECT_ID.fullmatch(project):
-            raise Unusable("its project is none")
-    return msgspec.structs.replace(key, own=own)
+            raise Unusable(f"its {name} is none")
+    return key
