@@ -103,6 +103,11 @@ def test_without_a_secret_nothing_is_added() -> None:
     assert (ran.code, "no key in standard input" in ran.err) == (2, True)
 
 
+def test_nobody_is_asked_for_a_secret_of_an_unknown_provider() -> None:
+    ran = run("byok", "add", "acmee", stdin="")
+    assert (ran.code, "'acmee' is no provider. Did you mean acme" in ran.err) == (2, True), ran.err
+
+
 def test_an_id_that_means_none_or_several_is_a_failure() -> None:
     for _ in range(2):
         run("byok", "add", "acme", stdin=SECRET)

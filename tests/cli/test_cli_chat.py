@@ -36,6 +36,10 @@ def test_the_answer_is_on_stdout_and_its_figures_beside_it(chat: Chat) -> None:
     assert "tok/s" in ran.err
 
 
+def test_the_address_needs_no_path(chat: Chat, gateway: Running) -> None:
+    assert chat("demo/parrot", "hello", "--url", gateway.url).out == "hello\n"
+
+
 def test_the_prompt_may_come_through_a_pipe(chat: Chat) -> None:
     assert chat("demo/parrot", stdin="from a pipe\n").out == "from a pipe\n"
 

@@ -47,8 +47,20 @@ def test_what_cannot_be_set_is_refused(arguments: tuple[str, ...], code: int) ->
     assert run("accounts", "set", *arguments).code == code
 
 
+@pytest.mark.usefixtures("made")
+def test_all_is_forgotten_only_by_who_says_so() -> None:
+    for_scripts = run("generations", "forget", "--json")
+    assert (for_scripts.code, "--yes" in for_scripts.err) == (2, True)
+    asked = run("generations", "forget", stdin="n\n")
+    assert (asked.code, "forgotten" in asked.out) == (1, False)
+    assert "all generations of default?" in asked.err
+    assert run("generations", "forget", stdin="").code == 1
+    agreed = run("generations", "forget", stdin="y\n")
+    assert (agreed.code, "0 generations of default" in agreed.out) == (0, True)
+
+
 def test_what_is_forgotten_is_counted(made: str, data: Path) -> None:
-    assert run("generations", "forget", "--json").json == {"forgotten": 0}
+    assert run("generations", "forget", "--yes", "--json").json == {"forgotten": 0}
     with sqlite3.connect(data / "records.db") as records:
         for number in range(3):
             row = (f"gen-{number}", "default", made if number else "other", number, b"")
@@ -101,7 +113,7 @@ def test_workers_hand_over_what_was_said(tmp_path: Path) -> None:
     kept = [row for (row,) in records.execute("SELECT packed FROM content")]
     records.close()
     assert all(WORDS.encode() in zlib.decompress(each) for each in kept)
-    forgotten = run("generations", "forget", "--data", str(data), "--json").json["forgotten"]
+    forgotten = run("generations", "forget", "-y", "--data", str(data), "--json").json["forgotten"]
     assert forgotten == len(kept) >= 1
     for file in data.rglob("*"):
         assert not file.is_file() or not any(each in file.read_bytes() for each in kept), file

@@ -1,10 +1,13 @@
 """`dragoman db`: what state there is, a backup of it, and the way back."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from dragoman.office import premises
+from dragoman.office.premises import JOURNALS
+from dragoman.store.journal.folder import create
 from dragoman.store.migrations import Migration
 from dragoman.store.options import DatabaseOptions
 from tests.cli.command import run
@@ -76,6 +79,21 @@ def test_a_backup_can_be_restored_elsewhere_and_over_what_there_is(
     assert "Restored" in restored.out
     listed = run("keys", "list", "--json", "--data", elsewhere).json
     assert [key["name"] for key in listed] == ["laptop"]
+
+
+def test_nothing_is_restored_beneath_a_running_server(data: Path, tmp_path: Path) -> None:
+    run("keys", "create", "laptop")
+    file = tmp_path / "backup.tar"
+    run("db", "backup", str(file))
+    run("keys", "create", "later")
+    journal = create(data / JOURNALS, "node")
+    refused = run("db", "restore", str(file), "--force")
+    assert (refused.code, f"A server runs on {data}. Stop it first." in refused.err) == (1, True)
+    assert len(run("keys", "list", "--json").json) == 2
+    os.close(journal.descriptor)
+    journal.lock.release()
+    assert run("db", "restore", str(file), "--force").code == 0
+    assert len(run("keys", "list", "--json").json) == 1
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path) -> None:

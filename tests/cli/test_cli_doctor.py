@@ -36,7 +36,9 @@ def test_a_fresh_machine_is_fine_and_nothing_is_made(data: Path) -> None:
     assert "uvloop" in checked["versions"]["detail"]
     assert "httptools" in checked["versions"]["detail"]
     assert "no file" in checked["configuration"]["detail"]
+    assert "none runs at 127.0.0.1:" in checked["gateway"]["detail"]
     assert "dragoman serve" in checked["gateway"]["detail"]
+    assert "DRAGOMAN__SERVER__PORT" in checked["gateway"]["detail"]
     assert not data.exists()
 
 
@@ -223,7 +225,7 @@ def test_of_a_gateway_with_a_certificate_it_is_told_whether_anybody_listens(
         check = found(run("doctor", "--json"))["gateway"]
         assert check["detail"] == f"127.0.0.1:{port} listens, for TLS"
     check = found(run("doctor", "--json"))["gateway"]
-    assert f"127.0.0.1:{port} is free" in check["detail"]
+    assert f"none runs at 127.0.0.1:{port}, which is free" in check["detail"]
 
 
 @pytest.mark.parametrize(

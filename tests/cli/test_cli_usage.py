@@ -93,6 +93,13 @@ def test_usage_by_anything_else(by: str) -> None:
     assert "\x1b" not in ran.out
 
 
+def test_usage_by_what_is_not_known_is_told_what_is() -> None:
+    ran = run("usage", "--by", "colour")
+    assert ran.code == 2
+    assert "--by: 'colour' is not one of model, provider, endpoint, key, app, user" in ran.err
+    assert "month" in run("usage", "--help").out
+
+
 def test_what_cannot_be_asked_is_a_sentence(data: Path, hash_: str) -> None:
     assert data.exists()
     assert hash_

@@ -6,7 +6,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from dragoman.client.calls import HERE, Calls, calls_to, chat_body
+from dragoman.client.calls import Calls, calls_to, chat_body
+from dragoman.wire.address import HERE
 
 NOWHERE: Mapping[str, str] = {}
 DRAGOMAN = {"DRAGOMAN_API_KEY": "sk-dm-1", "OPENROUTER_API_KEY": "sk-or-1"}
@@ -30,6 +31,7 @@ def query(url: str) -> dict[str, str]:
     [
         (None, {}, HERE),
         (None, {"DRAGOMAN_URL": "http://gateway:1/api/v1/"}, "http://gateway:1/api/v1"),
+        (None, {"DRAGOMAN_URL": "http://gateway:1"}, "http://gateway:1/api/v1"),
         ("https://openrouter.ai/api/v1", {"DRAGOMAN_URL": "x"}, "https://openrouter.ai/api/v1"),
     ],
 )

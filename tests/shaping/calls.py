@@ -3,7 +3,7 @@
 from typing import Any
 
 from dragoman.catalog.spellings import spellings
-from dragoman.catalog.types import Alias, Catalog, Model, Provider, Renamed
+from dragoman.catalog.types import Alias, Catalog, Endpoint, Model, Provider, Renamed
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.preferences import Preferences
 
@@ -24,6 +24,15 @@ def provider(slug: str, name: str, aliases: tuple[str, ...]) -> Provider:
     return Provider(slug=slug, name=name, dialect="openai", base_url="http://x", aliases=aliases)
 
 
+def endpoint(model: str, **changes: Any) -> Endpoint:
+    """Return an endpoint at deepinfra that can be called, with what is changed."""
+    fields: dict[str, Any] = {
+        "id": f"deepinfra|{model}", "model": model, "provider": "deepinfra",
+        "provider_name": "DeepInfra", "tag": "deepinfra", "upstream": model, "price": None,
+    }  # fmt: skip
+    return Endpoint(**(fields | changes))
+
+
 ALIASES = {
     "fast": Alias(name="fast", targets=(("acme/turbo", 3.0), ("acme/mini", 1.0))),
     "cheap": Alias(name="cheap", targets=(("acme/mini:floor", 1.0), ("gone/model", 99.0))),
@@ -36,7 +45,7 @@ RENAMED = {
 }
 
 CATALOG = Catalog(
-    models={id_: Model(id=id_, name=id_, created=0, endpoints=()) for id_ in MODELS},
+    models={id_: Model(id=id_, name=id_, created=0, endpoints=(endpoint(id_),)) for id_ in MODELS},
     providers={slug: provider(slug, *names) for slug, names in PROVIDERS.items()},
     aliases=ALIASES,
     renamed=RENAMED,

@@ -27,6 +27,22 @@ def test_a_limit_that_has_to_be_said_is_no_wish_for_an_endpoint_that_can_say_so_
     assert asked("acme/mini", max_tokens=64_000, native=other)[0].max_tokens == 64_000
 
 
+@pytest.mark.parametrize(
+    ("required", "parameters"), [(True, {"seed", "web_search_options"}), (False, {"seed"})]
+)
+def test_a_parameter_without_effect_is_missed_by_who_requires_all(
+    required: bool,  # noqa: FBT001 - a row of the table
+    parameters: set[str],
+) -> None:
+    wants, _ = asked(
+        "acme/turbo",
+        parameters=frozenset({"seed"}),
+        not_applied=("web_search_options", "plugins.web", "service_tier"),
+        preferences=Preferences(require_parameters=required),
+    )
+    assert wants.parameters == parameters
+
+
 def test_a_call_becomes_an_ask_with_all_that_matters_to_routing() -> None:
     wants, notes = asked(
         "acme/turbo",

@@ -16,7 +16,9 @@ from dragoman.core.errors import AVAILABILITY_DOCS_URL, GatewayError, InvalidReq
 from dragoman.core.notes import Change
 from dragoman.shaping.targets import Meanings, Targets, Wants, find_targets
 from dragoman.wire.preferences import Preferences, SortBy
-from tests.shaping.calls import CATALOG
+from tests.shaping.calls import CATALOG, endpoint
+
+NONE_HERE = " None of these can be called here; GET /api/v1/models lists what can."
 
 
 def found(*names: str, rng: Random | None = None) -> Targets:
@@ -183,6 +185,47 @@ def test_an_unknown_fallback_is_named_among_all_that_were_asked_for() -> None:
     assert caught.value.availability is not None
     assert caught.value.availability.requested_models == ("acme/turbo", "acme/trubo")
     assert caught.value.availability.fallback_models[0] == "acme/turbo"
+
+
+def test_what_cannot_be_called_here_is_named_but_is_nothing_to_fall_back_on() -> None:
+    dear, near = "acme/turbo", "acme/turbo-2"
+    endpoints = {dear: endpoint(dear, configured=False), near: endpoint(near)}
+    models = {id_: structs.replace(CATALOG.models[dear], id=id_, endpoints=(each,))
+              for id_, each in endpoints.items()}  # fmt: skip
+    for known, last in ((models, ""), ({dear: models[dear]}, NONE_HERE)):
+        wants = Wants(catalog=structs.replace(CATALOG, models=known, aliases={}))
+        with pytest.raises(InvalidRequest) as caught:
+            find_targets(("acme/trubo",), wants, Random(7))
+        assert caught.value.message.endswith(f"Did you mean {', '.join(known)}?{last}")
+        assert caught.value.availability is not None
+        assert caught.value.availability.fallback_models == (() if last else (near,))
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("@preset/mine", "there are no presets in this version"),
+        ("acme/turbo@preset/mine", "there are no presets in this version"),
+        ("openrouter/auto", "of OpenRouter's routers this version has openrouter/free alone"),
+        (
+            "openrouter/auto:online",
+            "of OpenRouter's routers this version has openrouter/free alone",
+        ),
+    ],
+)
+def test_what_only_openrouter_has_is_told_instead_of_guessed_at(name: str, why: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found(name)
+    assert caught.value.message == f"{name} is not a valid model ID: {why}"
+    assert caught.value.availability is not None
+    assert caught.value.availability.fallback_models == ()
+
+
+def test_an_alias_is_something_to_fall_back_on() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        found("fats")
+    assert caught.value.availability is not None
+    assert caught.value.availability.fallback_models[0] == "fast"
 
 
 def test_an_empty_catalog_has_nothing_to_suggest() -> None:

@@ -101,6 +101,21 @@ async def test_a_refusal_has_the_one_shape(
     assert client.headers["access-control-allow-origin"] == "*"
 
 
+@pytest.mark.parametrize(
+    ("path", "method", "message"),
+    [
+        ("/v1/presets", "GET", "There is nothing at /api/v1/presets."),
+        ("/v1/models", "DELETE", "DELETE is not allowed for /api/v1/models."),
+    ],
+)
+async def test_a_path_is_named_as_it_was_asked(
+    plane: Plane, path: str, method: str, message: str
+) -> None:
+    client = Client(method=method, path=path)
+    client.scope["raw_path"] = b"/api" + path.encode()
+    assert (await client.of(plane.serve)).json()["error"]["message"] == message
+
+
 async def test_a_wrong_method_is_told_the_right_one(plane: Plane) -> None:
     assert "GET" in (await plane.get("/v1/models", method="DELETE")).headers["allow"]
 

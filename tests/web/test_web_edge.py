@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.core.errors import Overloaded
-from dragoman.web.edge import Edge, canonical
+from dragoman.web.edge import Edge, canonical, not_found
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 from tests.relay.scene import Scene
@@ -81,6 +81,26 @@ async def test_a_wrong_method_is_told_the_right_one(method: str) -> None:
     error = client.json()["error"]
     assert (error["code"], error["metadata"]["error_type"]) == (405, "invalid_request")
     assert method in error["message"]
+
+
+async def test_a_wrong_method_is_told_of_the_path_that_was_asked() -> None:
+    client = await Client(method="GET", path=f"/api{PATH}").of(Front(Scene(a=whole())).edge)
+    message = "GET is not allowed for /api/v1/chat/completions. Use POST, OPTIONS."
+    assert client.json()["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/api/v1/presets", "/api/v1/presets."),
+        ("/v1/presets/", "/v1/presets/."),
+        ("/chat/completions", "/chat/completions. The API is under /api/v1."),
+        ("/api/chat/completions", "/api/chat/completions. The API is under /api/v1."),
+        ("/", "/. The API is under /api/v1."),
+    ],
+)
+def test_nothing_at_a_path_is_told_of_it_as_it_was_asked(path: str, told: str) -> None:
+    assert str(not_found({"raw_path": path.encode()})) == f"There is nothing at {told}"
 
 
 async def test_what_nobody_expected_is_masked_outside_and_told_in_the_log(

@@ -121,7 +121,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"system": [{"type": "tool_use", **USE}]}, "system.0.type: Invalid option"),
     ({"stop_sequences": "x"}, "stop_sequences: must be an array"),
     ({"metadata": {"user_id": "x" * 513}}, "metadata.user_id: must be a string of at most 512"),
-    ({"fallbacks": [{"model": "c/d", "max_tokens": 1}]}, "fallbacks"),
+    ({"fallbacks": [{"model": "c/d", "max_tokens": 1}]}, "fallbacks.0.max_tokens: is not known"),
     ({"fallbacks": [{"model": "m"}] * 4}, "'fallbacks' array must have 3 items or fewer."),
     ({"fallbacks": [{"model": "m"}], "models": ["x/y"]}, "fallbacks: cannot be combined"),
     ({"api_base": "https://evil.example"}, "api_base: is not accepted"),

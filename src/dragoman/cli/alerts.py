@@ -31,12 +31,12 @@ from dragoman.office.alert_bodies import (
     ShownBody,
     alert_row,
     delivery_row,
-    read,
 )
 from dragoman.office.alerts import Alerting
 from dragoman.office.key_admin import Manager
 from dragoman.office.keys import CLI
 from dragoman.office.premises import Premises
+from dragoman.office.reading import read
 from dragoman.office.watchtower import alerting_of
 
 MOST = 10**9

@@ -86,6 +86,8 @@ def add(
 ) -> None:
     """Add a credential. Its secret is asked for, or read from standard input."""
     chosen = settings(data, config)
+    catalog = (look(chosen) if models else shipped_only(chosen)).catalog
+    office.provider_of(provider, catalog)  # before anybody is asked for a secret in vain
     new = NewByok(
         provider=provider,
         key=_secret(variable, chosen),
@@ -95,7 +97,6 @@ def add(
         is_byok_only=only,
         allowed_models=tuple(models) if models else None,
     )
-    catalog = (look(chosen) if models else shipped_only(chosen)).catalog
     with opened(chosen) as premises:
         premises.ledger.run_now(statement(account))  # which says so if there is no such account
         safe = Safe(premises.vault, premises.pepper)

@@ -17,8 +17,7 @@ from rich.console import Console
 from dragoman.cli.console import err, out, printable
 from dragoman.cli.exits import EPILOG, USAGE, Failure
 from dragoman.cli.gateway import Chunk, Gateway, Message, Usage, stream, whole
-
-HERE = "http://127.0.0.1:4000/api/v1"
+from dragoman.wire.address import HERE, api_base
 
 app = typer.Typer(add_completion=False)
 
@@ -46,7 +45,7 @@ def chat(
         )
     if not url.startswith(("http://", "https://")):
         raise Failure(f"--url {url}: give an address such as {HERE}", USAGE)
-    gateway = Gateway(url.rstrip("/"), key)
+    gateway = Gateway(api_base(url), key)
     asked = " ".join(prompt or ())
     if not asked and not sys.stdin.isatty():
         asked = sys.stdin.read().strip()

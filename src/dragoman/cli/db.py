@@ -20,10 +20,11 @@ from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
 from dragoman.config import Settings
 from dragoman.office import premises
 from dragoman.office.backup import NotEmpty, back_up, manifest_of, restore
-from dragoman.office.premises import PEPPER, Home, open_homes
+from dragoman.office.premises import JOURNALS, PEPPER, Home, open_homes
 from dragoman.store.bundle import Damaged, reading
 from dragoman.store.custody import keep_directory
 from dragoman.store.dump import Misfit, tables
+from dragoman.store.journal.folder import find, take_lock
 from dragoman.store.migrations import steps
 from dragoman.store.sql import be_patient
 
@@ -132,12 +133,24 @@ def restore_(
         made = manifest_of(bundle, [*premises.LEDGER_ROOMS, *premises.RECORDS_ROOMS])
         with usable(chosen.data):
             keep_directory(chosen.data)
+            _check_nobody_writes(chosen.data / JOURNALS)
         with _homes(chosen, existing=False) as homes:
             counts = restore(bundle, homes, chosen.data / PEPPER, time.time(), force=force)
     when = datetime.fromtimestamp(made.created_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     rows = sum(counts.values())
     out().print(f"Restored {len(counts)} tables with {rows:,} rows, as they were at {when}.")
     err().print("Restart every server of this installation: they remember what was here before.")
+
+
+def _check_nobody_writes(journals: Path) -> None:
+    """Raise Failure while a server writes a journal here: it would be booked on other books."""
+    for path in find(journals):
+        lock = take_lock(path)
+        if lock is None:
+            raise Failure(
+                f"A server runs on {journals.parent}. Stop it first. Nothing was changed."
+            )
+        lock.release()
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from dragoman.cli.console import out, print_json
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
-from dragoman.cli.exits import EPILOG
+from dragoman.cli.exits import EPILOG, USAGE, Failure
 from dragoman.ledger.types import DEFAULT
 from dragoman.office.key_bodies import utc_time
 from dragoman.office.keys import find
@@ -46,11 +46,22 @@ def forget_(
         str | None,
         typer.Option("--before", metavar="TIME", help="Only older ones: 2027-01-31T00:00:00Z."),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before all of them are forgotten.")
+    ] = False,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Forget what was said in generations of an account. What they cost stays on record."""
+    """Forget what was said in generations of an account. What they cost stays on record.
+
+    Where nothing says which, all of them are meant, and it asks.
+    """
+    if not (id_ or key or before or yes):
+        if as_json:
+            raise Failure("--json does not ask: add --yes, or say which generations.", USAGE)
+        what = f"Forget what was said in all generations of {account}?"
+        typer.confirm(what, abort=True, err=True)
     until = None if before is None else utc_time(before, "--before")
     count = 0
     with opened_existing(settings(data, config)) as premises:

@@ -168,5 +168,8 @@ def _bindable(host: str, port: int) -> Check:
         detail = f"{host}:{port} cannot be listened on: {reason(error)}"
         fix = "Choose another with --host, --port or the section server."
         return Check(name="gateway", state="broken", detail=detail, fix=fix)
-    detail = f"none runs; {host}:{port} is free. Start one: dragoman serve"
+    detail = (
+        f"none runs at {host}:{port}, which is free. Start one: dragoman serve. "
+        "One with another --port is found by DRAGOMAN__SERVER__PORT"
+    )
     return Check(name="gateway", state="ok", detail=detail)

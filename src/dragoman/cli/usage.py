@@ -20,7 +20,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.office import keys
 from dragoman.office.analytics import in_order, query_body, question, read_query
 from dragoman.office.premises import Premises
-from dragoman.records.metrics import METRICS, Value
+from dragoman.records.metrics import DIMENSIONS, METRICS, Value
 from dragoman.records.questions import Answer, Line
 from dragoman.records.reader import Reader
 
@@ -30,6 +30,8 @@ SHOWN = (
 )  # fmt: skip
 PERIODS = ("hour", "day", "week", "month")
 NAMES: Mapping[str, str] = {"key": "api_key_id", "user": "external_user", "session": "session_id"}
+GROUPS = ("model", "provider", "endpoint", "key", "app", "user", "tag", "session", *PERIODS)
+"""What the help names; any other dimension of analytics will do, too."""
 BAR = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -40,9 +42,7 @@ app = typer.Typer(add_completion=False)
 def usage(
     by: Annotated[
         str,
-        typer.Option(
-            help="model, provider, endpoint, key, app, user, tag, session, hour, day, week, month."
-        ),
+        typer.Option(help=f"{', '.join(GROUPS)}."),
     ] = "model",
     since: Annotated[
         str, typer.Option(metavar="AGE", help="How far back: 90s, 15m, 1h, 7d.")
@@ -60,6 +60,8 @@ def usage(
 ) -> None:
     """Show usage, the dearest first."""
     now = time.time()
+    if by not in PERIODS and NAMES.get(by, by) not in DIMENSIONS:
+        raise Failure(f"--by: {by[:80]!r} is not one of {', '.join(GROUPS)}", USAGE)
     with opened_existing(settings(data, config)) as premises:
         body = _body(premises, by, key, (now - seconds(since), now), number)
         try:

@@ -14,9 +14,8 @@ from dragoman import __version__
 from dragoman.core.secret import Secret
 from dragoman.net.types import Limits, Request
 from dragoman.net.url import locate
+from dragoman.wire.address import HERE, api_base
 from dragoman.wire.model_query import needs, order
-
-HERE = "http://127.0.0.1:4000/api/v1"
 
 Message = Mapping[str, Any]
 
@@ -82,7 +81,7 @@ def calls_to(
     Raises ValueError for an address or a key that cannot be used.
     """
     base_url, api_key = given
-    url = (base_url or environ.get("DRAGOMAN_URL") or HERE).rstrip("/")
+    url = api_base(base_url or environ.get("DRAGOMAN_URL") or HERE)
     locate(url)
     names = ("DRAGOMAN_API_KEY", "OPENROUTER_API_KEY")
     key = api_key or next((environ[name] for name in names if environ.get(name)), "")

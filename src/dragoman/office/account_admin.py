@@ -30,7 +30,6 @@ from dragoman.store.sql import Work
 NOT_THE_OPERATOR = "Only management keys of the default account can do this"
 REUSED = "Idempotency-Key: it came with another request before; use a new one"
 
-B = TypeVar("B", bound=Struct)
 T = TypeVar("T")
 
 Text = Annotated[str, Meta(min_length=1, max_length=255)]
@@ -109,14 +108,6 @@ class Outcome(Struct, frozen=True):
 
     body: bytes
     replayed: bool = False
-
-
-def read(body: bytes, kind: type[B]) -> B:
-    """Read a body. Raises InvalidRequest."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
 
 
 def check_operator(manager: Manager) -> None:

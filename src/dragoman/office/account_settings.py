@@ -3,7 +3,6 @@
 Ours: OpenRouter has no accounts in its API, and stores what is said by workspace.
 """
 
-import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import Connection
 
@@ -14,6 +13,7 @@ from dragoman.ledger import entries
 from dragoman.office import credits as office
 from dragoman.office.contents import AccountBody, account_settings, set_store_content
 from dragoman.office.key_bodies import Usd, nanos_of
+from dragoman.office.reading import read
 from dragoman.store.sql import Work
 
 
@@ -30,15 +30,10 @@ class AccountChange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 NOTHING = AccountChange()
 
-_decode_change = msgspec.json.Decoder(AccountChange).decode
-
 
 def read_change(body: bytes) -> AccountChange:
     """Read the body. Raises InvalidRequest, also where nothing is to be changed."""
-    try:
-        change = _decode_change(body)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
+    change = read(body, AccountChange)
     if change == NOTHING:
         raise InvalidRequest("Say what to change: store_content, user_limit or user_limit_reset")
     return change

@@ -4,12 +4,11 @@ Names and shapes are ours: OpenRouter's alerts are set up on its pages, and have
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from dragoman.core.errors import InvalidRequest
 from dragoman.core.money import NanoUsd, usd
 from dragoman.ledger.alerts import Rule
 from dragoman.ledger.outbox import Delivery, Kind, State
@@ -18,7 +17,6 @@ from dragoman.ledger.purses import Interval
 MOST_THRESHOLDS = 10
 MOST_PLACES = 10
 
-B = TypeVar("B", bound=Struct)
 
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Percents = Annotated[
@@ -134,14 +132,6 @@ class Deleted(Struct, frozen=True):
 
 class _Typed(Struct, frozen=True):
     type: str
-
-
-def read(body: bytes, kind: type[B]) -> B:
-    """Read a body. Raises InvalidRequest."""
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
 
 
 def alert_row(rule: Rule) -> AlertRow:

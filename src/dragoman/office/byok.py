@@ -72,7 +72,7 @@ def add(
     """
     check_workspace(new.workspace_id)
     _check_users(new.allowed_user_ids)
-    provider = _provider(new.provider, catalog)
+    provider = provider_of(new.provider, catalog)
     secret = _secret(new.key, provider)
     models = model_ids(new.allowed_models or (), catalog)
     key = None if repeat is None else checked_repeat(repeat)
@@ -133,7 +133,7 @@ def amend(
         after = structs.replace(before, **said)
         secret = None
         if given is not None:
-            provider = _provider(before.provider, catalog)
+            provider = provider_of(before.provider, catalog)
             secret = _secret(given, provider)
             after = structs.replace(
                 after,
@@ -267,8 +267,8 @@ def _check_users(users: object) -> None:
         raise InvalidRequest("allowed_user_ids: there are no users here; leave it out")
 
 
-def _provider(name: str, catalog: Catalog) -> Provider:
-    """Return the provider that a name means, if a secret is of use there."""
+def provider_of(name: str, catalog: Catalog) -> Provider:
+    """Return the provider that a name means, if a secret is of use there. Raises InvalidRequest."""
     slug = provider_slug(catalog, name)
     provider = None if slug is None else catalog.providers.get(slug)
     if provider is None:

@@ -7,13 +7,12 @@ shown. There are no regions here, so none can be declared but `global`.
 
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from dragoman.access.types import OwnCredential
-from dragoman.core.errors import InvalidRequest
 from dragoman.office.key_bodies import DEFAULT_WORKSPACE, Names
 from dragoman.office.key_info import iso
+from dragoman.office.reading import read
 
 MOST_HASHES = 100
 LAST_PLACE = 1_000_000
@@ -110,24 +109,14 @@ class Deleted(Struct, frozen=True):
     deleted: Literal[True] = True
 
 
-_decode_new = msgspec.json.Decoder(NewByok).decode
-_decode_change = msgspec.json.Decoder(ByokChange).decode
-
-
 def read_new(body: bytes) -> NewByok:
     """Read the body of `POST /byok`. Raises InvalidRequest."""
-    try:
-        return _decode_new(body)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
+    return read(body, NewByok)
 
 
 def read_change(body: bytes) -> ByokChange:
     """Read the body of `PATCH /byok/{id}`. Raises InvalidRequest."""
-    try:
-        return _decode_change(body)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
+    return read(body, ByokChange)
 
 
 def byok_row(made: OwnCredential) -> ByokRow:

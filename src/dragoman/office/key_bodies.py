@@ -12,7 +12,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 
 from dragoman.access.rates import Count
@@ -23,6 +22,7 @@ from dragoman.catalog.types import Catalog
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.money import NANO, usd
 from dragoman.office.key_info import iso, limit_usd, remaining_usd, user_limit_usd
+from dragoman.office.reading import read
 from dragoman.records.reader import KeyUsage
 
 DEFAULT_WORKSPACE = "0d7a60ad-0000-4000-8000-000000000001"
@@ -145,24 +145,14 @@ class Deleted(Struct, frozen=True):
     deleted: Literal[True] = True
 
 
-_decode_new = msgspec.json.Decoder(NewKey).decode
-_decode_change = msgspec.json.Decoder(KeyChange).decode
-
-
 def read_new(body: bytes) -> NewKey:
     """Read the body of `POST /keys`. Raises InvalidRequest."""
-    try:
-        return _decode_new(body)
-    except msgspec.DecodeError as error:
-        raise _unreadable(error) from error
+    return read(body, NewKey)
 
 
 def read_change(body: bytes) -> KeyChange:
     """Read the body of `PATCH /keys/{hash}`. Raises InvalidRequest."""
-    try:
-        return _decode_change(body)
-    except msgspec.DecodeError as error:
-        raise _unreadable(error) from error
+    return read(body, KeyChange)
 
 
 def grant_of(new: NewKey, catalog: Catalog) -> Grant:
@@ -290,7 +280,3 @@ def nanos_of(limit: float | None, where: str = "limit") -> int | None:
     if nanos != nanos.to_integral_value():
         raise InvalidRequest(f"{where}: finer than 0.000000001 USD")
     return int(nanos)
-
-
-def _unreadable(error: msgspec.DecodeError) -> InvalidRequest:
-    return InvalidRequest(f"Invalid request parameters: {error}")

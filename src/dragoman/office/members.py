@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from sqlalchemy import Connection
 
@@ -25,6 +24,7 @@ from dragoman.office.key_bodies import Usd
 from dragoman.office.key_info import iso
 from dragoman.office.keys import change as change_key
 from dragoman.office.limits import impose_budget
+from dragoman.office.reading import read
 from dragoman.records.reader import SUMS, KeyUsage
 from dragoman.store.sql import Work
 
@@ -85,24 +85,14 @@ class MembersBody(Struct, frozen=True):
     total_count: int
 
 
-_decode_new = msgspec.json.Decoder(NewMember).decode
-_decode_change = msgspec.json.Decoder(MemberChange).decode
-
-
 def read_new(body: bytes) -> NewMember:
     """Read the body of `POST /organization/members`. Raises InvalidRequest."""
-    try:
-        return _decode_new(body)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
+    return read(body, NewMember)
 
 
 def read_change(body: bytes) -> MemberChange:
     """Read the body of `PATCH /organization/members/{id}`. Raises InvalidRequest."""
-    try:
-        return _decode_change(body)
-    except msgspec.DecodeError as error:
-        raise InvalidRequest(f"Invalid request parameters: {error}") from error
+    return read(body, MemberChange)
 
 
 def add(new: NewMember, manager: Manager) -> Work[Member]:

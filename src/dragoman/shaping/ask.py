@@ -5,6 +5,7 @@ from random import Random
 from msgspec import structs
 
 from dragoman.catalog.ask import TYPED_TOOLS, Ask, Target
+from dragoman.catalog.parameters import PARAMETERS
 from dragoman.catalog.types import Catalog
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change, Note
@@ -49,14 +50,16 @@ def ask(
 
 
 def _parameters(call: ChatCall) -> frozenset[str]:
-    """Return the parameters that matter: typed tools of Anthropic's only where all are required.
+    """Return the parameters that matter. Where all are required, some more than else:
 
-    Elsewhere an endpoint that cannot be given them gets the others, and that is noted.
+    those that no endpoint is sent yet, and typed tools of Anthropic's, which an endpoint that
+    cannot be given them otherwise does without, and that is noted.
     """
-    native = call.native
-    if native is None or not native.tools or not call.preferences.require_parameters:
+    if not call.preferences.require_parameters:
         return call.parameters
-    return call.parameters | {f"{TYPED_TOOLS}{name}" for name in native.tools}
+    tools = () if call.native is None else call.native.tools
+    typed = {f"{TYPED_TOOLS}{name}" for name in tools}
+    return call.parameters | typed | PARAMETERS.intersection(call.not_applied)
 
 
 def _has_to_say(call: ChatCall) -> bool:

@@ -12,7 +12,8 @@ from random import Random
 from msgspec import Struct, structs
 
 from dragoman.catalog.ask import Target
-from dragoman.catalog.lookup import Named, look_up
+from dragoman.catalog.listing import is_default_route
+from dragoman.catalog.lookup import FREE_ROUTER, Named, look_up
 from dragoman.catalog.names import nearest
 from dragoman.catalog.types import Alias, Catalog, Endpoint
 from dragoman.core.errors import AVAILABILITY_DOCS_URL, Availability, InvalidRequest
@@ -22,6 +23,10 @@ from dragoman.shaping.free import free_models
 from dragoman.wire.preferences import Preferences, SortBy
 
 MOST_REMEMBERED = 4096
+ROUTERS_TO_COME = frozenset(
+    f"openrouter/{name}"
+    for name in ("auto", "auto-beta", "bodybuilder", "fusion", "fusion-flash", "pareto-code")
+)
 SORTS: dict[str, SortBy] = {"nitro": "throughput", "floor": "price", "exacto": "exacto"}
 
 
@@ -89,8 +94,9 @@ class Meanings:
 def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
     """Return the targets of each name, the first of those that mean the same endpoints.
 
-    Raises InvalidRequest in OpenRouter's words for a name that is no model's, with
-    the three nearest ids, and NoEndpoint for a router that has nothing to offer.
+    Raises InvalidRequest in OpenRouter's words for a name that is no model's, with the three
+    nearest ids, of which those that can be called are to fall back on, and NoEndpoint for
+    a router that has nothing to offer.
     """
     targets: dict[tuple[str, bool], Target] = {}
     notes: list[Note] = []
@@ -232,8 +238,12 @@ def _variant_notes(name: str, named: Named) -> tuple[Note, ...]:
 
 def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequest:
     known = catalog.latest if name.startswith("~") else chain(catalog.models, catalog.aliases)
-    near = nearest(name.partition(":")[0], known)
-    hint = f". Did you mean {', '.join(near)}?" if near else ""
+    absent = _absent(name)
+    near = () if absent else nearest(name.partition(":")[0], known)
+    served = tuple(id_ for id_ in near if _is_served(id_, catalog))
+    hint = f". Did you mean {', '.join(near)}?" if near else absent
+    if near and not served:
+        hint += " None of these can be called here; GET /api/v1/models lists what can."
     return InvalidRequest(
         f"{name} is not a valid model ID{hint}",
         availability=Availability(
@@ -241,6 +251,24 @@ def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequ
             retryable=False,
             requested_models=names,
             docs_url=AVAILABILITY_DOCS_URL,
-            fallback_models=near,
+            fallback_models=served,
         ),
     )
+
+
+def _absent(name: str) -> str:
+    """Say of what OpenRouter has and this version has not that it has not; empty for all else."""
+    if "@preset/" in name:
+        return ": there are no presets in this version"
+    if name.partition(":")[0] in ROUTERS_TO_COME:
+        return f": of OpenRouter's routers this version has {FREE_ROUTER} alone"
+    return ""
+
+
+def _is_served(name: str, catalog: Catalog) -> bool:
+    """Say whether a model, alias or family can be called here without naming a provider."""
+    named = look_up(name, catalog)
+    model = None if named is None else catalog.models.get(named.known)
+    if model is None:
+        return name in catalog.aliases
+    return any(is_default_route(each) and not each.free for each in model.endpoints)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 from dragoman.access.types import Caller
 from dragoman.office import account_admin as accounts
 from dragoman.office.account_admin import NewAccount, NewCredit, NewRefund, Outcome
+from dragoman.office.reading import read
 from dragoman.web.admission import administration
 from dragoman.web.key_routes import manager_of, needs_management
 from dragoman.web.plane import Control
@@ -32,7 +33,7 @@ def account_routes(control: Control) -> APIRouter:
     async def open_account(request: Request, caller: managed, repeat: Repeat = None) -> Response:
         manager = manager_of(control, caller)
         accounts.check_operator(manager)
-        new = accounts.read(await request.body(), NewAccount)
+        new = read(await request.body(), NewAccount)
         work = accounts.open_(new, control.free_credit, manager, repeat)
         return _answered(await control.ledger.run(work), 201)
 
@@ -49,7 +50,7 @@ def account_routes(control: Control) -> APIRouter:
         manager = manager_of(control, caller)
         accounts.check_visible(manager, id_)
         accounts.check_operator(manager)
-        new = accounts.read(await request.body(), NewCredit)
+        new = read(await request.body(), NewCredit)
         return _answered(await control.ledger.run(accounts.add(id_, new, manager, repeat)))
 
     @router.post("/accounts/{id_}/refunds", summary="Pay back", **needs_management(NewRefund))
@@ -59,7 +60,7 @@ def account_routes(control: Control) -> APIRouter:
         manager = manager_of(control, caller)
         accounts.check_visible(manager, id_)
         accounts.check_operator(manager)
-        new = accounts.read(await request.body(), NewRefund)
+        new = read(await request.body(), NewRefund)
         await control.reader.flushed()
         return _answered(await control.ledger.run(accounts.refund(id_, new, manager, repeat)))
 

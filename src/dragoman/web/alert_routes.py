@@ -22,10 +22,10 @@ from dragoman.office.alert_bodies import (
     TestedBody,
     alert_row,
     delivery_row,
-    read,
 )
 from dragoman.office.alerts import Alerting
 from dragoman.office.key_admin import Manager
+from dragoman.office.reading import read
 from dragoman.web.admission import administration
 from dragoman.web.key_routes import MOST_SKIPPED, manager_of, needs_management
 from dragoman.web.plane import Control

@@ -23,7 +23,7 @@ from dragoman.web.alert_routes import alert_routes
 from dragoman.web.byok_routes import byok_routes
 from dragoman.web.catalog_routes import catalog_routes
 from dragoman.web.content_routes import content_routes
-from dragoman.web.edge import not_found
+from dragoman.web.edge import asked_path, not_found
 from dragoman.web.errors import error_body, error_headers
 from dragoman.web.health import readiness
 from dragoman.web.key_routes import key_routes
@@ -155,11 +155,11 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 404:
-        return await _on_gateway_error(request, not_found(request.scope["path"]))
+        return await _on_gateway_error(request, not_found(request.scope))
     body = {
         "error": {
             "code": error.status_code,
-            "message": f"{request.method} is not allowed for {request.scope['path'][:200]}.",
+            "message": f"{request.method} is not allowed for {asked_path(request.scope)}.",
             "metadata": {"error_type": "invalid_request"},
         }
     }

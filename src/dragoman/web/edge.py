@@ -136,12 +136,12 @@ class Edge:
             path = canonical(path)
             handlers = self._routes.get(path)
         if handlers is None and voice_of(path) is not IN_CHAT:
-            raise not_found(path)  # the control plane has no other voice
+            raise not_found(scope)  # the control plane has no other voice
         if handlers is None:
             return self._control({**scope, "path": path}, receive, send)
         handler = handlers.get(method)
         if handler is None:
-            return _wrong_method(send, method, canonical(path), handlers)
+            return _wrong_method(scope, send, handlers)
         return handler(scope, receive, send)
 
 
@@ -174,9 +174,17 @@ def canonical(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-def not_found(path: str) -> NotFound:
-    """Return the error for a path that leads nowhere."""
-    return NotFound(f"There is nothing at {path[:200]}. The API is under /api/v1.")
+def asked_path(scope: Scope) -> str:
+    """Return the path as its caller wrote it, to be told of it by that name."""
+    raw: bytes = scope["raw_path"]
+    return raw[:200].decode("ascii", "replace")
+
+
+def not_found(scope: Scope) -> NotFound:
+    """Return the error for a path that leads nowhere. Who is under our API need not hear where."""
+    path = asked_path(scope)
+    where = "" if canonical(path).startswith("/v1/") else " The API is under /api/v1."
+    return NotFound(f"There is nothing at {path}.{where}")
 
 
 async def _excuse(out: _Watched, voice: Voice) -> None:
@@ -193,9 +201,8 @@ async def _preflight(send: Send) -> None:
     await send({"type": "http.response.body", "body": b""})
 
 
-async def _wrong_method(
-    send: Send, method: str, path: str, handlers: Mapping[str, Handler]
-) -> None:
+async def _wrong_method(scope: Scope, send: Send, handlers: Mapping[str, Handler]) -> None:
     allowed = ", ".join([*handlers, "OPTIONS"])
-    error = Unreadable(f"{method} is not allowed for {path}. Use {allowed}.", 405)
-    await refuse(send, error, [(b"allow", allowed.encode())], voice_of(path).dialect)
+    message = f"{scope['method']} is not allowed for {asked_path(scope)}. Use {allowed}."
+    dialect = voice_of(canonical(scope["path"])).dialect
+    await refuse(send, Unreadable(message, 405), [(b"allow", allowed.encode())], dialect)

@@ -6,14 +6,13 @@ The webhook is Stripe's alone, which its signature proves: it carries no key.
 import logging
 from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Depends, Header, Request, Response
 from msgspec import Struct
 
 from dragoman.access.types import Caller
-from dragoman.core.errors import InvalidRequest
 from dragoman.office.checkout import Checkout, PageBody
 from dragoman.office.key_admin import checked_repeat
+from dragoman.office.reading import read
 from dragoman.office.stripe_events import book, read_event
 from dragoman.web.admission import administration
 from dragoman.web.key_routes import needs_management
@@ -29,9 +28,6 @@ class NewCheckout(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     amount: float
 
 
-_decode_new = msgspec.json.Decoder(NewCheckout).decode
-
-
 def stripe_routes(control: Control, checkout: Checkout) -> APIRouter:
     """Return the routes, by the paths that the edge knows."""
     router = APIRouter()
@@ -43,10 +39,7 @@ def stripe_routes(control: Control, checkout: Checkout) -> APIRouter:
         caller: administered,
         idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
-        try:
-            wanted = _decode_new(await request.body())
-        except msgspec.DecodeError as error:
-            raise InvalidRequest(f"Invalid request parameters: {error}") from error
+        wanted = read(await request.body(), NewCheckout)
         repeat = None if idempotency_key is None else checked_repeat(idempotency_key)
         return json_response(PageBody(await checkout.open(caller.account, wanted.amount, repeat)))
 

@@ -14,11 +14,13 @@ from dragoman.wire.shapes import Effort
 
 _PLACE = re.compile(r" - at (`key` in )?`\$(.*)`$")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
+_UNKNOWN = re.compile(r"Object contains unknown field `(\w+)`")
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.\.\.)\]")
 _VALUE = "..."
 _KEY = "a key"
 _WHICH = {_VALUE: "each value ", _KEY: "each key "}
 _DEGREES = get_args(Effort)
+_Sized = inspect.StrType | inspect.ListType | inspect.VarTupleType | inspect.DictType
 
 
 def explain(error: ValidationError, shape: inspect.Type) -> tuple[str, str]:
@@ -29,6 +31,8 @@ def explain(error: ValidationError, shape: inspect.Type) -> tuple[str, str]:
     steps = [name or index for name, index in _STEP.findall(trail)]
     if missing := _MISSING.match(message):
         return ".".join([*steps, missing[1]]), "is required"
+    if unknown := _UNKNOWN.match(message):
+        return ".".join([*steps, unknown[1]]), "is not known"
     if of_key:
         steps.append(_KEY)
     path = ".".join(step for step in steps if step not in _WHICH)
@@ -58,7 +62,7 @@ def _follow(node: inspect.Type, steps: list[str]) -> Iterator[inspect.Type]:
         for field in node.fields:
             if field.encode_name == steps[0]:
                 yield from _follow(field.type, steps[1:])
-    elif isinstance(node, inspect.ListType) and steps[0].isdigit():
+    elif isinstance(node, inspect.ListType | inspect.VarTupleType) and steps[0].isdigit():
         yield from _follow(node.item_type, steps[1:])
     elif isinstance(node, inspect.DictType):
         inner = node.key_type if steps[0] == _KEY else node.value_type
@@ -86,7 +90,7 @@ def _phrase(node: inspect.Type) -> str:
             phrase = f"a number {_bounds(node)}"
         case inspect.StrType():
             phrase = f"a string {_length(node, 'character')} {_pattern(node)}"
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             phrase = f"an array {_length(node, 'item')}"
         case inspect.DictType():
             phrase = f"an object {_length(node, 'member')}"
@@ -105,10 +109,14 @@ def _degree(value: object) -> int:
 def _bounds(node: inspect.IntType | inspect.FloatType) -> str:
     if node.gt is not None:
         return f"above {node.gt} and at most {node.le}"
+    if node.ge is None and node.le is None:
+        return ""
     return f"of at least {node.ge}" if node.le is None else f"between {node.ge} and {node.le}"
 
 
-def _length(node: inspect.StrType | inspect.ListType | inspect.DictType, unit: str) -> str:
+def _length(
+    node: inspect.StrType | inspect.ListType | inspect.VarTupleType | inspect.DictType, unit: str
+) -> str:
     least, most = node.min_length, node.max_length
     if most is None:
         return f"of at least {least} {unit}" if least else ""

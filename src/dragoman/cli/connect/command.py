@@ -25,8 +25,8 @@ from dragoman.cli.context import ConfigOption, DataOption, JsonOption
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
 from dragoman.cli.gateway import get
 from dragoman.net.types import Limits, NetError
+from dragoman.wire.address import HERE
 
-HERE: Final = "http://127.0.0.1:4000/api/v1"
 YOUR_KEY: Final = "YOUR_KEY"
 PATIENCE: Final = Limits(head_s=10.0, idle_s=10.0)
 BASES: Final = ("/chat/completions", "/v1", "/api")
