@@ -40,7 +40,7 @@ DOUBT_S = 30.0
 """How long after an answer was lost the question may still be on its way."""
 MOST_REMEMBERED = 10_000
 AT_ONCE = 100
-"""So many purses are given back in one transaction: those that lease wait for it, 50 ms in SQLite."""
+"""So many purses are given back in one transaction: who leases waits for it, 50 ms in SQLite."""
 IN_A_ROUND = 10
 """So many times, before it is looked again which limits changed."""
 END_OF_TIME = 2**63 - 1

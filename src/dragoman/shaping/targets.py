@@ -232,7 +232,7 @@ def _variant_notes(name: str, named: Named) -> tuple[Note, ...]:
 
 def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequest:
     known = catalog.latest if name.startswith("~") else chain(catalog.models, catalog.aliases)
-    near = nearest(name.partition(":")[0], known)
+    near = nearest(name.partition(":")[0], known, known=catalog.letters)
     hint = f". Did you mean {', '.join(near)}?" if near else ""
     return InvalidRequest(
         f"{name} is not a valid model ID{hint}",

@@ -195,7 +195,7 @@ def _query(request: Request) -> dict[str, str]:
 def _found(catalog: Catalog, name: str) -> Model:
     model = listing.find(catalog, name)
     if model is None:
-        near = ", ".join(nearest(name, catalog.models))
+        near = ", ".join(nearest(name, catalog.models, known=catalog.letters))
         hint = f" Did you mean {near}?" if near else ""
         raise NotFound(f"{name[:200]} is not a model of this gateway's catalog.{hint}")
     return model
