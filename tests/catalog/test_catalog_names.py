@@ -61,7 +61,12 @@ def test_there_are_always_as_many_as_wanted_or_all(name: str, ids: list[str]) ->
 def test_what_is_known_of_names_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {id_: names.letters(id_) for id_ in IDS}
     read: list[str] = []
-    monkeypatch.setattr(names, "letters", lambda text: read.append(text) or letters(text))
+
+    def reading(text: str) -> int:
+        read.append(text)
+        return letters(text)
+
+    monkeypatch.setattr(names, "letters", reading)
     assert nearest("openai/gpt4o", IDS, known=known) == nearest("openai/gpt4o", IDS)
     assert read == ["openai/gpt4o", "openai/gpt4o", *IDS]
 
