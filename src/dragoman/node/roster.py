@@ -54,9 +54,9 @@ class Clerk:
         """Look a key up."""
         return await self._keeper.key(hash_, verifier)
 
-    async def changes(self, since: int) -> Changes:
+    async def changes(self, since: int, after: str = "") -> Changes:
         """Say what changed."""
-        return await self._keeper.changes(since)
+        return await self._keeper.changes(since, after)
 
     async def news(self, within_s: float) -> None:
         """Wait for a change."""
