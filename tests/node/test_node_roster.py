@@ -23,7 +23,7 @@ from dragoman.office import keys
 from dragoman.office.premises import Premises, open_premises
 from dragoman.office.watch import Troubles
 from dragoman.store.options import DatabaseOptions
-from dragoman.upstream.health import HealthBoard, TellingBoard
+from dragoman.upstream.health import HealthBoard, Tally, TellingBoard
 
 ONE = Slot("key:a:concurrency", 1)
 MEMBER = Member(name="worker-1", pid=1, since=0.0, catalog="c")
@@ -167,6 +167,17 @@ async def test_what_workers_say_of_themselves_and_of_endpoints_is_put_together(
         assert seen.latency_ms is not None
         assert seen.latency_ms.p50 == 500.0
     assert house.roster.is_empty
+
+
+async def test_what_a_worker_saw_of_many_endpoints_is_taken_in_a_few_at_a_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.node.roster.HEARD_AT_ONCE", 2)
+    heard: list[list[str]] = []
+    monkeypatch.setattr(house.health, "heard", lambda some, _: heard.append([*some]))
+    async with house.worker() as one:
+        await one.report(MEMBER, {each: Tally(answers=1) for each in "abcde"})
+    assert heard == [["a", "b"], ["c", "d"], ["e"]]
 
 
 async def test_workers_hear_what_is_wrong_with_the_node(house: House) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -22,6 +23,9 @@ from dragoman.office.watch import Troubles
 from dragoman.records.content import Kept
 from dragoman.records.content_rows import store
 from dragoman.upstream.health import HealthBoard, Tally
+
+HEARD_AT_ONCE = 20
+"""Of how many endpoints a worker's tallies are taken in within one turn of the event loop."""
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -114,7 +118,10 @@ class Clerk:
     async def report(self, member: Member, tallies: dict[str, Tally]) -> tuple[str, ...]:
         """Note how the worker is; tell it what is wrong with the node."""
         self.member = member
-        self._means.health.heard(tallies, self._means.clock.monotonic())
+        items = iter(tallies.items())
+        while some := dict(islice(items, HEARD_AT_ONCE)):
+            self._means.health.heard(some, self._means.clock.monotonic())
+            await asyncio.sleep(0)
         self._on_report()
         return self._means.troubles.said
 
