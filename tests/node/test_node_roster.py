@@ -24,6 +24,7 @@ from dragoman.office.premises import Premises, open_premises
 from dragoman.office.watch import Troubles
 from dragoman.store.options import DatabaseOptions
 from dragoman.upstream.health import HealthBoard, Tally, TellingBoard
+from tests.node.test_node_counting import Crowd
 
 ONE = Slot("key:a:concurrency", 1)
 MEMBER = Member(name="worker-1", pid=1, since=0.0, catalog="c")
@@ -144,6 +145,16 @@ async def test_places_of_a_worker_that_is_gone_are_free(house: House) -> None:
         assert await third.take((ONE,)) is None
         third.leave(ONE)
         assert await third.take((ONE,)) is None
+
+
+async def test_the_keeper_takes_a_place_back_without_a_look_at_all_others(house: House) -> None:
+    async with house.worker() as one, house.worker() as other:
+        assert await one.take((ONE,)) is None
+        for clerk in house.roster._clerks.values():
+            clerk._held = Crowd(clerk._held)
+        one.leave(ONE)
+        await one.changes(0)  # what is told before it is done before it
+        assert await other.take((ONE,)) is None
 
 
 async def test_what_workers_say_of_themselves_and_of_endpoints_is_put_together(

@@ -22,6 +22,7 @@ from dragoman.access.types import Caller, Changes, Keeper, Terms
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
 from dragoman.core.ids import key_hash
+from dragoman.core.room import make_room
 from dragoman.store.custody import Pepper
 
 T = TypeVar("T")
@@ -208,8 +209,7 @@ class Gate:
 
 
 def _remember(known: dict[str, T], hash_: str, value: T, most: int) -> None:
-    """Add to `known`, dropping what was added first when it is full."""
+    """Add to `known`, dropping some of what was added first when it is full."""
     known.pop(hash_, None)
-    if len(known) >= most:
-        del known[next(iter(known))]
+    make_room(known, most)
     known[hash_] = value

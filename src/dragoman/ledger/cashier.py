@@ -22,6 +22,7 @@ import msgspec
 
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
+from dragoman.core.room import make_room
 from dragoman.ledger.purses import Reason, Refusal, Taken
 from dragoman.ledger.till import Hold, Settlement, Till
 
@@ -304,8 +305,7 @@ class Cashier:
         if refused.reason is Reason.IN_FLIGHT:
             self._pressed[refused.purse] = now + PAUSE_S, refused
             return
-        if len(self._empty) >= MOST_REMEMBERED:
-            del self._empty[next(iter(self._empty))]
+        make_room(self._empty, MOST_REMEMBERED)
         self._empty[refused.purse] = now + EMPTY_S, refused
 
     def _check_room(self, hold: Hold, amount: int, included: int) -> None:

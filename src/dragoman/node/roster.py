@@ -12,6 +12,7 @@ from dragoman.access.limiter import Denied, Draw, Item, Limiter, Quota, Slot
 from dragoman.access.types import Admission, Changes
 from dragoman.core.clock import Clock
 from dragoman.core.errors import OwnError
+from dragoman.core.room import one_less
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.purses import Taken
 from dragoman.link.reach import Caller, Station
@@ -107,8 +108,7 @@ class Clerk:
 
     def leave(self, slot: Slot) -> None:
         """Take a place back, unless it was given by the keeper before this one."""
-        if self._held[slot]:
-            self._held -= Counter((slot,))  # drops what is 0
+        if one_less(self._held, slot):
             self._means.limiter.leave(slot)
 
     async def keep(self, kept: tuple[Kept, ...]) -> None:
