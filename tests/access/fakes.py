@@ -1,7 +1,6 @@
 """A keeper in memory and a clock worked by hand."""
 
 import asyncio
-import itertools
 
 from dragoman.access.types import Admission, Changes, Known
 from dragoman.core import ids
@@ -32,6 +31,7 @@ class FakeKeeper:
         self.at_once = 0
         self.most_at_once = 0
         self.polls = 0
+        self.most_changes = 1000
         self.silent = False
         self.answers = asyncio.Event()
         self.answers.set()
@@ -67,12 +67,14 @@ class FakeKeeper:
             raise Unavailable("silent", retry_after_s=1)
         return Admission(key=key) if key is not None and key.verifier == verifier else None
 
-    async def changes(self, since: int) -> Changes:
+    async def changes(self, since: int, after: str = "") -> Changes:
         self.polls += 1
         await self.answers.wait()
         if self.silent:
             raise Unavailable("silent", retry_after_s=1)
-        return Changes(len(self.changed), tuple(itertools.islice(self.changed, since, None)))
+        found = sorted({each for each in self.changed[since:] if each > after})
+        page = tuple(found[: self.most_changes])
+        return Changes(len(self.changed), page, more=len(found) > len(page))
 
     async def news(self, within_s: float) -> None:
         await asyncio.sleep(within_s)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from dragoman.access import gate as gates
 from dragoman.access import pulse
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
-from dragoman.access.types import Caller, Changes
+from dragoman.access.types import Caller
 from dragoman.core import ids
 from dragoman.core.clock import Clock
 from dragoman.core.errors import InvalidRequest, Overloaded, Unauthenticated, Unavailable
@@ -212,18 +213,39 @@ async def test_an_answer_older_than_a_change_is_not_remembered(
         reading = asyncio.create_task(admit(gate, key))
         await until(lambda: keeper.at_once == 1)
         keeper.revoke(key)
-        gate._apply(await _changes(keeper, gate))
         keeper.answers.set()
+        await gate._catch_up()
         assert (await reading).key_hash == ids.key_hash(key), "it was good when it was read"
         with pytest.raises(Unauthenticated):
             await admit(gate, key)
 
 
-async def _changes(keeper: FakeKeeper, gate: Gate) -> Changes:
-    keeper.answers.set()
-    changes = await keeper.changes(gate._epoch)
-    keeper.answers.clear()
-    return changes
+async def test_many_keys_that_change_at_once_are_forgotten_in_parts(
+    gate: Gate, keeper: FakeKeeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.access.gate.FORGOTTEN_AT_ONCE", 2)
+    texts = [keeper.mint() for _ in range(7)]
+    stays = keeper.mint()
+    await gate._catch_up()
+    for text in (*texts, stays):
+        await admit(gate, text)
+    keeper.most_changes = 3
+    for text in texts:
+        keeper.revoke(text)
+    turns: list[int] = []
+
+    async def others() -> None:
+        while True:
+            turns.append(len(gate._admitted))
+            await asyncio.sleep(0)
+
+    busy = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    await gate._catch_up()
+    busy.cancel()
+    assert set(gate._admitted) == {ids.key_hash(stays)}
+    assert max(before - after for before, after in pairwise(turns)) <= 4
+    assert gate._epoch == len(keeper.changed)
 
 
 async def test_what_was_learnt_before_the_first_poll_is_learnt_anew(

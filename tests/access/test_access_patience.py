@@ -91,8 +91,8 @@ class ScriptedKeeper(FakeKeeper):
             await asyncio.sleep(self.each_s)
         return await super().key(hash_, verifier)
 
-    async def changes(self, since: int) -> Changes:
-        found = await super().changes(since)
+    async def changes(self, since: int, after: str = "") -> Changes:
+        found = await super().changes(since, after)
         self.polled.set()
         return found
 

@@ -116,6 +116,25 @@ async def test_a_place_that_is_held_long_is_kept_by_saying_so(
     line.close()
 
 
+async def test_places_that_are_held_do_not_crowd_out_those_that_are_given_back(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared, "MOST_OWED", 2)
+    slots = [Slot(f"s{number}", 1) for number in range(6)]
+    one = RedisLimiter(server.url, "test", LocalLimiter(lambda: 0))
+    for slot in slots:
+        assert await one.take((slot,)) is None
+    for slot in slots[:2]:
+        one.leave(slot)
+    one._beat_all()
+    one._beats.appendleft("s0")  # which was to be said before it was given back
+    await one._send_owed()
+    async with node(server) as other:
+        free = [await other.take((slot,)) is None for slot in slots]
+    assert free == [True, True, False, False, False, False]
+    await one.aclose()
+
+
 async def test_a_clock_that_was_set_back_locks_out_for_one_burst_only(server: RedisServer) -> None:
     draw = Draw("d", Rate(10**9, 3))
     line: Any = redis.Redis(unix_socket_path=str(server.socket))

@@ -56,11 +56,11 @@ async def test_a_loop_of_the_background_that_breaks_is_begun_anew_and_the_others
     node = Node(premises)
     asked, answer = [0], node.background.serving.gate._keeper.changes
 
-    async def changes(since: int) -> Changes:
+    async def changes(since: int, after: str = "") -> Changes:
         asked[0] += 1
         if asked[0] < 3:
             raise ZeroDivisionError("what nobody expected")
-        return await answer(since)
+        return await answer(since, after)
 
     monkeypatch.setattr(node.background.serving.gate._keeper, "changes", changes)
     async with node.running(), asyncio.timeout(20):

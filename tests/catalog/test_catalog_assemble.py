@@ -11,11 +11,17 @@ from hypothesis import strategies as st
 from dragoman.catalog.assemble import Shipped, assemble, dangling
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import hosts
+from dragoman.catalog.names import letters
 from dragoman.catalog.options import Declared, Demo
 from dragoman.catalog.parameters import PARAMETERS
 from dragoman.catalog.types import DataPolicy, Endpoint, Price
 from dragoman.core.money import PicoUsd
 from tests.catalog.assembly import CHEAP, POLICY, SHIPPED, acme, build, served
+
+
+def test_letters_of_all_names_are_there_before_anybody_misspells_one() -> None:
+    catalog = build({"acme": acme()}, {"fast": ("acme/turbo",)})
+    assert catalog.letters == {each: letters(each) for each in (*catalog.models, "fast")}
 
 
 def test_the_same_model_at_two_own_hosts_has_two_endpoints() -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.catalog.names import nearest, provider_slug
+from dragoman.catalog import names
+from dragoman.catalog.names import letters, nearest, provider_slug
 from dragoman.catalog.types import Catalog
 
 IDS = (
@@ -55,6 +56,19 @@ def test_there_are_always_as_many_as_wanted_or_all(name: str, ids: list[str]) ->
     assert len(set(found)) == len(found)
     assert set(found) <= set(ids)
     assert nearest(name, reversed(ids)) == found
+
+
+def test_what_is_known_of_names_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = {id_: names.letters(id_) for id_ in IDS}
+    read: list[str] = []
+
+    def reading(text: str) -> int:
+        read.append(text)
+        return letters(text)
+
+    monkeypatch.setattr(names, "letters", reading)
+    assert nearest("openai/gpt4o", IDS, known=known) == nearest("openai/gpt4o", IDS)
+    assert read == ["openai/gpt4o", "openai/gpt4o", *IDS]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,8 @@ class Bank:
         self.refusal_s = refusal_s
         self.trouble: Trouble | None = None
         self.takes: list[dict[str, int]] = []
+        self.returned: list[int] = []
+        """Of how many purses something was taken back, each time."""
         self.open = asyncio.Event()
         self.open.set()
         self.silent = False
@@ -41,9 +43,12 @@ class Bank:
 
     async def give_back(self, incarnation: str, amounts: Mapping[str, int]) -> None:
         await self._do(leases.give_back(incarnation, amounts))
+        self.returned.append(len(amounts))
 
     async def disclaim(self, incarnation: str, purses: tuple[str, ...], written: int) -> bool:
-        return await self._do(leases.disclaim(incarnation, purses, written))
+        done = await self._do(leases.disclaim(incarnation, purses, written))
+        self.returned.append(len(purses))
+        return done
 
     async def renew(self, incarnation: str) -> None:
         await self._do(leases.renew(incarnation, 1.0))

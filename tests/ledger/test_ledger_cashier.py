@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 
 from dragoman.core.errors import Unavailable
-from dragoman.ledger import leases, settle
+from dragoman.ledger import cashier, leases, settle
 from dragoman.ledger.cashier import DOUBT_S, EMPTY_S, STALE_S, Cashier, NoRoom
-from dragoman.ledger.purses import Reason
+from dragoman.ledger.purses import Purse, Reason
 from dragoman.ledger.till import IDLE_S
 from dragoman.store.sql import Database
 from tests.access.fakes import HandClock
@@ -203,6 +203,30 @@ async def test_what_lies_idle_goes_back(db: Database) -> None:
     window.cashier.settle(hold, 0)
     await window.idle_round()
     assert window.leased == 0
+
+
+@pytest.mark.parametrize("how", ["idle", "close", "disclaim"])
+async def test_many_purses_go_back_a_few_at_a_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(cashier, "AT_ONCE", 2)
+    window = Window(db, 100_000)
+    purses = [limited(db, 100_000, Purse(f"key:{n}", "total", 0)) for n in range(5)]
+    for purse in purses:
+        window.cashier.settle(await window.cashier.hold((purse,), 100), 0)
+    if how == "disclaim":
+        window.bank.trouble = "before"
+        monkeypatch.setattr(cashier, "AT_ONCE", 5)
+        await window.idle_round()
+        monkeypatch.setattr(cashier, "AT_ONCE", 2)
+        for _ in range(3):
+            await window.idle_round(DOUBT_S)
+    elif how == "close":
+        await window.cashier.close()
+    else:
+        await window.idle_round()
+    assert window.bank.returned == [2, 2, 1]
+    assert [balance(db, purse).leased for purse in purses] == [0] * 5
 
 
 @pytest.mark.parametrize("trouble", ["before", "after"])

@@ -91,6 +91,12 @@ def test_what_is_idle_for_a_second_is_taken_out(till: Till) -> None:
     assert till.idle(9.0) == {}
 
 
+def test_of_much_that_is_idle_the_rest_is_left_for_another_time(till: Till) -> None:
+    assert till.idle(1.0, 1) == {"a": 100}
+    assert till.idle(1.0, 1) == {"b": 50}
+    assert till.idle(1.0, 1) == {}
+
+
 def test_what_was_taken_out_cannot_be_held_any_more(till: Till) -> None:
     hold = held(till, ["a"], 40)
     till.idle(1.0)

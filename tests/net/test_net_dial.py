@@ -116,6 +116,46 @@ async def test_a_resolver_that_hangs_is_a_dns_failure() -> None:
     assert (found.phase, found.timed_out) == ("dns", False)
 
 
+async def test_a_crowd_asks_once_for_a_name_and_who_leaves_does_not_stop_it() -> None:
+    asked: list[str] = []
+    known, both = asyncio.Event(), asyncio.Event()
+
+    async def resolve(host: str, _port: int) -> Sequence[str]:
+        asked.append(host)
+        if len(asked) == 2:
+            both.set()
+        await known.wait()
+        return ()
+
+    client = HttpClient(Clock(), resolve=resolve)
+    crowd = [asyncio.create_task(fetch(client, "http://host/")) for _ in range(20)]
+    other = asyncio.create_task(fetch(client, "http://other/"))
+    await both.wait()
+    crowd[0].cancel()
+    await asyncio.wait(crowd[:1])
+    known.set()
+    found = await asyncio.gather(other, *crowd[1:], return_exceptions=True)
+    assert {*map(str, found)} == {"dns: host has no address", "dns: other has no address"}
+    assert asked == ["host", "other"]
+    await failure(client, "http://host/")
+    assert asked == ["host", "other", "host"], "what is known is asked again next time"
+
+
+async def test_a_lookup_that_nobody_waits_for_ends() -> None:
+    ended = asyncio.Event()
+
+    async def resolve(_host: str, _port: int) -> Sequence[str]:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return ()
+
+    client = HttpClient(Clock(), resolve=resolve)
+    assert (await failure(client, "http://host/", BRIEF)).phase == "dns"
+    await ended.wait()
+
+
 async def test_the_system_resolves_names_and_numbers() -> None:
     assert await system_resolver("127.0.0.1", 80) == ["127.0.0.1"]
     assert {"127.0.0.1", "::1"} & set(await system_resolver("localhost", 80))

@@ -1,7 +1,9 @@
 """Rate limits of a worker: the keeper's word counts; while it is silent, a share does."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from typing import NoReturn, TypeVar
 
 import pytest
 from hypothesis import given
@@ -16,6 +18,7 @@ from dragoman.node.counting import SharedLimiter, share
 ONE = Slot("key:a:concurrency", 1)
 PACE = Draw("key:a:rpm", per_minute(60))
 WORKERS = 4
+T = TypeVar("T")
 
 
 class Keeper:
@@ -90,6 +93,25 @@ async def test_while_the_keeper_is_silent_each_worker_gives_its_share_and_takes_
     for worker in house.workers:
         worker.leave(ONE)  # to its own count, of which the keeper knows nothing
     assert await house.workers[0].take((ONE,)) is None
+
+
+class Crowd(Counter[T]):
+    """Places of so many that nobody should look at each of them, as `-=` of a Counter does."""
+
+    def _keep_positive(self) -> NoReturn:
+        raise AssertionError("looked at every place")
+
+
+async def test_to_give_a_place_back_costs_the_same_however_many_are_held(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    house = House()
+    house.silence()
+    worker = house.workers[0]
+    monkeypatch.setattr(worker, "_held", Crowd[str]())
+    assert await worker.take((ONE,)) is None
+    worker.leave(ONE)
+    assert await worker.take((ONE,)) is None
 
 
 async def test_a_place_that_is_given_too_late_is_given_back(

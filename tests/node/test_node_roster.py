@@ -23,7 +23,8 @@ from dragoman.office import keys
 from dragoman.office.premises import Premises, open_premises
 from dragoman.office.watch import Troubles
 from dragoman.store.options import DatabaseOptions
-from dragoman.upstream.health import HealthBoard, TellingBoard
+from dragoman.upstream.health import HealthBoard, Tally, TellingBoard
+from tests.node.test_node_counting import Crowd
 
 ONE = Slot("key:a:concurrency", 1)
 MEMBER = Member(name="worker-1", pid=1, since=0.0, catalog="c")
@@ -146,6 +147,16 @@ async def test_places_of_a_worker_that_is_gone_are_free(house: House) -> None:
         assert await third.take((ONE,)) is None
 
 
+async def test_the_keeper_takes_a_place_back_without_a_look_at_all_others(house: House) -> None:
+    async with house.worker() as one, house.worker() as other:
+        assert await one.take((ONE,)) is None
+        for clerk in house.roster._clerks.values():
+            clerk._held = Crowd(clerk._held)
+        one.leave(ONE)
+        await one.changes(0)  # what is told before it is done before it
+        assert await other.take((ONE,)) is None
+
+
 async def test_what_workers_say_of_themselves_and_of_endpoints_is_put_together(
     house: House,
 ) -> None:
@@ -167,6 +178,17 @@ async def test_what_workers_say_of_themselves_and_of_endpoints_is_put_together(
         assert seen.latency_ms is not None
         assert seen.latency_ms.p50 == 500.0
     assert house.roster.is_empty
+
+
+async def test_what_a_worker_saw_of_many_endpoints_is_taken_in_a_few_at_a_time(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.node.roster.HEARD_AT_ONCE", 2)
+    heard: list[list[str]] = []
+    monkeypatch.setattr(house.health, "heard", lambda some, _: heard.append([*some]))
+    async with house.worker() as one:
+        await one.report(MEMBER, {each: Tally(answers=1) for each in "abcde"})
+    assert heard == [["a", "b"], ["c", "d"], ["e"]]
 
 
 async def test_workers_hear_what_is_wrong_with_the_node(house: House) -> None:

@@ -152,6 +152,16 @@ def test_only_what_changed_after_an_epoch_is_told(ledger: Database, make: Make) 
     assert changed(ledger, 2**63 - 1) == Changes(3, ())
 
 
+def test_many_changes_are_told_in_parts(
+    ledger: Database, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "MOST_CHANGES", 2)
+    hashes = sorted(make(f"key {n}")[1].hash for n in range(3))
+    assert changed(ledger, 0) == Changes(3, tuple(hashes[:2]), more=True)
+    rest = ledger.run_now(keyring.changes(0, hashes[1]))
+    assert rest == Changes(3, (hashes[2],))
+
+
 @given(st.text())
 def test_any_name_is_either_kept_or_refused(name: str) -> None:
     try:

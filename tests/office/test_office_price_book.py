@@ -1,6 +1,9 @@
 """The price book: every price of a catalog is on record before anybody is charged by it."""
 
 import asyncio
+import threading
+
+import pytest
 
 from dragoman.catalog import tariff
 from dragoman.catalog.types import Catalog, DatedPrice, Endpoint, Model, Price
@@ -43,6 +46,22 @@ async def test_all_prices_are_kept_those_to_come_too(records_db: Database) -> No
     present = catalog(NOW, NOW, None)
     await PriceBook(records_db.run, lambda: present, Clock()).keep()
     assert kept(records_db) == {tariff.version(NOW), tariff.version(LATER)}
+
+
+async def test_versions_are_made_where_no_stream_waits(
+    records_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[threading.Thread] = []
+
+    def version(price: Price) -> str:
+        seen.append(threading.current_thread())
+        return price_version(price)
+
+    price_version = tariff.version
+    monkeypatch.setattr(tariff, "version", version)
+    await PriceBook(records_db.run, lambda: catalog(NOW), Clock()).keep()
+    assert seen
+    assert threading.current_thread() not in seen
 
 
 async def test_a_new_catalog_is_kept_and_an_old_one_not_written_again(records_db: Database) -> None:

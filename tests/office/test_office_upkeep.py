@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from dragoman.catalog.discover import discovered
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import Declared, ProviderOptions
-from dragoman.catalog.types import Catalog
+from dragoman.catalog.types import Catalog, Model, Provider
 from dragoman.net.types import NetError
 from dragoman.office import upkeep as module
 from dragoman.office.archive import ATTEMPT, FOLDER, Archive, Attempt
@@ -122,6 +124,23 @@ async def test_a_catalog_is_replaced_only_when_something_changed(tmp_path: Path)
     before = house.shelf.catalog()
     await house.upkeep.begin()
     assert house.shelf.catalog() is before
+
+
+async def test_a_list_is_read_where_no_stream_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[threading.Thread] = []
+
+    def reading(provider: Provider, options: ProviderOptions, body: bytes) -> tuple[Model, ...]:
+        seen.append(threading.current_thread())
+        return discovered(provider, options, body)
+
+    monkeypatch.setattr("dragoman.office.discovery.discovered", reading)
+    house = House(tmp_path, acme=lists("one"))
+    await house.upkeep.begin()
+    assert house.models() == {"acme/one"}
+    assert len(seen) == 1
+    assert threading.current_thread() not in seen
 
 
 @pytest.mark.parametrize("trouble", [breaks(NetError("refused", "no")), HANGS, refuses(500)])

@@ -79,6 +79,18 @@ def test_the_strategy_is_openrouters_word(names: tuple[str, ...], strategy: str)
     assert found(*names).strategy == strategy
 
 
+def test_what_was_made_beforehand_serves_to_say_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    unlike = dict.fromkeys((*CATALOG.models, *CATALOG.aliases), 0b1000)
+    catalog = structs.replace(CATALOG, letters={**unlike, "acme/mini": 0b111})
+    monkeypatch.setattr("dragoman.catalog.names.letters", lambda _: 0b111)
+    monkeypatch.setattr("dragoman.catalog.names.SHORTLIST", 1)
+    with pytest.raises(InvalidRequest) as caught:
+        find_targets(("nobody/knows",), Wants(catalog=catalog), Random(7))
+    assert "acme/mini" in caught.value.message
+
+
 def test_models_stay_in_their_order() -> None:
     targets = found("acme/mini", "openai/gpt-4o", "acme/turbo").targets
     assert [each.model for each in targets] == ["acme/mini", "openai/gpt-4o", "acme/turbo"]

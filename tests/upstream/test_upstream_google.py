@@ -9,13 +9,19 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient
 from dragoman.net.types import NetError, Request
 from dragoman.providers.dialect import Kind
 from dragoman.upstream.faults import AttemptFailed
+from dragoman.upstream.signing import google
 from dragoman.upstream.signing.google import GoogleSigner
 from dragoman.upstream.signing.kept import FRESH_S
 from tests.access.fakes import HandClock
@@ -24,6 +30,7 @@ from tests.upstream.google_cloud import (
     TokenServer,
     claims,
     credential,
+    pem,
     service_account,
     token_server,
 )
@@ -119,6 +126,34 @@ async def test_a_burst_asks_once_and_who_leaves_does_not_stop_it() -> None:
         assert isinstance(got[0], asyncio.CancelledError)
         assert set(got[1:]) == {"Bearer ya29.token-1"}
         assert len(there.server.heads) == 1
+
+
+async def test_a_key_is_read_once_for_all_its_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    def load(pem: bytes, password: None, **how: bool) -> object:
+        read.append(pem)
+        return load_pem_private_key(pem, password, **how)
+
+    monkeypatch.setattr(google, "load_pem_private_key", load)
+    async with cloud() as there:
+        account = service_account()
+        await there.token(account)
+        there.now.now += 3600
+        assert await there.token(account) == "Bearer ya29.token-2"
+        assert len(read) == 1
+
+
+async def test_a_key_that_would_take_seconds_to_read_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(google, "load_pem_private_key")
+    long = pem().replace("\n-----END", "\n" + "A" * google.MOST_PEM + "\n-----END")
+    async with cloud() as there:
+        fault = await there.fault(service_account(private_key=long), "byok:1:1")
+        assert fault.kind is Kind.CREDENTIAL
+        assert "longer than any of 4096 bits" in fault.message
+        assert there.server.heads == []
 
 
 async def test_credentials_do_not_share_tokens() -> None:

@@ -2,8 +2,10 @@
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from dragoman.catalog.rows import Measured
+from dragoman.upstream import health
 from dragoman.upstream.health import AT_ONCE, HealthBoard, Tally, TellingBoard
 
 E = "acme|acme/turbo"
@@ -47,6 +49,27 @@ def test_many_endpoints_are_refreshed_a_few_at_a_time_and_none_is_forgotten() ->
         made.append(len(board.seen))
     assert made == [AT_ONCE, 2 * AT_ONCE, 3 * AT_ONCE, 3 * AT_ONCE + 1]
     assert [*board.refreshing(0)] == [None]
+
+
+def test_trouble_is_seen_at_once_and_percentiles_are_made_when_they_are_due(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    board = HealthBoard()
+    for _ in range(3):
+        board.succeeded(E, 0, 0.1, 50)
+    board.refresh(0)
+    before = board.seen[E]
+    with monkeypatch.context() as patch:
+        patch.delattr(health, "_latency_s")
+        for _ in range(10):
+            board.failed(E, 1)
+        board.cool(E, 1, 5)
+        board.heard({E: Tally(answers=1, speeds=[(0.5, 50.0)] * 3)}, 1)
+    assert board.seen[E] == replace(before, outage=True, cooling=True)
+    board.refresh(1)
+    latency = board.seen[E].latency_s
+    assert latency is not None
+    assert (latency.p50, latency.p99) == (0.5, 0.5)
 
 
 def test_cooling_ends_by_itself() -> None:
@@ -137,7 +160,8 @@ def test_what_another_process_saw_counts_like_ones_own() -> None:
             board.failed("e", 100.0)
     tallies = msgspec.msgpack.decode(msgspec.msgpack.encode(there.told()), type=dict[str, Tally])
     here.heard(tallies, 100.0)
-    alone.refresh(100.0)
+    for board in (here, alone):
+        board.refresh(100.0)
     assert here.measured("e", 100.0) == alone.measured("e", 100.0)
     assert here.seen["e"].latency_s == alone.seen["e"].latency_s
     assert there.told() == {}

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from dragoman.upstream.patience import Patience, Timekeeper
+from dragoman.upstream.patience import REST_S, Patience, Timekeeper
 
 LONG_S = 60.0
 
@@ -60,6 +60,21 @@ async def test_the_inner_of_two_limits_is_the_one_that_raises() -> None:
         with pytest.raises(TimeoutError), Patience(Timekeeper(), 0.0):
             await asyncio.sleep(LONG_S)
         await asyncio.sleep(0)
+
+
+async def test_limits_that_run_out_one_after_the_other_do_so_together() -> None:
+    keeper, loop = Timekeeper(), asyncio.get_running_loop()
+
+    async def hang(seconds: float) -> None:
+        with Patience(keeper, seconds):
+            await asyncio.sleep(LONG_S)
+
+    first, second = (asyncio.create_task(hang(each)) for each in (0.0, 0.005))
+    rings = loop.time()
+    await asyncio.wait([first])
+    assert keeper.wakes >= rings + REST_S
+    ended = await asyncio.gather(first, second, return_exceptions=True)
+    assert [*map(type, ended)] == [TimeoutError, TimeoutError]
 
 
 async def test_limits_that_share_a_timer_run_out_each_in_its_time() -> None:

@@ -30,20 +30,19 @@ class Plane:
         self.key = self.keeper.mint()
         self.problems: list[str] = []
         self._records = premises.records
-        self._app = control_plane(
-            Control(
-                catalog=lambda: self.catalog,
-                gate=Gate(self.keeper, PEPPER, Clock(), AccessOptions()),
-                ledger=premises.ledger,
-                mint=Mint("sk-dm-v1-", premises.pepper),
-                reader=Reader(premises.records),
-                contents=ContentReader(premises.records, nothing_pending),
-                vault=premises.vault,
-                clock=Clock(),
-                problems=self._why_not_ready,
-                measure=lambda id_: self.health.measured(id_, 0.0),
-            )
+        self.control = Control(
+            catalog=lambda: self.catalog,
+            gate=Gate(self.keeper, PEPPER, Clock(), AccessOptions()),
+            ledger=premises.ledger,
+            mint=Mint("sk-dm-v1-", premises.pepper),
+            reader=Reader(premises.records),
+            contents=ContentReader(premises.records, nothing_pending),
+            vault=premises.vault,
+            clock=Clock(),
+            problems=self._why_not_ready,
+            measure=lambda id_: self.health.measured(id_, 0.0),
         )
+        self._app = control_plane(self.control)
 
     async def record(self, *made: Generation) -> None:
         """Have generations on record."""

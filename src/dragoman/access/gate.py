@@ -9,7 +9,7 @@ just a busy moment, `pulse` decides.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from dragoman.access.callers import caller_of
@@ -22,6 +22,7 @@ from dragoman.access.types import Caller, Changes, Keeper, Terms
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Overloaded, Unauthenticated, Unavailable
 from dragoman.core.ids import key_hash
+from dragoman.core.room import make_room
 from dragoman.store.custody import Pepper
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ LOOKUPS_WAITING = 100
 REFUSED_S = 10.0
 MOST_REFUSED = 10_000
 MOST_ADMITTED = 100_000
+FORGOTTEN_AT_ONCE = 1000
+"""How many keys are forgotten in one turn of the event loop: some 0.2 ms."""
 POLL_S = 0.25
 POLL_TIMEOUT_S = SILENCE_S
 """An answer that is just slow must still come in time to end the silence."""
@@ -118,10 +121,7 @@ class Gate:
         silent = False
         while True:
             try:
-                async with asyncio.timeout(POLL_TIMEOUT_S):
-                    with self._patience.asking():
-                        changes = await self._keeper.changes(self._epoch)
-                self._apply(changes)
+                await self._catch_up()
             except (TimeoutError, Unavailable) as cause:
                 if not silent:
                     _log.warning("access.keeper_silent", extra={"cause": repr(cause)})
@@ -130,16 +130,36 @@ class Gate:
                 silent = False
             await self._keeper.news(POLL_S)
 
-    def _apply(self, changes: Changes) -> None:
+    async def _catch_up(self) -> None:
+        """Forget what changed since the last time. Raises TimeoutError and Unavailable.
+
+        What changes meanwhile is of a later epoch than the first answer's, and told next time.
+        """
+        since = self._epoch
+        first = changes = await self._changes(since)
+        if first.epoch < since:  # the first answer, or an older database was restored
+            await self._forget((*self._admitted, *self._refused, *self._lookups))
+        await self._forget(changes.keys)
+        while changes.more:
+            changes = await self._changes(since, changes.keys[-1])
+            await self._forget(changes.keys)
+        self._epoch = first.epoch
         self._stale_at = self._clock.monotonic() + STALE_S
-        changed = changes.keys
-        if changes.epoch < self._epoch:  # the first answer, or an older database was restored
-            changed = (*self._admitted, *self._refused, *self._lookups)
-        self._epoch = changes.epoch
-        for hash_ in changed:
-            self._admitted.pop(hash_, None)
-            self._refused.pop(hash_, None)
-            self._lookups.pop(hash_, None)  # its answer may be older than the change
+
+    async def _changes(self, since: int, after: str = "") -> Changes:
+        async with asyncio.timeout(POLL_TIMEOUT_S):
+            with self._patience.asking():
+                return await self._keeper.changes(since, after)
+
+    async def _forget(self, changed: Sequence[str]) -> None:
+        """Look keys up anew from now on. Many are forgotten in parts: requests wait for this."""
+        for begin in range(0, len(changed), FORGOTTEN_AT_ONCE):
+            if begin:
+                await asyncio.sleep(0)
+            for hash_ in changed[begin : begin + FORGOTTEN_AT_ONCE]:
+                self._admitted.pop(hash_, None)
+                self._refused.pop(hash_, None)
+                self._lookups.pop(hash_, None)  # its answer may be older than the change
 
     def _check_expiry(self, terms: Terms) -> None:
         if terms.expires_at is not None and self._clock.wall() >= terms.expires_at:
@@ -189,8 +209,7 @@ class Gate:
 
 
 def _remember(known: dict[str, T], hash_: str, value: T, most: int) -> None:
-    """Add to `known`, dropping what was added first when it is full."""
+    """Add to `known`, dropping some of what was added first when it is full."""
     known.pop(hash_, None)
-    if len(known) >= most:
-        del known[next(iter(known))]
+    make_room(known, most)
     known[hash_] = value

@@ -17,6 +17,8 @@ from dragoman.store.sql import Work, announce
 
 PRESENT_EPOCH = select(epoch.c.value)
 LISTS = ("allowed_models", "allowed_providers")
+MOST_CHANGES = 5000
+"""How many keys are told of at once: what a reader takes in within a millisecond."""
 
 
 class Wanted(Struct, frozen=True, kw_only=True):
@@ -84,15 +86,20 @@ def names(account: str) -> Work[dict[str, str]]:
     return lambda connection: {row.hash: row.name for row in connection.execute(query)}
 
 
-def changes(since: int) -> Work[Changes]:
-    """Read the present epoch, and which keys changed after `since`."""
+def changes(since: int, after: str = "") -> Work[Changes]:
+    """Read the present epoch, and which keys changed after `since`: those behind `after`.
+
+    In the order of their hashes, and so many at most that they pass from process to process.
+    """
 
     def work(connection: Connection) -> Changes:
         now: int = connection.execute(PRESENT_EPOCH).scalar_one()
         if now <= since:  # asked several times a second, and mostly so
             return Changes(now, ())
         query = select(api_key.c.hash).where(api_key.c.changed_epoch > since)
-        return Changes(now, tuple(connection.execute(query).scalars()))
+        query = query.where(api_key.c.hash > after).order_by(api_key.c.hash).limit(MOST_CHANGES)
+        keys = tuple(connection.execute(query).scalars())
+        return Changes(now, keys, more=len(keys) == MOST_CHANGES)
 
     return work
 

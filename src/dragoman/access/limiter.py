@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.access.rates import Rate, corrected, left, taken
+from dragoman.core.room import make_room
 
 MOST_BUCKETS = 100_000
 
@@ -136,8 +137,7 @@ class LocalLimiter:
             self._remember(self._used, item.bucket, self._used.pop(item.bucket, 0) + 1)
 
     def _remember(self, known: dict[str, int], bucket: str, value: int) -> None:
-        if len(known) >= self._most:
-            del known[next(iter(known))]
+        make_room(known, self._most)
         known[bucket] = value
 
 

@@ -14,7 +14,6 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -124,6 +123,8 @@ class RedisLimiter:
         self._held: dict[str, list[str]] = {}
         self._drawn_here: dict[tuple[str, int], int] = {}
         self._owed: deque[Callable[[], Awaitable[Any]]] = deque(maxlen=MOST_OWED)
+        self._beats: deque[str] = deque()
+        """Buckets of which it is yet to be said who holds a place."""
         self._owes = asyncio.Event()
         self._failures = 0
 
@@ -202,6 +203,7 @@ class RedisLimiter:
 
     async def aclose(self) -> None:
         """Give back what is owed and close every connection."""
+        self._beats.clear()
         await self._send_owed()
         await self._redis.aclose(close_connection_pool=True)
 
@@ -248,12 +250,21 @@ class RedisLimiter:
 
     async def _send_owed(self) -> None:
         self._owes.clear()
-        while self._owed and not self.is_away:
-            await self._asked(self._owed.popleft())
+        while (self._owed or self._beats) and not self.is_away:
+            # In turn: ten thousand places must neither crowd out what is owed nor wait for it.
+            if self._owed:
+                await self._asked(self._owed.popleft())
+            if self._beats:
+                await self._say_held(self._beats.popleft())
 
     def _beat_all(self) -> None:
-        for bucket, members in self._held.items():
-            self._owed.append(partial(self._beat, [self._prefix + bucket], [SILENT_US, *members]))
+        self._beats = deque(self._held)
+
+    async def _say_held(self, bucket: str) -> None:
+        """Say who holds a place now: one that was given back since must not be taken again."""
+        if members := self._held.get(bucket):
+            said: list[str | int] = [SILENT_US, *members]
+            await self._asked(lambda: self._beat([self._prefix + bucket], said))
 
     def _keys(self, demand: Sequence[Item]) -> list[str]:
         return [self._prefix + item.bucket for item in demand]

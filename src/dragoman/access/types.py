@@ -146,10 +146,14 @@ class Admission(Struct, frozen=True, kw_only=True):
 
 
 class Changes(Struct, frozen=True):
-    """What changed since an epoch: the new epoch, and the hashes of keys to look up anew."""
+    """What changed since an epoch: the new epoch, and the hashes of keys to look up anew.
+
+    With `more` there are others behind the last of them.
+    """
 
     epoch: int
     keys: tuple[str, ...]
+    more: bool = False
 
 
 class Keeper(Protocol):
@@ -161,8 +165,8 @@ class Keeper(Protocol):
     async def key(self, hash_: str, verifier: str) -> Admission | None:
         """Return a key that may be used, None if the database positively has none."""
 
-    async def changes(self, since: int) -> Changes:
-        """Return what changed after epoch `since`."""
+    async def changes(self, since: int, after: str = "") -> Changes:
+        """Return what changed after epoch `since`: keys whose hashes are behind `after`."""
 
     async def news(self, within_s: float) -> None:
         """Return when something may have changed, at the latest after `within_s`."""

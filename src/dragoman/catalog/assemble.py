@@ -17,6 +17,7 @@ from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import Hosts, names
 from dragoman.catalog.latest import is_served, latest
 from dragoman.catalog.lookup import look_up
+from dragoman.catalog.names import letters
 from dragoman.catalog.options import AliasesOptions, Declared, Demo
 from dragoman.catalog.own import ALONE, endpoint_id, is_model_id, own_models
 from dragoman.catalog.spellings import spellings, upstream_names
@@ -85,6 +86,7 @@ def assemble(
         latest=latest(models.values()),
         free=tuple(id_ for id_, model in models.items() if _is_free(model)),
         configured=hosts.configured & spoken,
+        letters={name: letters(name) for name in (*models, *aliases)},
     )
 
 

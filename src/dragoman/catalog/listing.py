@@ -174,6 +174,16 @@ def model_endpoints(model: Model, measure: Measure = unmeasured) -> ModelEndpoin
     )
 
 
+def zdr_endpoints(catalog: Catalog) -> tuple[Endpoint, ...]:
+    """Return all endpoints that are known to retain nothing."""
+    return tuple(
+        each
+        for model in catalog.models.values()
+        for each in model.endpoints
+        if each.policy.keeps_nothing
+    )
+
+
 def zdr_rows(catalog: Catalog, measure: Measure = unmeasured) -> tuple[EndpointRow, ...]:
     """Return all endpoints that are known to retain nothing, for `GET /endpoints/zdr`."""
     return tuple(

@@ -12,6 +12,9 @@ from dragoman.catalog.listing import Listed, Measure
 from dragoman.catalog.pricing import blended
 from dragoman.catalog.rows import Spread
 
+MEASURED = frozenset({"throughput-high-to-low", "latency-low-to-high"})
+"""The orders that ask what was seen of endpoints."""
+
 
 def in_order(rows: Iterable[Listed], sort: Sort | None, measure: Measure) -> tuple[Listed, ...]:
     """Return the rows in the order that `sort` names; None: as they are."""

@@ -286,3 +286,5 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """Slugs of the real providers that this installation can call."""
     provider_names: dict[str, str] = {}
     """Lower-cased slug, name or alias of a provider -> its slug."""
+    letters: dict[str, int] = {}
+    """Id of a model or name of an alias -> what `names.nearest` compares, made beforehand."""

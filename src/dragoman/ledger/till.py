@@ -8,6 +8,7 @@ never exceeds what is free, no number of workers overspends a purse.
 Amounts are nano-USD, times seconds of the monotonic clock.
 """
 
+import sys
 from collections.abc import Iterable, KeysView
 
 from msgspec import Struct
@@ -167,8 +168,10 @@ class Till:
         if (drawer := self._drawers.get(purse)) is not None:
             drawer.touched = float("-inf")
 
-    def idle(self, now: float) -> dict[str, int]:
+    def idle(self, now: float, most: int = sys.maxsize) -> dict[str, int]:
         """Take out what nobody drew on for a second: purse -> amount, to be given back.
+
+        That of so many purses at `most`: more is left for another time.
 
         It is gone from here, whether or not the ledger gets to know: what was given back
         and used all the same would be spent twice. A drawer that is empty is forgotten.
@@ -182,4 +185,6 @@ class Till:
                 drawer.granted -= rest
             if drawer.held == 0:
                 del self._drawers[purse]
+            if len(back) >= most:
+                break
         return back

@@ -39,16 +39,59 @@ async def system_resolver(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
+class _Lookup:
+    """A name that is being looked up, and how many wait for it."""
+
+    __slots__ = ("task", "waiting")
+
+    def __init__(self, task: "asyncio.Task[Sequence[str]]") -> None:
+        self.task = task
+        self.waiting = 0
+
+
+class _Lookups:
+    """Looks a name up once for all who want it at the same time, and for nobody who has gone.
+
+    The system looks up four names at once: a crowd that asked for itself would wait in turn.
+    """
+
+    __slots__ = ("_resolve", "_under_way")
+
+    def __init__(self, resolve: Resolver) -> None:
+        self._resolve = resolve
+        self._under_way: dict[tuple[str, int], _Lookup] = {}
+
+    async def addresses(self, host: str, port: int) -> Sequence[str]:
+        place = host, port
+        lookup = self._under_way.get(place)
+        if lookup is None:
+            lookup = _Lookup(asyncio.create_task(self._ask(host, port)))
+            self._under_way[place] = lookup
+        lookup.waiting += 1
+        try:
+            return await asyncio.shield(lookup.task)
+        finally:
+            # Also when it is just one who gives up: who comes now had better ask anew.
+            if self._under_way.get(place) is lookup:
+                del self._under_way[place]
+            lookup.waiting -= 1
+            if not lookup.waiting:
+                lookup.task.cancel()
+
+    async def _ask(self, host: str, port: int) -> Sequence[str]:
+        return await self._resolve(host, port)
+
+
 class Dialer:
     """Opens connections."""
 
-    __slots__ = ("_context", "_make_context", "_making", "_resolve")
+    __slots__ = ("_context", "_lookups", "_make_context", "_making")
 
     def __init__(self, make_context: Callable[[], ClientContext], resolve: Resolver) -> None:
         self._make_context = make_context
         self._context: ClientContext | None = None
         self._making = asyncio.Lock()
-        self._resolve = resolve
+        self._lookups = _Lookups(resolve)
 
     async def dial(
         self, origin: Origin, proxy: Proxy | None, limits: Limits, lane: Lane[Connection]
@@ -82,7 +125,7 @@ class Dialer:
     async def _addresses(self, origin: Origin, limits: Limits) -> Sequence[str]:
         try:
             async with asyncio.timeout(limits.dns_s):
-                addresses = await self._resolve(origin.host, origin.port)
+                addresses = await self._lookups.addresses(origin.host, origin.port)
         except TimeoutError:
             raise NetError("dns", f"{origin.host} not resolved in {limits.dns_s:g} s") from None
         except (OSError, UnicodeError) as error:

@@ -24,10 +24,10 @@ class AskingKeeper:
         except OwnError as error:
             raise Unavailable("The key could not be looked up.", retry_after_s=1) from error
 
-    async def changes(self, since: int) -> Changes:
+    async def changes(self, since: int, after: str = "") -> Changes:
         """Return what changed. Raises Unavailable."""
         try:
-            return await self._keeper.changes(since)
+            return await self._keeper.changes(since, after)
         except OwnError as error:
             raise Unavailable(error.message, retry_after_s=1) from error
 

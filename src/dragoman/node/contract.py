@@ -46,8 +46,8 @@ class ToKeeper(Protocol):
         """Return a key that may be used, None if the database positively has none."""
 
     @patient(5.0)
-    async def changes(self, since: int) -> Changes:
-        """Return what changed after epoch `since`."""
+    async def changes(self, since: int, after: str = "") -> Changes:
+        """Return what changed after epoch `since`: keys whose hashes are behind `after`."""
 
     @patient(5.0)
     async def news(self, within_s: float) -> None:

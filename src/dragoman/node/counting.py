@@ -15,6 +15,7 @@ from msgspec import structs
 from dragoman.access.limiter import Denied, Draw, Item, LocalLimiter, Quota, Slot
 from dragoman.access.rates import Rate
 from dragoman.core.errors import OwnError
+from dragoman.core.room import one_less
 from dragoman.node.contract import ToKeeper
 
 WAIT_S: Final = 0.25
@@ -57,8 +58,7 @@ class SharedLimiter:
 
     def leave(self, slot: Slot) -> None:
         """Give a place back to who gave it."""
-        if self._held[slot.bucket]:
-            self._held -= Counter((slot.bucket,))  # drops what is 0
+        if one_less(self._held, slot.bucket):
             self._own.leave(slot)
         else:
             self._keeper.leave(slot)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from msgspec import Struct, field
@@ -11,6 +12,7 @@ from dragoman.access.limiter import Denied, Draw, Item, Limiter, Quota, Slot
 from dragoman.access.types import Admission, Changes
 from dragoman.core.clock import Clock
 from dragoman.core.errors import OwnError
+from dragoman.core.room import one_less
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.purses import Taken
 from dragoman.link.reach import Caller, Station
@@ -22,6 +24,9 @@ from dragoman.office.watch import Troubles
 from dragoman.records.content import Kept
 from dragoman.records.content_rows import store
 from dragoman.upstream.health import HealthBoard, Tally
+
+HEARD_AT_ONCE = 20
+"""Of how many endpoints a worker's tallies are taken in within one turn of the event loop."""
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -54,9 +59,9 @@ class Clerk:
         """Look a key up."""
         return await self._keeper.key(hash_, verifier)
 
-    async def changes(self, since: int) -> Changes:
+    async def changes(self, since: int, after: str = "") -> Changes:
         """Say what changed."""
-        return await self._keeper.changes(since)
+        return await self._keeper.changes(since, after)
 
     async def news(self, within_s: float) -> None:
         """Wait for a change."""
@@ -103,8 +108,7 @@ class Clerk:
 
     def leave(self, slot: Slot) -> None:
         """Take a place back, unless it was given by the keeper before this one."""
-        if self._held[slot]:
-            self._held -= Counter((slot,))  # drops what is 0
+        if one_less(self._held, slot):
             self._means.limiter.leave(slot)
 
     async def keep(self, kept: tuple[Kept, ...]) -> None:
@@ -114,7 +118,10 @@ class Clerk:
     async def report(self, member: Member, tallies: dict[str, Tally]) -> tuple[str, ...]:
         """Note how the worker is; tell it what is wrong with the node."""
         self.member = member
-        self._means.health.heard(tallies, self._means.clock.monotonic())
+        items = iter(tallies.items())
+        while some := dict(islice(items, HEARD_AT_ONCE)):
+            self._means.health.heard(some, self._means.clock.monotonic())
+            await asyncio.sleep(0)
         self._on_report()
         return self._means.troubles.said
 

@@ -53,9 +53,9 @@ class LocalKeeper:
             funds = Funds(fee_ppm=account.fee_ppm)
         return Admission(key=key, funds=None if funds == UNLIMITED else funds, bought=bought)
 
-    async def changes(self, since: int) -> Changes:
-        """Return the present epoch, and the keys that changed after epoch `since`."""
-        return await self._ledger.read(keyring.changes(since))
+    async def changes(self, since: int, after: str = "") -> Changes:
+        """Return the present epoch, and keys that changed after epoch `since`, behind `after`."""
+        return await self._ledger.read(keyring.changes(since, after))
 
     async def news(self, within_s: float) -> None:
         """Return when another node may have changed a key, at the latest after `within_s`."""

@@ -255,7 +255,7 @@ def provider_slugs(names: Sequence[str], catalog: Catalog) -> tuple[str, ...]:
 def _model_id(name: str, catalog: Catalog) -> str:
     named = look_up(name, catalog)
     if named is None or named.known not in catalog.models:
-        near = ", ".join(nearest(name, catalog.models))
+        near = ", ".join(nearest(name, catalog.models, known=catalog.letters))
         raise InvalidRequest(f"allowed_models: {name!r} is not a model. Did you mean {near}?")
     if named.variants:
         raise InvalidRequest(

@@ -239,7 +239,7 @@ def _variant_notes(name: str, named: Named) -> tuple[Note, ...]:
 def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequest:
     known = catalog.latest if name.startswith("~") else chain(catalog.models, catalog.aliases)
     absent = _absent(name)
-    near = () if absent else nearest(name.partition(":")[0], known)
+    near = () if absent else nearest(name.partition(":")[0], known, known=catalog.letters)
     served = tuple(id_ for id_ in near if _is_served(id_, catalog))
     hint = f". Did you mean {', '.join(near)}?" if near else absent
     if near and not served:

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dragoman.catalog.rows import Measured, Spread
 from dragoman.routing.types import Percentiles, Seen
@@ -30,6 +31,7 @@ OUTAGE_SHARE = 0.5
 COOL_FIRST_S, COOL_MOST_S, COOL_MOST_ASKED_S = 1.0, 30.0, 60.0
 
 NEVER_USED = Measured()
+UNSEEN = Seen()
 
 
 class _Sample(Struct, frozen=True, gc=False):
@@ -121,7 +123,7 @@ class HealthBoard:
         state = self._state(endpoint)
         state.outcomes.append((now, False))
         state.uptime.count(now, ok=False)
-        self._publish(endpoint, state, now)
+        self._warn(endpoint, state, now)
 
     def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
         """Return how long a rate limit is to be respected.
@@ -140,7 +142,7 @@ class HealthBoard:
         """Send an endpoint to the end of plans for a while: nobody may call it just now."""
         state = self._state(endpoint)
         state.cool_until = max(state.cool_until, now + wait_s)
-        self._publish(endpoint, state, now)
+        self._warn(endpoint, state, now)
 
     def measured(self, endpoint: str, now: float) -> Measured:
         """Return what people are shown of an endpoint, all None where it was never used."""
@@ -148,14 +150,14 @@ class HealthBoard:
         return NEVER_USED if state is None else state.measured(now)
 
     def heard(self, tallies: Mapping[str, Tally], now: float) -> None:
-        """Take in what another process saw since it last told."""
+        """Take in what another process saw since it last told. Published at the next `refresh`."""
         for endpoint, tally in tallies.items():
             state = self._state(endpoint)
             state.samples.extend(_Sample(now, *speed) for speed in tally.speeds)
             for ok, times in ((True, tally.answers), (False, tally.faults)):
                 state.outcomes.extend([(now, ok)] * min(times, SAMPLES))
                 state.uptime.count(now, ok=ok, times=times)
-            self._publish(endpoint, state, now)
+            self._stale.add(endpoint)
 
     def refresh(self, now: float) -> None:
         """Make the published values true again."""
@@ -178,6 +180,17 @@ class HealthBoard:
         if state is None:
             state = self._endpoints[endpoint] = _Endpoint()
         return state
+
+    def _warn(self, endpoint: str, state: _Endpoint, now: float) -> None:
+        """Publish at once that an endpoint is in trouble, and its percentiles when they are due.
+
+        They would be made for each of a thousand streams that break together.
+        """
+        known = self.seen.get(endpoint, UNSEEN)
+        self.seen[endpoint] = replace(
+            known, outage=state.in_outage(now), cooling=state.cool_until > now
+        )
+        self._stale.add(endpoint)
 
     def _publish(self, endpoint: str, state: _Endpoint, now: float) -> None:
         self.seen[endpoint] = state.seen(now)

@@ -8,6 +8,9 @@ import asyncio
 import math
 from types import TracebackType
 
+REST_S = 0.02
+"""After the timer has rung it is silent for so long. To ring is to look at every limit: where
+thousands wait for a host that hangs, each of them runs out at a moment of its own."""
 ROUNDING_S = 0.001
 """By how much a timer may come early: uvloop counts in milliseconds."""
 
@@ -48,7 +51,7 @@ class Timekeeper:
             self.waits.discard(wait)
             wait.expire()
         if self.waits:
-            self.wake_at(min(each.due for each in self.waits))
+            self.wake_at(max(now + REST_S, min(each.due for each in self.waits)))
 
 
 class Patience:

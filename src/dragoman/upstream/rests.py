@@ -8,6 +8,7 @@ three times in a row. It then goes to the end of its account's plans. Bounded: b
 """
 
 from dragoman.catalog.byok import Byok
+from dragoman.core.room import make_room
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Seen
 from dragoman.upstream.faults import NOBODYS
@@ -58,8 +59,7 @@ class Rests:
         if count >= FAULTS:
             self._rest(id_, now + FAULTY_S)
             return
-        if len(self._faults) >= MOST:
-            del self._faults[next(iter(self._faults))]
+        make_room(self._faults, MOST)
         self._faults[id_] = count
 
     def _rest(self, id_: str, until: float) -> None:

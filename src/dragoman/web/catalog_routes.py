@@ -1,11 +1,10 @@
 """The routes of the catalog: what can be called, where, at what price. Public, but for one.
 
 What the rows hold is decided in `catalog.listing`, which of them are meant in
-`catalog.filters`. Answers carry a tag, so that a client can ask cheaply whether its copy
-is still good; HEAD works wherever GET does.
+`catalog.filters`; `display` makes them. Answers carry a tag, so that a client can ask
+cheaply whether its copy is still good; HEAD works wherever GET does.
 """
 
-import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
@@ -17,22 +16,19 @@ from msgspec import UNSET, structs
 
 from dragoman.access.types import Caller, Terms
 from dragoman.catalog import listing
-from dragoman.catalog.byok import Byok
 from dragoman.catalog.codex import codex_models
 from dragoman.catalog.feed import CONTENT_TYPE, feed
-from dragoman.catalog.filters import passing, read
-from dragoman.catalog.listing import Availability, Listed
+from dragoman.catalog.listing import Listed
 from dragoman.catalog.names import nearest
 from dragoman.catalog.query import flag, given
-from dragoman.catalog.sorting import in_order
 from dragoman.catalog.types import Catalog, Model
 from dragoman.catalog.window import read_window
 from dragoman.core.errors import NotFound
-from dragoman.routing.own import reached
 from dragoman.routing.slugs import any_names
 from dragoman.web.admission import admission
+from dragoman.web.display import Display, Shelf, models_page
 from dragoman.web.plane import Control
-from dragoman.web.responses import Page, json_page, kept_json, kept_response, page
+from dragoman.web.responses import Page, kept_json, kept_response, page
 
 ADDRESS = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9a-fA-F:.]{2,45}\](:[0-9]{1,5})?")
 PAGING = frozenset({"offset", "limit", "after_id", "before_id"})
@@ -41,7 +37,7 @@ PAGING = frozenset({"offset", "limit", "after_id", "before_id"})
 def catalog_routes(control: Control) -> APIRouter:
     """Return the routes, by the paths that the edge knows."""
     router = APIRouter(prefix="/v1")
-    shelf = _Shelf(control)
+    shelf = Shelf(control)
 
     async def models(request: Request) -> Response:
         return await _models(request, shelf.display(), "/api/v1/models")
@@ -67,13 +63,14 @@ def catalog_routes(control: Control) -> APIRouter:
 
     async def endpoints(request: Request, name: str) -> Response:
         found = _found(control.catalog(), name)
-        return kept_json(request, {"data": listing.model_endpoints(found, control.measure)})
+        measure = await shelf.display().measured(found.endpoints)
+        return kept_json(request, {"data": listing.model_endpoints(found, measure)})
 
     async def providers(request: Request) -> Response:
         return kept_json(request, {"data": listing.provider_rows(control.catalog())})
 
     async def zdr_endpoints(request: Request) -> Response:
-        return kept_json(request, {"data": listing.zdr_rows(control.catalog(), control.measure)})
+        return kept_response(request, await shelf.display().zdr())
 
     _add(router, "/models", models, "List the models")
     _add(router, "/embeddings/models", embeddings_models, "List the models that make embeddings")
@@ -94,61 +91,9 @@ def _add(
     router.add_api_route(path, route, methods=["HEAD"], include_in_schema=False)
 
 
-class _Display:
-    """What is made of one catalog, and made once: its rows, and the list most clients ask for."""
-
-    def __init__(self, catalog: Catalog, control: Control) -> None:
-        self.catalog = catalog
-        self._control = control
-        self._rows: dict[Availability, tuple[Listed, ...]] = {}
-        self._plain: Page | None = None
-
-    async def chosen(
-        self, query: Mapping[str, str], own: Sequence[Byok] = ()
-    ) -> tuple[Listed, ...]:
-        """Return the rows that a query asks for, in its order. Raises InvalidRequest.
-
-        Among them those that can be called with `own` credentials alone.
-        """
-        filters = read(query, self.catalog)
-        if own:
-            rows = await asyncio.to_thread(self._with_own, filters.availability, own)
-        elif filters.availability in self._rows:
-            rows = self._rows[filters.availability]
-        else:
-            rows = await asyncio.to_thread(listing.listed, self.catalog, filters.availability)
-            self._rows[filters.availability] = rows
-        found = passing(rows, filters, self.catalog, self._control.clock.wall())
-        return in_order(found, filters.sort, self._control.measure)
-
-    def _with_own(self, availability: Availability, own: Sequence[Byok]) -> tuple[Listed, ...]:
-        return listing.listed(self.catalog, availability, reached(own, self.catalog))
-
-    async def plain(self) -> Page:
-        """Return the list of those who ask for nothing in particular."""
-        if self._plain is None:
-            rows = [each.row for each in await self.chosen({})]
-            self._plain = await asyncio.to_thread(json_page, listing.page(rows))
-        return self._plain
-
-
-class _Shelf:
-    """Holds the display of the catalog of the moment."""
-
-    def __init__(self, control: Control) -> None:
-        self._control = control
-        self._display = _Display(control.catalog(), control)
-
-    def display(self) -> _Display:
-        catalog = self._control.catalog()
-        if catalog is not self._display.catalog:
-            self._display = _Display(catalog, self._control)
-        return self._display
-
-
 async def _models(
     request: Request,
-    display: _Display,
+    display: Display,
     path: str,
     caller: Caller | None = None,
     only: Mapping[str, str] = MappingProxyType({}),
@@ -158,7 +103,15 @@ async def _models(
     terms, own = (None, ()) if caller is None else (caller.terms, caller.byok)
     if not query and terms is None and not own:
         return kept_response(request, await display.plain())
-    found = await display.chosen(query, own)
+    found, base = await display.chosen(query, own), _base(request)
+    made = await display.apart(lambda: _page(found, query, terms, path, base))
+    return kept_response(request, made)
+
+
+def _page(
+    found: Sequence[Listed], query: Mapping[str, str], terms: Terms | None, path: str, base: str
+) -> Page:
+    """Return the part of a list that a query asks for. Raises InvalidRequest."""
     rows = [each.row for each in found if terms is None or _allowed(each, terms)]
     window = read_window(query, [row.id for row in rows])
     filters = urlencode({name: value for name, value in query.items() if name not in PAGING})
@@ -170,9 +123,9 @@ async def _models(
     )
     flag(query, "use_rss_chat_links")  # read, so that nonsense is refused; there is no chat page
     if flag(query, "use_rss"):
-        return kept_response(request, page(feed(body.data, _base(request)), CONTENT_TYPE))
+        return page(feed(body.data, base), CONTENT_TYPE)
     codex = codex_models(body.data) if "client_version" in query else UNSET
-    return kept_json(request, structs.replace(body, models=codex))
+    return models_page(structs.replace(body, models=codex))
 
 
 def _allowed(listed: Listed, terms: Terms) -> bool:
@@ -195,7 +148,7 @@ def _query(request: Request) -> dict[str, str]:
 def _found(catalog: Catalog, name: str) -> Model:
     model = listing.find(catalog, name)
     if model is None:
-        near = ", ".join(nearest(name, catalog.models))
+        near = ", ".join(nearest(name, catalog.models, known=catalog.letters))
         hint = f" Did you mean {near}?" if near else ""
         raise NotFound(f"{name[:200]} is not a model of this gateway's catalog.{hint}")
     return model
