@@ -5,6 +5,7 @@ and says so at the end of the run; with `DRAGOMAN_REQUIRE_ALL=1`, as in CI, it
 fails instead, so that nothing is skipped unnoticed.
 
 `state` says where a test keeps its state: each that asks for it runs on SQLite and PostgreSQL.
+`furnished` says so, too, where it is the same to a test how the tables came to be.
 """
 
 import gc
@@ -13,7 +14,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -24,6 +25,7 @@ from hypothesis import settings
 from dragoman.catalog import shipped
 from dragoman.store.options import DatabaseOptions
 from tests import postgres
+from tests.moulds import Mould, furnish
 
 Needs = Callable[[str], str]
 
@@ -123,3 +125,30 @@ def state(request: pytest.FixtureRequest) -> DatabaseOptions:
         return DatabaseOptions()
     options: DatabaseOptions = request.getfixturevalue("postgres_state")
     return options
+
+
+@pytest.fixture(scope="session")
+def files_mould(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with every table and nothing else, to be copied."""
+    made = tmp_path_factory.mktemp("moulds") / "data"
+    furnish(made, DatabaseOptions())
+    return made
+
+
+@pytest.fixture(scope="session")
+def postgres_mould(postgres_url: str) -> Iterator[Mould]:
+    """The same in PostgreSQL."""
+    with closing(Mould(postgres_url)) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def furnished(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseOptions]:
+    """Where a test keeps its state, all tables made: on SQLite in files of `tmp_path / "data"`."""
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("files_mould"), tmp_path / "data")
+        yield DatabaseOptions()
+        return
+    mould: Mould = request.getfixturevalue("postgres_mould")
+    with mould.copy() as options:
+        yield options
