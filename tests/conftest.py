@@ -23,9 +23,11 @@ import pytest
 from hypothesis import settings
 
 from dragoman.catalog import shipped
+from dragoman.catalog.assemble import assemble
+from dragoman.office import shelf
 from dragoman.store.options import DatabaseOptions
 from tests import postgres
-from tests.moulds import Mould, furnish
+from tests.moulds import Mould, furnish, remembering
 
 Needs = Callable[[str], str]
 
@@ -62,10 +64,11 @@ def applications() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def catalog_is_read_once() -> Iterator[None]:
-    """Keep the shipped catalog: a thousand tests build a node, and each would read it again."""
+def catalog_is_made_once() -> Iterator[None]:
+    """Keep the shipped catalog, and what nodes make of it: a thousand tests build a node."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "load", cache(shipped.load))
+        patch.setattr(shelf, "assemble", remembering(assemble))
         yield
 
 
