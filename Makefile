@@ -32,7 +32,7 @@ run: setup  ## Start the gateway: make run [PORT=4000] [DATA=dir]
 	@exec $(BIN)/dragoman serve $(if $(PORT),--port '$(PORT)') $(if $(DATA),--data '$(DATA)')
 
 test: lint  ## Check and test everything (PYTEST="-k routing" narrows, JOBS=0 takes one process)
-	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 coverage: setup-dev  ## Test with branch coverage: pure rooms 100 %, everything 95 %
 	@$(BIN)/coverage erase

@@ -5,6 +5,7 @@ and says so at the end of the run; with `DRAGOMAN_REQUIRE_ALL=1`, as in CI, it
 fails instead, so that nothing is skipped unnoticed.
 
 `state` says where a test keeps its state: each that asks for it runs on SQLite and PostgreSQL.
+`furnished` says so, too, where it is the same to a test how the tables came to be.
 """
 
 import gc
@@ -12,8 +13,8 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from functools import cache
 from pathlib import Path
 from typing import Final
@@ -22,8 +23,11 @@ import pytest
 from hypothesis import settings
 
 from dragoman.catalog import shipped
+from dragoman.catalog.assemble import assemble
+from dragoman.office import shelf
 from dragoman.store.options import DatabaseOptions
 from tests import postgres
+from tests.moulds import Mould, furnish, remembering
 
 Needs = Callable[[str], str]
 
@@ -41,13 +45,38 @@ settings.register_profile("house", deadline=None, print_blob=True)
 settings.load_profile("house")
 
 
+LONGEST: Final = ("net", "chaos", "node", "e2e", "cli")
+"""Directories with files that take half a minute, which no process is to begin at the end.
+
+`net` is first, as it counts all objects there are, again and again: later there are more.
+"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the directories of the longest files, so that all processes end together."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.parent, len(places)))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage while tests are collected: it is five seconds of looking in vain."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 def pytest_collection_finish() -> None:
     """Let the garbage collector pass over modules and tests, a million objects that stay.
 
-    Each of its turns would take seconds, and tests that count what is left have many.
+    Each of its turns would take seconds, and tests that count what is left have many. It takes
+    fewer turns by itself, too: what a module's applications hold stays until the module ends.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -60,10 +89,11 @@ def applications() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def catalog_is_read_once() -> Iterator[None]:
-    """Keep the shipped catalog: a thousand tests build a node, and each would read it again."""
+def catalog_is_made_once() -> Iterator[None]:
+    """Keep the shipped catalog, and what nodes make of it: a thousand tests build a node."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(shipped, "load", cache(shipped.load))
+        patch.setattr(shelf, "assemble", remembering(assemble))
         yield
 
 
@@ -123,3 +153,30 @@ def state(request: pytest.FixtureRequest) -> DatabaseOptions:
         return DatabaseOptions()
     options: DatabaseOptions = request.getfixturevalue("postgres_state")
     return options
+
+
+@pytest.fixture(scope="session")
+def files_mould(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with every table and nothing else, to be copied."""
+    made = tmp_path_factory.mktemp("moulds") / "data"
+    furnish(made, DatabaseOptions())
+    return made
+
+
+@pytest.fixture(scope="session")
+def postgres_mould(postgres_url: str) -> Iterator[Mould]:
+    """The same in PostgreSQL."""
+    with closing(Mould(postgres_url)) as made:
+        yield made
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def furnished(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DatabaseOptions]:
+    """Where a test keeps its state, all tables made: on SQLite in files of `tmp_path / "data"`."""
+    if request.param == "sqlite":
+        shutil.copytree(request.getfixturevalue("files_mould"), tmp_path / "data")
+        yield DatabaseOptions()
+        return
+    mould: Mould = request.getfixturevalue("postgres_mould")
+    with mould.copy() as options:
+        yield options

@@ -15,6 +15,11 @@ from tests.e2e.scripted import ScriptedUpstream
 
 
 @pytest.fixture
+def state(furnished: DatabaseOptions) -> DatabaseOptions:
+    return furnished
+
+
+@pytest.fixture
 def premises(tmp_path: Path, state: DatabaseOptions) -> Iterator[Premises]:
     opened = open_premises(tmp_path / "data", state)
     yield opened

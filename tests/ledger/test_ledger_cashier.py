@@ -8,7 +8,7 @@ import pytest
 
 from dragoman.core.errors import Unavailable
 from dragoman.ledger import cashier, leases, settle
-from dragoman.ledger.cashier import DOUBT_S, EMPTY_S, STALE_S, Cashier, NoRoom
+from dragoman.ledger.cashier import DOUBT_S, EMPTY_S, ROUND_S, STALE_S, Cashier, NoRoom
 from dragoman.ledger.purses import Purse, Reason
 from dragoman.ledger.till import IDLE_S
 from dragoman.store.sql import Database
@@ -36,11 +36,26 @@ class Window:
         return balance(self.db, self.purse).leased
 
     async def idle_round(self, seconds: float = IDLE_S) -> None:
-        """Let time go by, and the cashier go its round once."""
-        async with self.rounds():
-            await asyncio.sleep(0)
-            self.hand.now += seconds
-            await asyncio.sleep(0.3)
+        """Let time go by, and the cashier go its round once, without the rest before it."""
+        go, rests, sleep = asyncio.Event(), asyncio.Event(), asyncio.sleep
+
+        async def rest(delay: float) -> None:
+            if delay != ROUND_S:
+                await sleep(delay)
+            elif go.is_set():
+                rests.set()
+                await asyncio.Event().wait()
+            else:
+                await go.wait()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(asyncio, "sleep", rest)
+            async with self.rounds():
+                await sleep(0)
+                self.hand.now += seconds
+                go.set()
+                async with asyncio.timeout(30):
+                    await rests.wait()
 
     @asynccontextmanager
     async def rounds(self) -> AsyncIterator[None]:

@@ -73,8 +73,8 @@ class House:
 
 
 @pytest.fixture
-def premises(tmp_path: Path, state: DatabaseOptions) -> Iterator[Premises]:
-    opened = open_premises(tmp_path / "data", state)
+def premises(tmp_path: Path, furnished: DatabaseOptions) -> Iterator[Premises]:
+    opened = open_premises(tmp_path / "data", furnished)
     yield opened
     opened.close()
 

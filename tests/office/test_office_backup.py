@@ -43,6 +43,11 @@ MARK = Migration(
 )
 
 
+@pytest.fixture
+def state(furnished: DatabaseOptions) -> DatabaseOptions:
+    return furnished
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def target(request: pytest.FixtureRequest) -> Iterator[DatabaseOptions]:
     """Another place, of the same kind or the other."""

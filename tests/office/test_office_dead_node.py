@@ -33,8 +33,8 @@ DAY_S: Final = 86_400.0
 
 
 @pytest.fixture
-def premises(tmp_path: Path, state: DatabaseOptions) -> Iterator[Premises]:
-    opened = open_premises(tmp_path / "data", state)
+def premises(tmp_path: Path, furnished: DatabaseOptions) -> Iterator[Premises]:
+    opened = open_premises(tmp_path / "data", furnished)
     yield opened
     opened.close()
 

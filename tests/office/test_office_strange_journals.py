@@ -40,8 +40,8 @@ _encoded, _decoded = msgspec.msgpack.encode, msgspec.msgpack.decode
 
 
 @pytest.fixture
-def premises(tmp_path: Path, state: DatabaseOptions) -> Iterator[Premises]:
-    opened = open_premises(tmp_path / "data", state)
+def premises(tmp_path: Path, furnished: DatabaseOptions) -> Iterator[Premises]:
+    opened = open_premises(tmp_path / "data", furnished)
     yield opened
     opened.close()
 
