@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+import threading
 import time
 from typing import Any
 
 import pytest
+from fastapi import Response
 from msgspec.structs import replace
 
 from dragoman.core.ids import key_hash
 from dragoman.records.questions import bucket_start
+from dragoman.web import record_routes
+from dragoman.web.responses import json_response
 from tests.records.samples import PLAIN
 from tests.web.asgi import Client
 from tests.web.plane import Plane
@@ -90,6 +94,22 @@ async def test_activity_refuses_what_it_does_not_know(
     managed: Plane, asked: str, status: int
 ) -> None:
     assert (await managed.get_keyed(f"/v1/activity?{asked}")).status == status
+
+
+async def test_long_answers_are_made_apart_from_the_event_loop(
+    managed: Plane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[threading.Thread] = []
+
+    def response(body: Any) -> Response:
+        made.append(threading.current_thread())
+        return json_response(body)
+
+    monkeypatch.setattr(record_routes, "json_response", response)
+    assert (await managed.get_keyed("/v1/activity")).status == 200
+    assert (await query(managed, metrics=["request_count"])).status == 200
+    assert len(made) == 2
+    assert threading.current_thread() not in made
 
 
 async def test_a_query_is_answered_in_the_shape_of_the_spec(managed: Plane) -> None:

@@ -4,6 +4,7 @@ What they mean is in `dragoman.office.activity`, `analytics` and `export`; each 
 bound to the account of the key that asks.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.office.activity import activity_body, activity_question
 from dragoman.office.analytics import QueryBody, meta_body, query_body, question, read_query
 from dragoman.office.export import Form, exported
+from dragoman.records.questions import Answer
 from dragoman.records.reader import Wanted
 from dragoman.web.admission import management
 from dragoman.web.outlet import CORS
@@ -40,7 +42,7 @@ def record_routes(control: Control) -> APIRouter:
         query = given(request.query_params)
         asked = activity_question(query, caller.account, control.clock.wall())
         found = await control.reader.answer(asked)
-        return json_response(activity_body(found, by_workspace="group_by" in query))
+        return await to_thread(_activity, found, by_workspace="group_by" in query)
 
     @router.get("/analytics/meta", summary="What can be asked", openapi_extra=MANAGED)
     async def meta(_caller: managed) -> Response:
@@ -54,7 +56,7 @@ def record_routes(control: Control) -> APIRouter:
         found = await control.reader.answer(asked)
         names = await _names(control, wanted, caller.account)
         took_ms = (control.clock.monotonic() - began) * 1000
-        return json_response(query_body(wanted, found, names, took_ms))
+        return await to_thread(_answer, wanted, found, names, took_ms)
 
     @router.get("/generations/export", summary="Export generations", openapi_extra=MANAGED)
     async def export(request: Request, caller: managed) -> Response:
@@ -71,6 +73,16 @@ def record_routes(control: Control) -> APIRouter:
         )
 
     return router
+
+
+def _activity(found: Answer, *, by_workspace: bool) -> Response:
+    """Return the response, in a thread: thousands of rows take tens of milliseconds."""
+    return json_response(activity_body(found, by_workspace=by_workspace))
+
+
+def _answer(wanted: QueryBody, found: Answer, names: dict[str, str], took_ms: float) -> Response:
+    """Return the response, in a thread, as `_activity` does."""
+    return json_response(query_body(wanted, found, names, took_ms))
 
 
 async def _bytes(control: Control, wanted: Wanted, form: Form) -> AsyncIterator[bytes]:
