@@ -105,7 +105,11 @@ async def test_a_refusal_has_the_one_shape(
     ("path", "method", "message"),
     [
         ("/v1/presets", "GET", "There is nothing at /api/v1/presets."),
-        ("/v1/models", "DELETE", "DELETE is not allowed for /api/v1/models."),
+        (
+            "/v1/models",
+            "DELETE",
+            "DELETE is not allowed for /api/v1/models. Use GET, HEAD, OPTIONS.",
+        ),
     ],
 )
 async def test_a_path_is_named_as_it_was_asked(
@@ -116,8 +120,17 @@ async def test_a_path_is_named_as_it_was_asked(
     assert (await client.of(plane.serve)).json()["error"]["message"] == message
 
 
-async def test_a_wrong_method_is_told_the_right_one(plane: Plane) -> None:
-    assert "GET" in (await plane.get("/v1/models", method="DELETE")).headers["allow"]
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        ("/v1/models", "GET, HEAD, OPTIONS"),
+        ("/v1/keys", "GET, POST, OPTIONS"),
+        (f"/v1/keys/{'a' * 64}", "GET, PATCH, DELETE, OPTIONS"),
+    ],
+)
+async def test_a_wrong_method_is_told_the_right_ones(plane: Plane, path: str, allowed: str) -> None:
+    client = await plane.get(path, method="PUT")
+    assert (client.status, client.headers["allow"]) == (405, allowed)
 
 
 async def test_a_generation_without_an_id_is_asked_for_it(plane: Plane) -> None:

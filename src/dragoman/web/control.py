@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from dragoman.access.types import Caller
 from dragoman.core.errors import GatewayError, Internal, InvalidRequest
@@ -32,6 +33,8 @@ from dragoman.web.plane import Control
 from dragoman.web.record_routes import record_routes
 from dragoman.web.responses import allow_origins, json_response
 from dragoman.web.stripe_routes import stripe_routes
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def control_plane(control: Control) -> FastAPI:
@@ -156,14 +159,28 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
         raise error
     if error.status_code == 404:
         return await _on_gateway_error(request, not_found(request.scope))
+    if error.status_code != 405:
+        return await _on_gateway_error(request, InvalidRequest(str(error.detail)))
+    return _wrong_method(request)
+
+
+def _wrong_method(request: Request) -> Response:
+    """Answer with all methods of a path. The framework would name those of one of its routes."""
+    methods = ", ".join([*(each for each in METHODS if _leads(request, each)), "OPTIONS"])
+    where = asked_path(request.scope)
     body = {
         "error": {
-            "code": error.status_code,
-            "message": f"{request.method} is not allowed for {asked_path(request.scope)}.",
+            "code": 405,
+            "message": f"{request.method} is not allowed for {where}. Use {methods}.",
             "metadata": {"error_type": "invalid_request"},
         }
     }
-    response = json_response(body, error.status_code)
-    for name, value in (error.headers or {}).items():
-        response.headers[name] = value
+    response = json_response(body, 405)
+    response.headers["allow"] = methods
     return response
+
+
+def _leads(request: Request, method: str) -> bool:
+    """Say whether the path can be asked for by a method."""
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
