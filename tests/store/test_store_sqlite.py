@@ -49,16 +49,19 @@ async def test_what_is_written_can_be_read(db: SqliteDatabase) -> None:
     assert db.run_now(numbers) == [7]
 
 
-async def test_work_that_gives_way_rests_after_each_statement_and_other_work_does_not(
-    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("goes_on_s", "rests"), [(0.0, 2), (float("inf"), 0)])
+async def test_work_that_gives_way_rests_between_statements_once_it_has_gone_on_for_long(
+    db: SqliteDatabase, monkeypatch: pytest.MonkeyPatch, goes_on_s: float, rests: int
 ) -> None:
-    rests: list[float] = []
-    monkeypatch.setattr("dragoman.store.sqlite.time.sleep", rests.append)
+    slept: list[float] = []
+    monkeypatch.setattr("dragoman.store.sqlite.time.sleep", slept.append)
+    monkeypatch.setattr(sqlite, "WORK_S", goes_on_s)
     await db.run(giving_way(execute("INSERT INTO number VALUES (7)")))
-    assert rests == [sqlite.REST_S]
-    await db.run(execute("INSERT INTO number VALUES (8)"))
-    assert await db.read(numbers) == [7, 8]
-    assert rests == [sqlite.REST_S]
+    await db.run(giving_way(execute("INSERT INTO number VALUES (8)")))
+    assert slept == [sqlite.REST_S] * rests
+    await db.run(execute("INSERT INTO number VALUES (9)"))
+    assert await db.read(numbers) == [7, 8, 9]
+    assert len(slept) == rests
 
 
 async def test_work_that_raises_leaves_nothing_behind(db: SqliteDatabase) -> None:

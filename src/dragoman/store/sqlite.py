@@ -44,10 +44,12 @@ Synchronous = Literal["FULL", "NORMAL"]
 
 READERS = 4
 RETRY_S = 0.01
-REST_S = 0.002
-"""How long a statement that gives way is followed by nothing. A thread that goes on at once has the
-interpreter for half of the time or more, whoever waits for it: the driver lets go of it and is back
-before another thread has woken up (CPython issue 7946, the convoy effect)."""
+WORK_S, REST_S = 0.001, 0.002
+"""How long work that gives way goes on, to the end of a statement, and how long it rests then.
+A thread that goes on at once has the interpreter for half of the time or more, whoever waits for it:
+the driver lets go of it and is back before another thread has woken up (CPython issue 7946, the
+convoy effect). Resting more often would cost more: what the processor had at hand is gone."""
+RESTED_AT = "rested at"
 OUR_DEFECTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
@@ -188,5 +190,8 @@ def _engine(creator: Callable[[], sqlite3.Connection], begin: str, connections: 
 
 
 def _give_way(connection: Connection, *_: Any) -> None:
-    if GIVES_WAY in connection.get_execution_options():
+    if GIVES_WAY not in connection.get_execution_options():
+        return
+    if time.monotonic() - connection.info.get(RESTED_AT, 0.0) >= WORK_S:
         time.sleep(REST_S)
+        connection.info[RESTED_AT] = time.monotonic()
