@@ -187,10 +187,8 @@ def zdr_endpoints(catalog: Catalog) -> tuple[Endpoint, ...]:
 def zdr_rows(catalog: Catalog, measure: Measure = unmeasured) -> tuple[EndpointRow, ...]:
     """Return all endpoints that are known to retain nothing, for `GET /endpoints/zdr`."""
     return tuple(
-        _endpoint_row(model, each, measure(each.id))
-        for model in catalog.models.values()
-        for each in model.endpoints
-        if each.policy.keeps_nothing
+        _endpoint_row(catalog.models[each.model], each, measure(each.id))
+        for each in zdr_endpoints(catalog)
     )
 
 

@@ -22,7 +22,7 @@ CHANNEL = "dragoman"
 """Under this name servers of PostgreSQL pass on that something changed."""
 
 GIVES_WAY = "gives_way"
-"""The execution option of a connection whose statements are followed by a rest."""
+"""The execution option of a connection that rests between statements."""
 
 
 class Database(Protocol):
@@ -63,7 +63,7 @@ def announce(connection: Connection) -> None:
 def giving_way(work: Work[T]) -> Work[T]:
     """Return work that lets an event loop of its process have the interpreter in between.
 
-    For what nobody waits for. Nothing on a database whose driver does its work elsewhere.
+    For what nobody waits for. Of no effect on PostgreSQL.
     """
     return lambda connection: work(connection.execution_options(**{GIVES_WAY: True}))
 

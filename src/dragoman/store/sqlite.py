@@ -45,7 +45,7 @@ Synchronous = Literal["FULL", "NORMAL"]
 READERS = 4
 RETRY_S = 0.01
 WORK_S, REST_S = 0.001, 0.002
-"""How long work that gives way goes on, to the end of a statement, and how long it rests then.
+"""Where work gives way, a statement that ends so long after the last rest is followed by another.
 A thread that goes on at once has the interpreter for half of the time or more, whoever waits: the
 driver lets go of it and is back before another thread has woken up (CPython issue 7946, the
 convoy effect). Resting more often would cost more: what the processor had at hand is gone."""
