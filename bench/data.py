@@ -41,7 +41,7 @@ from dragoman.store.migrations import migrate
 from dragoman.store.options import DatabaseOptions
 from dragoman.store.postgres import PostgresDatabase, make_schema
 from dragoman.store.sql import Database, be_patient
-from dragoman.store.sqlite import SqliteDatabase
+from dragoman.store.sqlite import LARGE_PAGE, SqliteDatabase
 from tests import postgres
 
 DAYS: Final = 31
@@ -310,7 +310,8 @@ def databases(only: str | None) -> Iterator[list[tuple[str, Database]]]:
         found: list[tuple[str, Database]] = []
         if only != "postgresql":
             path = Path(directory) / "records.db"
-            found.append(("sqlite", SqliteDatabase(path, synchronous="NORMAL")))
+            kept = SqliteDatabase(path, synchronous="NORMAL", page_bytes=LARGE_PAGE)
+            found.append(("sqlite", kept))
         if only == "sqlite":
             yield found
         else:

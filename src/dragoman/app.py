@@ -35,8 +35,10 @@ from dragoman.records.content_rows import ContentReader, store
 from dragoman.records.reader import Reader
 from dragoman.relay.books import Journaled
 from dragoman.serving import Loop, Means, Serving, kept_up, problems, serving
+from dragoman.store.journal.writer import Journal
 from dragoman.upstream.health import HealthBoard
 from dragoman.web.edge import Edge
+from dragoman.web.health import UNWRITABLE
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 from dragoman.web.plane import Control, LatePlane, Staff, nobody
@@ -107,7 +109,7 @@ def build(settings: Settings, premises: Premises, clock: Clock, crew: Crew | Non
         reader=_reader(premises, crew, counting),
         contents=_content_reader(premises, crew, contents),
         clock=clock,
-        problems=_readiness(premises, shelf),
+        problems=_readiness(premises, shelf, counting.journal),
         measure=lambda endpoint: health.measured(endpoint, clock.monotonic()),
         free=work.free,
         vault=premises.vault,
@@ -132,12 +134,15 @@ def build(settings: Settings, premises: Premises, clock: Clock, crew: Crew | Non
     return Edge(work.routes, plane, background.lifespan, options.server)
 
 
-def _readiness(premises: Premises, shelf: Shelf) -> Callable[[], Awaitable[list[str]]]:
+def _readiness(
+    premises: Premises, shelf: Shelf, journal: Journal
+) -> Callable[[], Awaitable[list[str]]]:
     async def problems_of_all() -> list[str]:
         """Return why nothing can be served, also with credentials that accounts brought."""
         found = problems(shelf.catalog())
         own = bool(found) and await premises.ledger.read(own_credentials.any_usable)
-        return [] if own else found
+        unwritable = [] if journal.trouble is None else [UNWRITABLE]
+        return unwritable if own else [*unwritable, *found]
 
     return problems_of_all
 

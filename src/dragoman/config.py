@@ -33,11 +33,13 @@ from dragoman.web.options import ServerOptions
 FILE_NAME = "dragoman.yaml"
 OVERRIDE = "DRAGOMAN__"
 DATABASE_URL, REDIS_URL = "DATABASE_URL", "REDIS_URL"
+ENVIRONMENT = "the environment"
 SERVERS = {"database": DATABASE_URL, "redis": REDIS_URL}
 """Sections whose `url` other programs take from the environment, too."""
 _VARIABLE = re.compile(r"\$\$|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 _PATH_STEP = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[(\.\.\.|\d+)\]")
 _ERROR_PATH = re.compile(r" - at (`key` in )?`\$([^`]*)`$")
+_BY_PATTERN = "matching regex"
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`$")
 
 Raw = dict[str, Any]
@@ -106,6 +108,8 @@ def config_file(chosen: Path | None, data: Path, environ: Mapping[str, str]) -> 
     """
     if named := chosen or environ.get("DRAGOMAN_CONFIG"):
         path = Path(named).expanduser()
+        if path.is_dir():
+            raise ConfigError(f"{path}: is a directory. Name the file: {path / FILE_NAME}")
         if not path.is_file():
             raise ConfigError(f"{path}: no such file. `dragoman init` writes a commented one.")
         return path
@@ -117,7 +121,7 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Options:
 
     Raises ConfigError, which names the key and the file.
     """
-    name = str(file) if file else "the environment"
+    name = str(file) if file else ENVIRONMENT
     raw = _read(file) if file else {}
     raw = _substituted(raw, environ, "", name)
     overrides = {
@@ -135,14 +139,16 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Options:
     except msgspec.ValidationError as error:
         steps, reason = _located(raw, error)
     except ValueError as error:
-        place = f"{name}: " if str(error).startswith("net.") else ""
+        key = str(error).partition(":")[0]
+        source = _source(overrides, key.split("."), "", name)
+        place = f"{source}: " if key.startswith("net.") else ""
         raise ConfigError(f"{place}{error}") from error
     else:
         return options
     where = ".".join(steps)
-    source = _source(overrides, steps, reason) or name
+    source = _source(overrides, steps, reason, name)
     place = f"{source}: {where}" if where else source
-    raise ConfigError(f"{place}: {reason}{_instead(steps, reason)}")
+    raise ConfigError(f"{place}: {_form(steps, reason) or reason}{_instead(steps, reason)}")
 
 
 def json_schema() -> Raw:
@@ -281,14 +287,20 @@ def _grown(steps: list[str], leaf: Any) -> Any:
     return leaf
 
 
-def _source(overrides: Mapping[str, str], steps: list[str], reason: str) -> str | None:
-    """Return the variable that is to blame: the one that set the key, or something within it."""
+def _source(overrides: Mapping[str, str], steps: list[str], reason: str, name: str) -> str:
+    """Return who is to blame: the variable that set the key, or else the file called `name`.
+
+    Where members do not go together, variables that set one of them are named beside the file.
+    """
     unknown = _UNKNOWN.match(reason)
     where = "".join(f"{step}." for step in [*steps, *(unknown.groups() if unknown else ())])
     for path, variable in overrides.items():
         if where.startswith(path) or (unknown and path.startswith(where)):
             return variable
-    return None
+    within = [each for path, each in overrides.items() if steps and path.startswith(where)]
+    if unknown or not within:
+        return name
+    return ", ".join(within if name == ENVIRONMENT else [name, *within])
 
 
 def _instead(steps: list[str], reason: str) -> str:
@@ -300,6 +312,16 @@ def _instead(steps: list[str], reason: str) -> str:
         return f". Did you mean `{near[0]}`?" if near else f". There are: {', '.join(names)}"
     choices = [str(choice) for place in places for choice in place.get("enum", ())]
     return f". Use one of: {', '.join(choices)}" if choices else ""
+
+
+def _form(steps: list[str], reason: str) -> str | None:
+    """Return what text must look like, in words, where the reason has but a regular expression."""
+    if _BY_PATTERN not in reason:
+        return None
+    forms = (
+        place.get("description") for place in _places(json_schema(), steps) if "pattern" in place
+    )
+    return next((f"expected {form}" for form in forms if form), None)
 
 
 def _places(schema: Raw, steps: list[str]) -> Iterator[Raw]:

@@ -90,6 +90,20 @@ async def test_what_is_no_amount_is_refused(premises: Premises, what: str) -> No
     assert premises.ledger.run_now(office.statement(account)).credits == 0
 
 
+@pytest.mark.parametrize(
+    ("credit", "balance"), [("0.1", 0.1), ("0.00", 0.0), (0, 0.0), (None, 1.0), ("1_0", None)]
+)
+async def test_the_credit_of_a_new_account_may_be_text(
+    premises: Premises, credit: Any, balance: float | None
+) -> None:
+    node = Node(premises)
+    boss = node.mint("boss", kind="management")
+    async with node.running():
+        made = await post(node, ACCOUNTS, {"name": "Acme", "free_credit": credit}, boss)
+    assert made.status == (400 if balance is None else 201)
+    assert balance is None or made.json()["data"]["balance"] == balance
+
+
 async def test_a_request_that_is_repeated_has_one_effect_and_the_same_answer(
     premises: Premises,
 ) -> None:

@@ -80,6 +80,27 @@ async def test_the_official_client_reads_every_body(desk: Desk) -> None:
     assert gone.json() == {"deleted": True}
 
 
+async def test_a_credential_may_be_for_the_keys_of_some_members_only(desk: Desk) -> None:
+    new = {"email": "jane@example.com", "name": "jane"}
+    jane = (await desk.manage("POST", "/api/v1/organization/members", new)).json()["data"]["id"]
+    made = await desk.bring(allowed_user_ids=[jane])
+    assert made["allowed_user_ids"] == [jane]
+    hers = desk.mint("hers", creator=jane)
+    for key, sent in ((hers, OWN), (desk.key, HOUSE)):
+        assert (await desk.ask(key)).status == 200
+        assert desk.sent == [sent]
+    path = f"{BYOK}/{made['id']}"
+    assert (await desk.manage("DELETE", f"/api/v1/organization/members/{jane}")).status == 200, (
+        "whoever is gone keeps nobody from changing the rest"
+    )
+    assert (await desk.manage("PATCH", path, {"name": "hers"})).json()["data"]["name"] == "hers"
+    changed = await desk.manage("PATCH", path, {"allowed_user_ids": None})
+    assert changed.json()["data"]["allowed_user_ids"] is None
+    desk.forget()
+    assert (await desk.ask()).status == 200
+    assert desk.sent == [OWN]
+
+
 async def test_the_list_has_pages_and_a_filter(desk: Desk) -> None:
     for number in range(3):
         await desk.bring(f"own-secret-number-{number}-x")
@@ -112,7 +133,7 @@ async def test_the_list_has_pages_and_a_filter(desk: Desk) -> None:
         ({"allowed_api_key_hashes": []}, "allowed_api_key_hashes"),
         ({"allowed_api_key_hashes": ["x"]}, "allowed_api_key_hashes"),
         ({"allowed_api_key_hashes": ["0" * 64]}, "has no key"),
-        ({"allowed_user_ids": ["user_1"]}, "no users"),
+        ({"allowed_user_ids": ["user_1"]}, "has no member user_1"),
         ({"is_byok_only": True, "is_fallback": True}, "is_byok_only"),
         ({"declared_region": "europe"}, "declared_region"),
         ({"name": "a\tb"}, "printable"),

@@ -208,6 +208,20 @@ async def test_a_prepaid_account_pays_the_fee_and_its_key_counts_the_whole(opens
     assert desk.premises.ledger.run_now(office.statement(account)).usage == FEE
 
 
+@pytest.mark.parametrize("included", [True, False])
+async def test_what_would_fit_is_told_with_the_fee_for_own_credentials(
+    opens: Opens, *, included: bool
+) -> None:
+    desk = await opens(byok=ByokOptions(fee_ppm=900_000))
+    await desk.bring(is_byok_only=True)
+    key = desk.mint("app", limit_nanos=CENT, include_byok_in_limit=included)
+    client = await desk.ask(key, max_tokens=16_000)
+    fits = client.json()["error"]["metadata"]["affordable_max_tokens"]
+    assert (client.status, fits > 0) == (402, True)
+    assert (await desk.ask(key, max_tokens=fits + 2)).status == 402
+    assert (await desk.ask(key, max_tokens=fits)).status == 200
+
+
 async def test_the_first_requests_of_a_month_cost_no_fee(opens: Opens) -> None:
     desk = await opens(byok=TAXED)
     await desk.bring()

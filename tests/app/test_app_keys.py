@@ -114,6 +114,7 @@ async def test_the_official_client_reads_every_body(office: Office) -> None:
         ({"name": "a", "creator_user_id": "user_1"}, "creator_user_id"),
         ({"name": "a", "allowed_ips": ["10.0.0.1"]}, "allowed_ips"),
         (b"[", "Invalid request parameters"),
+        (b'{"name": "\xed\xa0\xbd"}', "utf-8"),
         (b'{"name":' + b"[" * 100_000, "Invalid request parameters"),
     ],
 )

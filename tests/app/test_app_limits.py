@@ -82,6 +82,22 @@ async def test_a_limit_too_small_for_the_request_names_what_would_fit(premises: 
         assert (await ask(node, key, max_tokens=fits)).status == 200
 
 
+async def test_what_would_fit_is_told_with_the_fee_of_the_account(premises: Premises) -> None:
+    opened = office.open_prepaid("Acme", free_credit=NanoUsd(6_000_000), now=0.0, fee_ppm=900_000)
+    account = premises.ledger.run_now(opened).account.id
+    made = keys.create(
+        "app", prefix="sk-dm-v1-", pepper=premises.pepper, now=time.time(), account=account
+    )
+    key, _ = premises.ledger.run_now(made)
+    node = Node(premises)
+    async with node.running():
+        client = await ask(node, key, max_tokens=4000)
+        fits = client.json()["error"]["metadata"]["affordable_max_tokens"]
+        assert (client.status, fits > 0) == (402, True)
+        assert (await ask(node, key, max_tokens=fits + 2)).status == 402
+        assert (await ask(node, key, max_tokens=fits)).status == 200
+
+
 async def test_a_prompt_that_is_too_dear_is_told_how_long_it_may_be(premises: Premises) -> None:
     node = Node(premises)
     key = node.mint("app", limit_nanos=20_000)

@@ -308,7 +308,11 @@ async def test_what_was_spent_before_there_was_a_budget_counts(premises: Premise
         assert (await chat(house, key)).status == 403
         assert (await house.manage("PATCH", path, {"limit": None})).status == 200
         house.background.serving.gate._admitted.clear()
-        assert (await chat(house, key)).status == 200
+        cost += (await chat(house, key)).json()["usage"]["cost"]
+        assert (await house.manage("PATCH", path, {"limit": cost})).status == 200
+    query = select(purse.c.spent_nanos)
+    spent = premises.ledger.read_now(lambda c: c.execute(query).scalars().all())
+    assert spent == [round(cost * 1e9)], "what was spent in between counts"
     assert premises.ledger.read_now(proof.prove).violations == ()
 
 

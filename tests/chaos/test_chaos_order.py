@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import uvloop
 
@@ -119,7 +120,7 @@ class Watch:
         self._upstream.forget()
 
 
-def _acts(data: bytes) -> Iterator[acts.Act]:
+def _acts(data: bytes) -> Iterator[acts.Act[msgspec.Raw]]:
     while data:
         size, _ = FRAME.unpack_from(data)
         yield acts.decode(data[FRAME.size : FRAME.size + size])

@@ -110,3 +110,16 @@ def test_a_line_of_the_log_carries_its_details() -> None:
         {"name": "dragoman.access", "levelname": "WARNING", "msg": "silent", "cause": "disk"}
     )
     assert LogLines().format(record).endswith("WARNING dragoman.access silent cause=disk")
+
+
+def test_what_an_event_quotes_does_not_begin_another_line() -> None:
+    record = logging.makeLogRecord(
+        {
+            "name": "n",
+            "levelname": "WARNING",
+            "msg": "%s",
+            "args": ("a\r\nb",),
+            "why": "c\nd\x1b[2J",
+        }
+    )
+    assert LogLines().format(record).endswith(r"WARNING n a\r\nb why=c\nd\x1b[2J")

@@ -55,6 +55,8 @@ def test_an_upgrade_that_is_due_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     assert "An upgrade is due: mint" in run("db", "info").err
     assert run("db", "upgrade").out == "mint 1: coins\n"
     assert run("db", "info").err == ""
+    monkeypatch.setattr(premises, "LEDGER_ROOMS", (*premises.LEDGER_ROOMS[:-1], ("mint", ())))
+    assert "A later release has used it: mint" in run("db", "info").err
 
 
 @pytest.mark.usefixtures("place")

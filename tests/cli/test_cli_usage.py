@@ -84,6 +84,14 @@ def test_usage_by_key_says_its_name(hash_: str) -> None:
 
 
 @pytest.mark.usefixtures("hash_")
+def test_a_name_is_no_formula_in_a_csv(data: Path) -> None:
+    write(data, replace(PLAIN, id="gen-f", created_at=time.time(), user="=1+1", title="@x"))
+    for by, name in (("user", "'=1+1"), ("app", "'@x")):
+        rows = list(csv.DictReader(io.StringIO(run("usage", "--by", by, "--csv").out)))
+        assert name in [row[by] for row in rows]
+
+
+@pytest.mark.usefixtures("hash_")
 @pytest.mark.parametrize(
     "by", ["provider", "endpoint", "app", "tag", "user", "session", "hour", "week", "month"]
 )
@@ -103,7 +111,12 @@ def test_usage_by_what_is_not_known_is_told_what_is() -> None:
 def test_what_cannot_be_asked_is_a_sentence(data: Path, hash_: str) -> None:
     assert data.exists()
     assert hash_
-    for words in (("--by", "planet"), ("--since", "soon"), ("--since", "99999d")):
+    for words in (
+        ("--by", "planet"),
+        ("--since", "soon"),
+        ("--since", "99999d"),
+        ("--since", "99999999d"),
+    ):
         ran = run("usage", *words)
         assert ran.code == 2
         assert words[1].removesuffix("d") in ran.err or "ten years" in ran.err

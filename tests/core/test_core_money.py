@@ -67,7 +67,8 @@ def test_an_amount_is_read_exactly(value: str | float, nanos: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", ["0", "-0.01", "10000000.01", "NaN", "inf", "0.0000000001", "ten", ""]
+    "value",
+    ["0", "-0.01", "10000000.01", "NaN", "inf", "0.0000000001", "ten", "", "1_0", "\u0661", " 1"],
 )
 def test_what_is_no_amount_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="USD"):

@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from dragoman.core.money import NanoUsd
 from dragoman.ledger import acts
 from dragoman.ledger.acts import Final, Progress, Start
 
@@ -25,7 +26,7 @@ def test_an_id_that_is_longer_is_not_found_but_read() -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        acts.encode(Final("x", "default", 1, 0, (), RECORD)),
+        acts.encode(Final("x", "default", NanoUsd(1), NanoUsd(0), (), RECORD)),
         acts.encode(Progress("x", "e", "p", "P", "m", 1, 2, 3)),
         b"",
         b"\x99\xa1s",

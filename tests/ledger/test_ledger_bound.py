@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from dragoman.catalog.types import Endpoint, Price, PriceTier
+from dragoman.catalog.types import Endpoint, Price, PriceTier, Rate
 from dragoman.core.money import NanoUsd, PicoUsd
 from dragoman.ledger import bound
 from dragoman.ledger.bound import Size
@@ -66,6 +66,25 @@ def priced(**units: int) -> Price:
 )
 def test_the_most_a_request_can_cost(size: Size, at: Endpoint, nanos: int) -> None:
     assert bound.most(size, [(at, "openai")]) == nanos
+
+
+@pytest.mark.parametrize(
+    ("tier", "nanos"),
+    [
+        (None, 2_200_000),
+        ("auto", 2_200_000),
+        ("flex", 2_200_000),
+        ("priority", 5_500_000),
+        ("fast", 5_500_000),
+        ("scale", 2_200_000),
+        ("", 2_200_000),
+    ],
+)
+def test_a_dearer_tier_is_held_for_who_asks_for_it(tier: str | None, nanos: int) -> None:
+    rates = (Rate("flex", 500_000), Rate("priority", 2_500_000))
+    size = replace(TEXT, service_tier=tier)
+    assert bound.most(size, [(endpoint(replace(PLAIN, rates=rates)), "openai")]) == nanos
+    assert bound.most(size, [(endpoint(), "openai")]) == 2_200_000
 
 
 def test_the_dearest_endpoint_decides() -> None:

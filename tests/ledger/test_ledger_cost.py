@@ -151,7 +151,12 @@ TIERS_OF_SERVICE = st.sampled_from([None, "default", "flex", "priority"])
 def test_usage_within_the_bound_never_costs_more_than_the_bound(
     usage: Usage, prices: Price, tier: str | None
 ) -> None:
-    size = Size(body_bytes=usage.prompt, output_tokens=usage.completion, searches=usage.searches)
+    size = Size(
+        body_bytes=usage.prompt,
+        output_tokens=usage.completion,
+        searches=usage.searches,
+        service_tier=tier,
+    )
     endpoint = Endpoint(
         id="e", model="a/m", provider="p", provider_name="P", tag="p", upstream="m", price=prices
     )

@@ -1,16 +1,20 @@
-"""A node with a journal that it cannot book: it serves, and each worker says what is wrong."""
+"""A node whose journals cannot be booked serves, one that can write none does not. Both say so."""
 
 import json
+import resource
 import shutil
 import signal
 import time
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
-from tests.cli.command import execute, start
+from dragoman.web.health import UNWRITABLE
+from tests.cli.command import Running, execute, start
 
 PATIENCE_S = 30
 
@@ -50,3 +54,65 @@ def test_a_journal_of_another_node_is_named_by_readyz_and_doctor(
     checked = {check["name"]: check for check in told.json}
     assert checked[f"journal {journal[:12]}"]["state"] == "broken"
     assert "is ready, with problems" in checked["gateway"]["detail"]
+
+
+def processes(pid: int) -> list[int]:
+    """Return a process and its children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [pid, *map(int, children.split())]
+
+
+def chat(running: Running) -> None:
+    """Ask a model, whatever comes of it."""
+    body = b'{"model": "demo/parrot", "messages": [{"role": "user", "content": "Hello!"}]}'
+    headers = {"Authorization": f"Bearer {running.key}"}
+    request = urllib.request.Request(f"{running.base}/chat/completions", body, headers)
+    with suppress(HTTPError), urllib.request.urlopen(request, timeout=PATIENCE_S):
+        pass
+
+
+def unready(running: Running) -> Any:
+    """Ask for answers until the node says that it gives none; return why."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        chat(running)
+        try:
+            urllib.request.urlopen(f"{running.url}/readyz", timeout=PATIENCE_S).close()
+        except HTTPError as error:
+            with error:
+                return json.load(error)
+        time.sleep(0.1)
+    return None
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_node_whose_disk_is_full_is_not_ready_until_there_is_room(
+    tmp_path: Path, workers: str
+) -> None:
+    running = start(tmp_path / "data", "--workers", workers)
+    every = processes(running.pid)
+    before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in every}
+    try:
+        for pid in every:
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, before[pid][1]))
+        said = unready(running)
+        for pid, limits in before.items():
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limits)
+        end = time.monotonic() + PATIENCE_S
+        while unsettled(running.url) and time.monotonic() < end:
+            time.sleep(0.1)
+        assert not unsettled(running.url)
+    finally:
+        running.stop()
+    assert said == {"status": "unavailable", "problems": [UNWRITABLE]}
+
+
+def unsettled(url: str) -> bool:
+    """Say whether the node is not ready, at any of its workers that five calls may reach."""
+    try:
+        for _ in range(5):
+            urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE_S).close()
+    except HTTPError as error:
+        error.close()
+        return True
+    return False

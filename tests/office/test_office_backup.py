@@ -177,6 +177,24 @@ def test_what_is_there_is_not_replaced_unless_forced(
     assert (place / f"{PEPPER}.old").exists(), "a pepper is never thrown away"
 
 
+def test_journals_of_another_installation_are_not_left_to_be_booked(
+    source: Premises, state: DatabaseOptions, target: DatabaseOptions, file: Path, tmp_path: Path
+) -> None:
+    make_key(source)
+    save(source, state, file)
+    place = tmp_path / "target"
+    open_premises(place, target).close()
+    journals = place / "journal"
+    journals.mkdir()
+    bring_back(file, place, target, force=True)
+    assert not journals.exists()
+    assert (place / "journal.old-1").exists()
+    journals.mkdir()
+    (place / PEPPER).write_text("ab" * 32, encoding="ascii")
+    bring_back(file, place, target, force=True)
+    assert journals.exists(), "an earlier state of this installation catches up by its journals"
+
+
 async def test_a_server_that_runs_on_sees_what_was_restored(
     source: Premises, state: DatabaseOptions, file: Path
 ) -> None:
@@ -265,6 +283,25 @@ def test_a_pepper_that_others_can_read_is_not_backed_up(
 ) -> None:
     (source.path / PEPPER).chmod(0o644)
     with pytest.raises(CustodyError):
+        save(source, state, file)
+    assert not list(file.parent.glob("*.tar*"))
+
+
+def test_secrets_that_are_not_those_of_the_databases_are_not_backed_up(
+    source: Premises, state: DatabaseOptions, file: Path
+) -> None:
+    row = OwnCredential(
+        id="one", account="default", provider="acme", origin="o", label="l", created_at=0.0
+    )
+    source.ledger.run_now(lambda c: source.vault.sealed(c, row, Secret("the-secret-of-acme")))
+    kek = source.path / "kek"
+    kek.rename(file.with_name("kek"))
+    with pytest.raises(CustodyError, match="kek does not hold the key"):
+        save(source, state, file)
+    file.with_name("kek").rename(kek)
+    pepper = source.path / PEPPER
+    pepper.write_text("ab" * 32, encoding="ascii")
+    with pytest.raises(CustodyError, match="is not the pepper that the keys"):
         save(source, state, file)
     assert not list(file.parent.glob("*.tar*"))
 

@@ -92,7 +92,7 @@ class Desk:
         taken = ledger.run_now(leases.take(LIFE, {PURSE.id: lease}, 0.0))
         assert taken.granted == {PURSE.id: lease}
 
-    def write(self, *written: Start | Progress | Final | bytes) -> Batch:
+    def write(self, *written: Start | Progress | Final[lines.Line] | bytes) -> Batch:
         """Append to the journal; return the batch of what was appended."""
         begins = self.journal[-1].offset if self.journal else 0
         records = []
@@ -139,10 +139,12 @@ def progress(id_: str, cost: int, hold: int = HOLD) -> Progress:
     return Progress(id_, "e", "acme", "Acme", "acme/turbo", 10, 3, cost, hold)
 
 
-def final(id_: str, cost: int) -> Final:
+def final(id_: str, cost: int) -> Final[lines.Line]:
     made = msgspec.structs.replace(PLAIN, id=id_, cost_nanos=NanoUsd(cost))
-    record = msgspec.Raw(lines.encode(made))
-    return Final(id_, "default", cost, 0, (Draw(PURSE.id, NanoUsd(cost)),), record)
+    record = lines.line(made)
+    return Final(
+        id_, "default", NanoUsd(cost), NanoUsd(0), (Draw(PURSE.id, NanoUsd(cost)),), record
+    )
 
 
 async def test_what_ended_is_booked_and_on_record_once(premises: Premises) -> None:

@@ -58,14 +58,15 @@ class Listening(Desk):
         return [msgspec.json.decode(row) for row in rows]
 
 
-def over(id_: str, endpoint: str = "acme/turbo@acme", *, purse: bool = False) -> Final:
+def over(id_: str, endpoint: str = "acme/turbo@acme", *, purse: bool = False) -> Final[lines.Line]:
     """Return the end of a request that cost 300, and 50 of it were not held."""
     made = msgspec.structs.replace(PLAIN, id=id_, endpoint=endpoint)
-    record = msgspec.Raw(lines.encode(made))
+    record = lines.line(made)
     if purse:
         draw = Draw(PURSE.id, NanoUsd(300), beyond=NanoUsd(50))
-        return Final(id_, "default", 300, 0, (draw,), record)
-    return Final(id_, "default", 250, 50, (Draw(PURSE.id, NanoUsd(250)),), record)
+        return Final(id_, "default", NanoUsd(300), NanoUsd(0), (draw,), record)
+    paid, beyond = NanoUsd(250), NanoUsd(50)
+    return Final(id_, "default", paid, beyond, (Draw(PURSE.id, paid),), record)
 
 
 @pytest.mark.parametrize("purse", [False, True], ids=["house", "account"])

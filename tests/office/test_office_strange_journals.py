@@ -112,9 +112,9 @@ def _told(name: str, purse: Purse) -> Iterator[bytes]:
     for number in range(COUNT):
         id_ = f"{name}-{number}"
         yield acts.encode(Start(id_, 1.0, "default", "k" * 64, "m", False, 200, (purse.id,)))  # noqa: FBT003
-        record = msgspec.Raw(lines.encode(replace(PLAIN, id=id_, cost_nanos=NanoUsd(COST))))
+        record = lines.line(replace(PLAIN, id=id_, cost_nanos=NanoUsd(COST)))
         draws = (Draw(purse.id, NanoUsd(COST)),)
-        yield acts.encode(Ended(id_, "default", COST, 0, draws, record))
+        yield acts.encode(Ended(id_, "default", NanoUsd(COST), NanoUsd(0), draws, record))
 
 
 def _written(incarnation: str, payloads: Iterator[bytes]) -> list[bytes]:

@@ -192,6 +192,28 @@ async def test_what_providers_billed_counts_as_long_as_it_is_included(
     assert ledger.run_now(prove).holds
 
 
+async def test_what_was_spent_while_there_was_no_such_limit_counts_once_there_is_again(
+    ledger: Database, pepper: Pepper
+) -> None:
+    desk = Desk(ledger, pepper, limit_nanos=100)
+
+    def used(total: int, byok: int = 0) -> KeyUsage:
+        return KeyUsage(total=total, day=5, byok=byok)  # type: ignore[arg-type]
+
+    assert count(used(7), desk, Limits(key=Limit(nanos=90))) == 7
+    assert count(used(8), desk, Limits(key=Limit(nanos=100))) == 7, "the rest is under way"
+    assert count(used(20), desk, Limits(key=Limit(nanos=None))) == 7
+    assert count(used(30), desk, Limits(key=Limit(nanos=100))) == 30
+    assert count(used(31), desk, Limits(key=Limit(nanos=100, reset="daily"))) == 30
+    assert count(used(42), desk, Limits(key=Limit(nanos=100))) == 42
+    assert count(used(10), desk, Limits(key=Limit(nanos=None))) == 42
+    assert count(used(10), desk, Limits(key=Limit(nanos=9))) == 42, "as the books have it"
+    limits = Limits(key=Limit(nanos=None), include_byok=True)
+    assert count(used(50, byok=4), desk, limits) == 46
+    assert count(used(50, byok=5), desk, Limits(key=Limit(nanos=100))) == 55
+    assert ledger.run_now(prove).holds
+
+
 def own(connection: Connection) -> None:
     """Give the default account a credential of its own."""
     row = OwnCredential(

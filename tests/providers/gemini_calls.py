@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.catalog.types import Endpoint, Provider, Quirks
+from dragoman.catalog.types import Billing, Endpoint, Provider, Quirks
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.registry import DIALECTS
 from dragoman.wire.chat import parse_chat
@@ -45,6 +45,7 @@ def provider(dialect: str = "gemini", **quirks: Any) -> Provider:
         dialect=dialect,
         base_url="https://example.com/v1",
         quirks=Quirks(**quirks),
+        billing=Billing(rates={"flex": 0.5, "priority": 2}),
     )
 
 

@@ -227,3 +227,30 @@ def test_where_a_citation_stands_is_not_told_in_bytes() -> None:
     (cited,) = json.loads(bytes(message["annotations"]))
     citation = cited["url_citation"]
     assert (citation["url"], citation["start_index"], citation["end_index"]) == ("https://a", 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("said", "tier"),
+    [
+        ({"serviceTier": "standard"}, "default"),
+        ({"serviceTier": "flex"}, "flex"),
+        ({"serviceTier": "priority"}, "priority"),
+        ({"trafficType": "ON_DEMAND"}, "default"),
+        ({"trafficType": "ON_DEMAND_FLEX"}, "flex"),
+        ({"trafficType": "ON_DEMAND_PRIORITY"}, "priority"),
+        ({"trafficType": "PROVISIONED_THROUGHPUT"}, None),
+        ({"serviceTier": 7}, None),
+        ({}, None),
+    ],
+)
+def test_the_tier_that_served_is_told_with_the_usage(
+    said: dict[str, Any], tier: str | None
+) -> None:
+    event = {
+        "candidates": [{"content": {"parts": [{"text": "a"}]}, "finishReason": "STOP"}],
+        "usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 1, **said},
+    }
+    data = json.dumps(event).encode()
+    chunk = GeminiDecoder().feed(data)
+    assert isinstance(chunk, Chunk)
+    assert (chunk.service_tier, read_answer(data).service_tier) == (tier, tier)

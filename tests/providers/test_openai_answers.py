@@ -74,12 +74,21 @@ def test_logprobs_alone_are_passed_on() -> None:
         '{"choices":[{"delta":{"content":"x"}}],"usage":{"prompt_tokens":4,"completion_tokens":6}}',
         '{"usage":{"prompt_tokens":4,"completion_tokens":6}}',
         '{"choices":[],"x_groq":{"id":"r","usage":{"prompt_tokens":4,"completion_tokens":6}}}',
+        '{"choices":[{"delta":{},"usage":{"prompt_tokens":4,"completion_tokens":6}}]}',
+        '{"choices":[{"index":"x","usage":{"prompt_tokens":4,"completion_tokens":6}}]}',
     ],
 )
 def test_usage_is_read_wherever_it_stands(data: str) -> None:
     chunk = feed(data)
     assert chunk is not None
     assert chunk.usage == Usage(prompt=4, completion=6)
+
+
+def test_one_of_several_choices_does_not_tell_the_usage_of_all() -> None:
+    told = '"finish_reason":"stop","usage":{"prompt_tokens":4,"completion_tokens":6}'
+    chunk = feed(f'{{"choices":[{{"index":0,{told}}},{{"index":1,{told}}}]}}')
+    assert chunk is not None
+    assert chunk.usage is None
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "Infinity"])
@@ -202,6 +211,13 @@ def test_a_whole_answer() -> None:
     assert (answer.upstream_id, answer.service_tier) == ("c1", "flex")
     assert answer.system_fingerprint == "fp"
     assert answer.fault is None
+
+
+def test_arguments_that_are_an_object_become_a_text() -> None:
+    made = '{"id":"c","type":"function","function":{"name":"f","arguments":{"a":1}}}'
+    answer = read_answer(f'{{"choices":[{{"message":{{"tool_calls":[{made}]}}}}]}}'.encode())
+    calls = msgspec.json.decode(answer.choices[0].message["tool_calls"])
+    assert calls[0]["function"] == {"name": "f", "arguments": '{"a":1}'}
 
 
 @pytest.mark.parametrize("id_", ["", '"id":"",', '"id":null,'])

@@ -12,6 +12,7 @@ from openai.types.chat import ChatCompletionChunk
 from dragoman.providers.openai.answers import MOST_FRAMES, OpenAiDecoder
 from dragoman.providers.openai.members import FINISH, finish
 from dragoman.wire.hub import Chunk, Text
+from dragoman.wire.sse import AFTER, BEFORE, SseParser
 from tests.providers.openai_events import REASONED, delta, events, piece, plain
 from tests.wire.chunks import spelled_out
 
@@ -137,6 +138,13 @@ def test_a_fragment_without_index_or_id_begins_the_first_call() -> None:
 @pytest.mark.parametrize("odd", ["7", '["x"]', "{}"])
 def test_odd_tool_calls_are_left_alone(odd: str) -> None:
     assert delta(f'{{"tool_calls":{odd}}}') == {"tool_calls": odd}
+
+
+def test_arguments_that_are_an_object_become_a_text() -> None:
+    made = '{"index":0,"id":"c","function":{"name":"f","arguments":{"a" : "\\u00e9"}}}'
+    calls = json.loads(delta(f'{{"tool_calls":[{made}]}}')["tool_calls"])
+    function = {"name": "f", "arguments": '{"a" : "\\u00e9"}'}
+    assert calls == [{"index": 0, "id": "c", "function": function}]
 
 
 def test_a_call_that_begins_without_an_id_gets_one() -> None:
@@ -293,6 +301,36 @@ def test_a_stream_that_repeats_itself_reads_as_one_that_does_not(
 @pytest.mark.parametrize("content", ODD_ONES)
 def test_what_stands_in_the_place_of_text_is_text_only_if_it_is_a_string(content: bytes) -> None:
     read_with_a_twin([b'"b"'.join(FIRST), content.join(FIRST)])
+
+
+def seen_as_read(events: list[bytes]) -> Text | None:
+    """Return what of some events is known at sight, which must be what reading them gives."""
+    decoder, twin = OpenAiDecoder(), OpenAiDecoder()
+    for one in (decoder, twin):
+        one.feed(SAYS)
+        one.feed(b'"b"'.join(FIRST))
+    data = b"".join([BEFORE + event + AFTER for event in events])
+    seen = decoder.glance(data)
+    assert seen is None or [twin.feed(event) for event in SseParser().feed(data)] == [seen]
+    return seen
+
+
+def test_a_text_in_its_frame_is_known_at_sight() -> None:
+    event = b'"b"'.join(FIRST)
+    assert seen_as_read([event]) == Text(0, b'"b"')
+    assert seen_as_read([event, event]) is None
+
+
+@pytest.mark.parametrize("content", ODD_ONES)
+def test_what_is_known_at_sight_is_a_string(content: bytes) -> None:
+    seen_as_read([content.join(FIRST)])
+
+
+@given(st.lists(st.tuples(st.just(FIRST) | AROUND, INNER | ODD), min_size=1, max_size=3))
+def test_what_is_known_at_sight_is_what_would_be_read(
+    said: list[tuple[tuple[bytes, bytes], bytes]],
+) -> None:
+    seen_as_read([content.join(around) for around, content in said])
 
 
 def test_a_service_tier_that_changes_is_told_though_the_text_repeats_itself() -> None:

@@ -70,6 +70,22 @@ SHAPES: list[tuple[str, dict[str, Any], Usage]] = [
         Usage(prompt=4, completion=6),
     ),
     (
+        "Mistral, what was cached beside the counts",
+        {"prompt_tokens": 70, "total_tokens": 76, "completion_tokens": 6, "num_cached_tokens": 64},
+        Usage(prompt=70, completion=6, cached=64),
+    ),
+    (
+        "Mistral, details under the other name of its schema",
+        {
+            "prompt_tokens": 70,
+            "total_tokens": 76,
+            "completion_tokens": 6,
+            "prompt_tokens_details": None,
+            "prompt_token_details": {"cached_tokens": 64},
+        },
+        Usage(prompt=70, completion=6, cached=64),
+    ),
+    (
         "Moonshot",
         {"prompt_tokens": 40, "completion_tokens": 6, "total_tokens": 46, "cached_tokens": 32},
         Usage(prompt=40, completion=6, cached=32),

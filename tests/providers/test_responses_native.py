@@ -22,6 +22,15 @@ ITEMS = [
 ]
 
 
+def test_what_only_the_provider_understands_goes_as_it_came() -> None:
+    screen = {"display_width": 1, "display_height": 1, "environment": "browser"}
+    tools = [{"type": "computer_use_preview", **screen}]
+    image = {"type": "input_image", "file_id": "f", "detail": "low"}
+    items = [{"role": "user", "content": [image]}]
+    found = sent(write(responses_calls.call(input=items, tools=tools)))
+    assert (found["input"], found["tools"]) == (items, tools)
+
+
 def test_bytes_that_need_not_change_do_not() -> None:
     source = json.dumps(ITEMS, indent=1)
     custom = '{"type":"custom", "name":"patch", "format":{"type" :"text"}}'

@@ -239,6 +239,16 @@ def test_a_host_that_tells_text_at_its_end(kind: str) -> None:
     assert plain(gathered(read(events))) == plain(gathered(read(stream(answer))))
 
 
+@pytest.mark.parametrize("last", ["response.refusal.done", "response.output_item.done"])
+def test_a_host_that_tells_a_refusal_at_its_end(last: str) -> None:
+    answer = response(message(text("Well."), {"type": "refusal", "refusal": "No."}))
+    kinds = ["response.refusal.delta", "response.refusal.done"]
+    left_out = kinds[: 1 + (last != kinds[1])]
+    events = [data for data in stream(answer) if json.loads(data)["type"] not in left_out]
+    found = gathered(read(events)).choices[0].message
+    assert (bytes(found["content"]), bytes(found["refusal"])) == (b'"Well."', b'"No."')
+
+
 def test_a_whole_answer_where_a_stream_was_asked_for() -> None:
     chunk = ResponsesDecoder(OPENAI).feed(json.dumps(response(message(text("Hi")))).encode())
     assert isinstance(chunk, Chunk)

@@ -1,7 +1,7 @@
 """The way to a key's generations, the parts of PostgreSQL's table, and an end to what is old."""
 
 import pytest
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from dragoman.records import partitions, retention, trail
 from dragoman.records.reader import Reader, Wanted
@@ -65,6 +65,25 @@ async def test_the_way_repairs_itself(db: Database, monkeypatch: pytest.MonkeyPa
     for number in range(10, 15):
         await write(db, sample(number, key_hash="x"))
     assert len(await Reader(db).latest(Wanted(key_hash="x"), 99)) == 10
+    if await db.read(lambda connection: connection.dialect.name) == "sqlite":
+        assert await db.read(trail.is_whole)
+
+
+async def test_the_way_repairs_itself_where_what_came_first_is_forgotten(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(connection: Connection) -> None:
+        connection.execute(delete(generation).where(generation.c.id != kept.id))
+        if connection.dialect.name == "sqlite":
+            connection.execute(text("DELETE FROM derived_key_run"))
+            connection.execute(text("DELETE FROM derived_key_trail"))
+
+    monkeypatch.setattr(trail, "MOST_AT_ONCE", 2)
+    kept = sample(9, key_hash="x")
+    await write(db, *[sample(n, key_hash="x") for n in range(9)], kept)
+    await db.run(lose)
+    await write(db, sample(20, key_hash="x"))
+    assert len(await Reader(db).latest(Wanted(key_hash="x"), 9)) == 2
     if await db.read(lambda connection: connection.dialect.name) == "sqlite":
         assert await db.read(trail.is_whole)
 

@@ -99,6 +99,25 @@ async def test_an_operator_may_have_all_answers_come_as_streams() -> None:
     assert scene.hosts.bodies()[0]["stream"] is True
 
 
+async def test_an_answer_that_has_ended_is_whole_though_its_connection_never_ends() -> None:
+    script = plays(says("Hello"), ends(), counts(10, 5), "hang")
+    scene = Scene(a=script, b=streamed("ghost"), options=UpstreamOptions(answer_s=0.05))
+    hosts_with(scene, stream_upstream=True)
+    assert content(await scene.answer()) == "Hello"
+    assert scene.hosts.called == ["a"]
+    assert (scene.record.status, scene.record.usage.completion) == (200, 5)
+    assert scene.hosts.responses[0].closed
+    assert not scene.health.seen
+
+
+async def test_an_answer_that_stops_before_its_end_is_late() -> None:
+    script = plays(says("Hel"), "hang")
+    scene = Scene(a=script, b=streamed("Hello"), options=UpstreamOptions(answer_s=0.05))
+    hosts_with(scene, stream_upstream=True)
+    assert content(await scene.answer()) == "Hello"
+    assert scene.hosts.called == ["a", "b"]
+
+
 async def test_a_host_that_cannot_stream_is_given_a_limit_and_the_caller_is_told() -> None:
     scene = limited(10**9, a=whole())
     hosts_with(scene, quirks=Quirks(rejects=frozenset({"stream"})))

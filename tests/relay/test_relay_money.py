@@ -9,7 +9,7 @@ from msgspec import structs
 from dragoman.access.types import Caller, Funds, Terms
 from dragoman.catalog.types import Price
 from dragoman.core.errors import GatewayError, Unavailable
-from dragoman.core.money import PicoUsd
+from dragoman.core.money import NanoUsd, PicoUsd
 from dragoman.core.notes import Change, Note
 from dragoman.ledger.acts import Final, Start, decode
 from dragoman.relay.books import Charge, Journaled
@@ -192,7 +192,7 @@ def test_who_was_refused_takes_no_room_from_who_has_to_pay() -> None:
     books.start(start("gen-paid"))
     pages.broken = True
     books.final(structs.replace(made, id="gen-refused"), Charge(account="default"))
-    books.final(made, Charge(account="default", cost=5))
+    books.final(made, Charge(account="default", cost=NanoUsd(5)))
     acts = [decode(each) for each in pages.kept]
     assert [act.id for act in acts] == ["gen-paid", "gen-paid"]
     assert books.unwritten == 1
@@ -202,7 +202,7 @@ def test_a_record_that_is_too_long_is_booked_all_the_same() -> None:
     pages = Pages()
     notes = tuple(Note(Change.DROPPED, "x" * 200_000, "y") for _ in range(10))
     made = structs.replace(PLAIN, notes=notes, upstream_id="u" * 2_000_000)
-    Journaled(pages).final(made, Charge(account="default", cost=5))
+    Journaled(pages).final(made, Charge(account="default", cost=NanoUsd(5)))
     (final,) = [decode(each) for each in pages.kept]
     assert isinstance(final, Final)
     assert (final.id, final.cost) == (made.id, 5)

@@ -22,6 +22,7 @@ from tests.upstream.hosts import (
     Pass,
     Script,
     ends,
+    event,
     plays,
     refuses,
     says,
@@ -214,6 +215,33 @@ async def test_streams_that_break_are_held_against_their_endpoint() -> None:
         await scene.stream()
     scene.health.refresh(scene.clock.now)
     assert scene.health.seen["a|acme/turbo"].outage
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"message": "busy", "code": 429},
+        {"code": "context_length_exceeded"},
+        {"code": "content_filter"},
+    ],
+    ids=["rate limit", "too long", "filter"],
+)
+async def test_a_limit_or_a_refusal_inside_a_stream_is_no_outage(said: dict[str, Any]) -> None:
+    scene = Scene(a=plays(says("x"), event(error=said)))
+    for _ in range(3):
+        assert (await scene.stream()).last["error"]
+    scene.health.refresh(scene.clock.now)
+    seen = scene.health.seen.get("a|acme/turbo")
+    assert seen is None or not seen.outage
+    assert scene.health.measured("a|acme/turbo", scene.clock.now).uptime_5m is None
+
+
+async def test_a_rate_limit_inside_a_stream_cools_its_endpoint() -> None:
+    scene = Scene(a=plays(says("x"), event(error={"message": "busy", "code": 429})), b=streamed())
+    await scene.stream()
+    for _ in range(5):
+        await scene.stream(provider={})
+    assert scene.hosts.called == ["a", *["b"] * 5]
 
 
 async def test_a_rate_limit_cools_its_endpoint_so_that_it_comes_last() -> None:

@@ -3,9 +3,13 @@
 import json
 from typing import Any
 
+import pytest
+
 from dragoman.ledger.bound import Size
 from dragoman.relay.sizing import sent_size, size_of
+from dragoman.wire.anthropic.dialect import MESSAGES
 from dragoman.wire.chat import ChatCall
+from dragoman.wire.chat_dialect import CHAT
 from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.rerank import RERANK
 
@@ -55,3 +59,18 @@ def test_images_to_rank_count_apart() -> None:
     assert isinstance(size, Size)
     assert size.images == 2
     assert size.body_bytes < 1000
+
+
+@pytest.mark.parametrize(("asked", "tier"), [("priority", "priority"), (None, None)])
+def test_the_tier_that_is_asked_for_is_part_of_the_size(
+    asked: str | None, tier: str | None
+) -> None:
+    body = {"model": "a/b", "messages": [{"role": "user", "content": "hi"}], "service_tier": asked}
+    assert size_of(CHAT.parse(json.dumps(body).encode(), {})).service_tier == tier
+
+
+def test_terms_that_a_client_of_anthropics_api_asks_for_are_part_of_the_size() -> None:
+    body = {"model": "a/b", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    asked = body | {"speed": "fast", "inference_geo": None}
+    assert size_of(MESSAGES.parse(json.dumps(asked).encode(), {})).terms == ("speed:fast",)
+    assert size_of(CHAT.parse(json.dumps(body).encode(), {})).terms == ()

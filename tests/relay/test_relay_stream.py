@@ -115,6 +115,7 @@ async def test_before_content_the_next_host_takes_over(script: Script) -> None:
         ((Pass(601), says("late")), 504, "timeout"),
         ((event(error={"message": "busy", "code": 429}), says("x")), 429, "rate_limit_exceeded"),
         ((event(error={"message": "full", "code": 503}),), 503, "provider_overloaded"),
+        ((event(error={"type": "overloaded_error"}),), 503, "provider_overloaded"),
         ((event(error={"code": "context_length_exceeded"}),), 400, "context_length_exceeded"),
     ],
 )

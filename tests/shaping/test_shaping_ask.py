@@ -80,6 +80,16 @@ def test_what_has_no_effect_is_noted() -> None:
         (Change.NOT_APPLIED, "plugins.web"),
         (Change.NOT_APPLIED, "preset"),
     ]
+    assert notes[1].detail.startswith(NO_EFFECT)
+
+
+@pytest.mark.parametrize(
+    "field", ["preset", "transforms", "plugins.web", "tools.openrouter:web_search", "tool_choice"]
+)
+def test_who_asks_for_what_has_no_effect_is_told_what_would_do(field: str) -> None:
+    _, notes = asked("acme/turbo", not_applied=(field, "provider.soon"))
+    assert [note.field for note in notes] == [field, "provider.soon"]
+    assert notes[0].detail.startswith(f"{NO_EFFECT}: ")
     assert notes[1].detail == NO_EFFECT
 
 

@@ -1,6 +1,7 @@
 """Many rows in few statements."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,16 @@ def test_what_is_added_is_inserted_or_adds_up(db: Database, count: int) -> None:
         expected[of, group] = (before[0] + times, before[1] + total)
     found = db.run_now(lambda connection: connection.execute(select(SUMS)).all())
     assert {tuple(row[:2]): tuple(row[2:]) for row in found} == expected
+
+
+def test_what_was_the_same_in_all_rows_need_not_stay_so(db: Database) -> None:
+    made: list[tuple[str, str, int | None, int | None]] = [
+        *[(f"a{n}", "x", None, 0) for n in range(105)],
+        *[(f"b{n}", "x", n or None, 0) for n in range(105)],
+        *[(f"c{n}", "x", None, n) for n in range(105)],
+        *[(f"d{n}", "x", 0, None) for n in range(105)],
+    ]
+    for some in (made[:1], made[1:4], made[4:210], made[210:]):
+        db.run_now(partial(insert_rows, table=SUMS, rows=some))
+    found = db.run_now(lambda connection: connection.execute(select(SUMS)).all())
+    assert sorted(map(tuple, found)) == sorted(made)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_pepper
+from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_node, keep_pepper
 
 PROCESS = """
 import sys
@@ -92,3 +92,15 @@ def test_the_data_directory_is_for_its_owner(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o700
     path.chmod(0o755)
     assert stat.S_IMODE(keep_directory(path).stat().st_mode) == 0o755, "an existing one is its own"
+
+
+@pytest.mark.parametrize("held", [b"", b"\n", b"\0\0\0", b"\xff\xfe"])
+def test_a_file_without_a_name_is_not_taken_for_the_name_of_a_node(
+    tmp_path: Path, held: bytes
+) -> None:
+    path = tmp_path / "node"
+    made = keep_node(path)
+    assert (made, len(made)) == (keep_node(path), 16)
+    path.write_bytes(held)
+    with pytest.raises(CustodyError, match="does not hold the name of this node"):
+        keep_node(path)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from dragoman.core.errors import Unavailable
 from dragoman.store import sqlite
 from dragoman.store.sql import MOST_WAITING, Work, giving_way
-from dragoman.store.sqlite import SqliteDatabase, Synchronous
+from dragoman.store.sqlite import LARGE_PAGE, SqliteDatabase, Synchronous
 
 
 def execute(statement: str) -> Work[None]:
@@ -265,3 +265,14 @@ async def test_another_process_that_comes_and_goes_is_seen_and_sees(
     with sqlite3.connect(path) as fresh:
         assert fresh.execute("SELECT n FROM number").fetchall() == [(1,)]
     fresh.close()
+
+
+def test_a_new_file_has_pages_of_the_size_asked_for_and_one_that_is_there_keeps_its_own(
+    path: Path,
+) -> None:
+    for asked in (LARGE_PAGE, 4096):
+        database = SqliteDatabase(path, synchronous="NORMAL", page_bytes=asked)
+        database.run_now(lambda c: c.execute(text("CREATE TABLE IF NOT EXISTS t (a)")))
+        found = database.read_now(lambda c: c.execute(text("PRAGMA page_size")).scalar())
+        database.close()
+        assert found == LARGE_PAGE

@@ -210,7 +210,7 @@ async def test_whatever_an_upstream_hangs_in_is_given_up(
         (True, frozenset({"reasoning"}), 600, 120),
         (False, frozenset(), 600, 120),
         (False, frozenset({"reasoning"}), 700, 600),
-        (True, frozenset(), 12.5, 12.5),
+        (True, frozenset(), 12.5, 13),
     ],
 )
 async def test_patience_depends_on_the_kind_of_answer_and_ends_with_the_request(

@@ -27,6 +27,12 @@ ASKED = ("acme/turbo",)
         (fault(Kind.TRANSIENT, None), ProviderUnavailable, 502, "provider_unavailable"),
         (fault(Kind.TRANSIENT, 503), ProviderOverloaded, 503, "provider_overloaded"),
         (fault(Kind.TRANSIENT, 529), ProviderOverloaded, 503, "provider_overloaded"),
+        (
+            fault(Kind.TRANSIENT, None, "provider_overloaded"),
+            ProviderOverloaded,
+            503,
+            "provider_overloaded",
+        ),
         (fault(Kind.TIMEOUT, None), ProviderTimeout, 504, "timeout"),
         (fault(Kind.CREDENTIAL, 401), ProviderUnavailable, 502, "provider_unavailable"),
         (fault(Kind.RATE, 429), CapacityExhausted, 429, "rate_limit_exceeded"),

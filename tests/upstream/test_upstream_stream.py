@@ -1,5 +1,6 @@
 """What an upstream has still to say, once it has begun: chunks, silence, and its ends."""
 
+import asyncio
 import json
 from itertools import pairwise
 
@@ -9,10 +10,11 @@ from hypothesis import strategies as st
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import NetError
-from dragoman.providers.dialect import Kind
+from dragoman.providers.dialect import Kind, StreamDecoder
 from dragoman.providers.registry import DIALECTS
 from dragoman.upstream.faults import AttemptFailed
-from dragoman.upstream.stream import UpstreamStream, cut_off
+from dragoman.upstream.patience import Timekeeper
+from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off
 from dragoman.wire.hub import Chunk, Text
 from dragoman.wire.sse import SseParser
 from tests.access.fakes import HandClock
@@ -33,15 +35,20 @@ from tests.wire.chunks import spelled_out
 GAP_S, TIME_S = 300, 600
 
 
-def upstream(*acts: Act) -> UpstreamStream:
+def bounds(deadline: float) -> Bounds:
+    return Bounds(content_gap_s=GAP_S, deadline=deadline, timekeeper=Timekeeper())
+
+
+def upstream(
+    *acts: Act, decoder: StreamDecoder | None = None, time_s: float = TIME_S
+) -> UpstreamStream:
     clock = HandClock()
     return UpstreamStream(
         PlayedResponse(plays(*acts), clock),
         DIALECTS["openai"].parser(),
-        DIALECTS["openai"].decoder(),
+        decoder or DIALECTS["openai"].decoder(),
         Clock(monotonic=clock),
-        content_gap_s=GAP_S,
-        deadline=clock.now + TIME_S,
+        bounds(clock.now + time_s),
     )
 
 
@@ -89,7 +96,7 @@ async def test_the_end_may_be_marked_by_an_event() -> None:
     clock = HandClock()
     played = PlayedResponse(plays(b"data: go\n\ndata: stop\n\ndata: ghost\n\n"), clock)
     stream = UpstreamStream(
-        played, SseParser(), Ending(), Clock(monotonic=clock), content_gap_s=GAP_S, deadline=1e9
+        played, SseParser(), Ending(), Clock(monotonic=clock), bounds(deadline=1e9)
     )
     assert await stream.next() == [Chunk(native=b"go"), Chunk(native=b"stop", ended=True)]
     assert (stream.said_done, await stream.next()) == (True, None)
@@ -182,9 +189,17 @@ def told(chunk: Chunk) -> str:
     return f"{ends} {content(chunk)} {chunk.usage}"
 
 
+class Plain:
+    """Reads a stream event by event: its decoder knows none at sight."""
+
+    def __init__(self) -> None:
+        self.feed = DIALECTS["openai"].decoder().feed
+
+
 async def poured(parts: list[bytes], *, quick: bool) -> tuple[list[str], int]:
     """Return what a stream says, and how many of its texts came alone."""
-    stream, alone = upstream(*parts), 0
+    decoder = DIALECTS["openai"].decoder() if quick else Plain()
+    stream, alone = upstream(*parts, decoder=decoder), 0
     said: list[str] = []
 
     def take(chunks: list[Chunk | Text], _: float) -> bool:
@@ -218,6 +233,19 @@ async def test_texts_that_come_alone_are_known_at_sight() -> None:
     assert (len(said), alone) == (6, 3)  # the first shows what all have in common
 
 
+async def test_who_takes_lists_only_is_given_a_text_that_is_known_at_sight_as_one() -> None:
+    said: list[str] = []
+
+    def take(chunks: list[Chunk | Text], _: float) -> bool:
+        said.extend(content(spelled_out(chunk)) for chunk in chunks)
+        return len(said) < 4
+
+    stream = upstream(ROLE, *map(says, "abcd"), ends(), DONE)
+    await stream.pour(take)
+    assert said == ["", "a", "b", "c"]
+    assert not stream.done
+
+
 @pytest.mark.parametrize(
     ("acts", "code"),
     [
@@ -232,3 +260,10 @@ async def test_what_is_known_at_sight_is_held_to_the_same_rules(
     with pytest.raises(AttemptFailed) as failed:
         await stream.pour(lambda *_: True, lambda *_: True)
     assert failed.value.fault.code == code
+
+
+async def test_silence_ends_with_the_time_a_request_may_take() -> None:
+    stream = upstream(says("a"), "hang", time_s=0.01)
+    with pytest.raises(AttemptFailed) as failed:
+        await asyncio.wait_for(stream.pour(lambda *_: True), 5)
+    assert (failed.value.fault.kind, failed.value.fault.code) == (Kind.TIMEOUT, "deadline")

@@ -31,9 +31,10 @@ class Front:
         clock = Clock(monotonic=scene.clock)
         chosen = options or ServerOptions()
         self.pulse = Pulse(clock, chosen)
+        self.gate = Gate(self.keeper, PEPPER, clock, AccessOptions())
         inference = Inference(
             desk=scene.desk,
-            gate=Gate(self.keeper, PEPPER, clock, AccessOptions()),
+            gate=self.gate,
             pulse=self.pulse,
             options=chosen,
             permits=Permits(LocalLimiter(lambda: 0), clock),
@@ -41,7 +42,7 @@ class Front:
         routes: Routes = {
             "/v1/chat/completions": {"POST": inference.chat},
             "/v1/messages": {"POST": inference.speaking(MESSAGES)},
-            "/v1/messages/count_tokens": {"POST": Counting(inference.gate, chosen).serve},
+            "/v1/messages/count_tokens": {"POST": Counting(self.gate, chosen).serve},
         }
         self.edge = Edge(routes, control, lifespan)
 

@@ -1,9 +1,14 @@
 """A control plane over real databases; tests may change its catalog and what it has seen."""
 
+from functools import partial
 from typing import Any
 
+from msgspec.structs import replace
+
+from dragoman.access import keyring, members
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
+from dragoman.access.types import Key, Member
 from dragoman.core.clock import Clock
 from dragoman.office.key_admin import Mint
 from dragoman.office.premises import Premises
@@ -47,6 +52,14 @@ class Plane:
     async def record(self, *made: Generation) -> None:
         """Have generations on record."""
         await self._records.run(lambda connection: store(connection, made))
+
+    async def join(self, id_: str, account: str, *hashes: str) -> None:
+        """Have a member of an account, whose keys are these."""
+        made = Member(id=id_, account=account, name="n", email=f"{id_}@example.com", created_at=1.0)
+        await self.control.ledger.run(lambda connection: members.add(connection, made))
+        for hash_ in hashes:
+            key = Key(hash=hash_, verifier="", name="k", label="k", created_at=1.0, creator=id_)
+            await self.control.ledger.run(partial(keyring.add, key=replace(key, account=account)))
 
     async def _why_not_ready(self) -> list[str]:
         return self.problems

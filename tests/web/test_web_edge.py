@@ -71,6 +71,9 @@ async def test_browsers_may_ask_before_they_call(path: str) -> None:
     assert "POST" in client.headers["access-control-allow-methods"]
     allowed = client.headers["access-control-allow-headers"].lower().split(", ")
     assert {"authorization", "http-referer", "x-title", "x-stainless-lang"} <= set(allowed)
+    # What the official SDKs for JavaScript add in places: helpers that run tools, and accounts.
+    assert {"x-stainless-helper", "openai-organization", "openai-project"} <= set(allowed)
+    assert "idempotency-key" in allowed
     assert client.headers["access-control-max-age"] == "86400"
 
 

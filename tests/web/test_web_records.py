@@ -79,6 +79,27 @@ async def test_activity_has_complete_days_of_ones_own_account(managed: Plane) ->
     assert day == rows
 
 
+async def test_activity_of_a_member_is_that_of_the_members_keys(managed: Plane) -> None:
+    await managed.join("user_1", "default", "2" * 64, "4" * 64)
+    await managed.join("user_2", "default")
+    path = "/v1/activity?user_id=user_1"
+    assert [row["requests"] for row in (await managed.get_keyed(path)).json()["data"]] == [1]
+    both = await managed.get_keyed(f"{path}&api_key_hash={'1' * 64}")
+    none = await managed.get_keyed("/v1/activity?user_id=user_2")
+    assert both.json() == none.json() == {"data": []}
+
+
+@pytest.mark.parametrize("path", ["/v1/generations/export?provider=%00", "/v1/keys?account=%00"])
+async def test_a_nul_that_no_database_takes_is_400(managed: Plane, path: str) -> None:
+    assert (await managed.get_keyed(path)).status == 400
+
+
+async def test_a_query_that_no_database_takes_is_400(managed: Plane) -> None:
+    named = [{"field": "session_id", "operator": "in", "value": ["a", "b\0"]}]
+    client = await query(managed, metrics=["request_count"], filters=named)
+    assert (client.status, "NUL" in client.json()["error"]["message"]) == (400, True)
+
+
 @pytest.mark.parametrize(
     ("asked", "status"),
     [
@@ -87,12 +108,15 @@ async def test_activity_has_complete_days_of_ones_own_account(managed: Plane) ->
         ("api_key_hash=x", 400),
         ("group_by=model", 400),
         ("user_id=user_1", 404),
+        ("user_id=user_2", 404),
+        ("user_id=%00", 400),
         ("workspace_id=none", 404),
     ],
 )
 async def test_activity_refuses_what_it_does_not_know(
     managed: Plane, asked: str, status: int
 ) -> None:
+    await managed.join("user_2", "other")
     assert (await managed.get_keyed(f"/v1/activity?{asked}")).status == status
 
 

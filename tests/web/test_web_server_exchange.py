@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import msgspec
 import pytest
 
 from dragoman.web.outlet import Message, Receive, Send
 from dragoman.web.server.exchange import EXCHANGE, Exchange
+from tests.relay.scene import Scene as Hosts
+from tests.upstream.hosts import whole
+from tests.web.front import CHAT, Front
 from tests.web.wire import GET, POST, App, Scene, settled
 
 ANSWER = b"HTTP/1.1 200 OK\r\ndate: now\r\ncontent-length: 2\r\n\r\nhi"
@@ -122,3 +126,23 @@ async def test_a_part_that_piles_up_says_what_to_wait_for() -> None:
     await settled()
     assert [room is None for room in rooms] == [True, False, True, True]
     assert carrier.sent.endswith(b"1\r\na\r\n1\r\nb\r\n1\r\nc\r\n1\r\nd\r\n0\r\n\r\n")
+
+
+async def test_a_key_is_good_on_its_connection_for_no_longer_than_elsewhere() -> None:
+    front = Front(Hosts(a=whole()))
+    line, carrier = Scene(App(front.edge)).client()
+    body = msgspec.json.encode(CHAT)
+    head = b"POST /a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n\r\n"
+    asked = (head % (front.key.encode(), len(body)) + body).replace(b"/a", b"/v1/chat/completions")
+    for _ in range(2):
+        line.data_received(asked)
+        await settled()
+    front.keeper.revoke(front.key)
+    watch = asyncio.create_task(front.gate.watch())
+    await settled()
+    watch.cancel()
+    line.data_received(asked)
+    await settled()
+    statuses = [each[:3] for each in carrier.sent.split(b"HTTP/1.1 ")[1:]]
+    assert statuses == [b"200", b"200", b"401"]
+    assert front.keeper.lookups == 2

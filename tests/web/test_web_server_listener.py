@@ -110,19 +110,36 @@ async def test_a_start_that_fails_tells_why_and_no_address(says: str, words: str
     assert told == []
 
 
-async def test_a_signal_lets_open_streams_go_on_and_then_end_with_what_they_have_to_say() -> None:
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize("what", [signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_lets_open_streams_go_on_and_then_end_with_what_they_have_to_say(
+    what: signal.Signals,
+) -> None:
+    before = signal.getsignal(what)
     async with serving(Stalling().app, ServerOptions(drain_s=0.3)) as up:
         reader, writer = await up.line()
         writer.write(GET)
         await reader.readuntil(b"3\r\none\r\n")
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), what)
         assert await reader.read() == b"7\r\nstopped\r\n0\r\n\r\n"
         writer.close()
         assert up.waited == [1]
         with pytest.raises(ConnectionRefusedError):
             await up.line()
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(what) is before
+
+
+async def test_who_is_to_outlive_the_terminal_does() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        async with serving(Living(echo), ServerOptions(drain_s=3600)) as up:
+            os.kill(os.getpid(), signal.SIGHUP)
+            reader, writer = await up.line()
+            writer.write(GET)
+            assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+            writer.close()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 async def test_a_second_signal_does_not_wait() -> None:

@@ -243,3 +243,15 @@ def test_text_is_written_in_its_short_form_as_in_the_long_one(
         writer.tier(tier)
     spelled_out = writer.pieces((Piece(index=index, delta={"content": Raw(content)}),))
     assert writer.text(Text(index, content)) == spelled_out
+
+
+@given(st.none() | st.text())
+def test_a_plain_message_is_written_as_one_that_says_more_is(said: str | None) -> None:
+    content = Raw(msgspec.json.encode(said))
+    plain: Members = {"content": content, "role": Raw(b'"assistant"')}
+    choices = [
+        Choice(index=0, message=message, finish_reason="stop", native_finish_reason="stop")
+        for message in (plain, {**plain, "refusal": Raw(b"null")})
+    ]
+    short, long = [answer_body(STAMP, Answer(choices=(each,)), USAGE) for each in choices]
+    assert short == long

@@ -98,6 +98,14 @@ def test_what_a_call_says_of_itself() -> None:
     assert call.kind == "chat"
 
 
+def test_models_to_fall_back_to_by_openrouters_name() -> None:
+    assert parse(models=["c/d", "e/f"], fallbacks=[]).models[1:] == ("c/d", "e/f")
+
+
+def test_the_least_that_may_be_sampled_from_is_taken() -> None:
+    assert "top_p" in parse(top_p=0).parameters
+
+
 def test_a_long_name_of_a_tool_is_taken() -> None:
     name = "mcp__" + "x" * 123
     call = parse(tools=[TOOL | {"name": name}])
@@ -124,6 +132,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"fallbacks": [{"model": "c/d", "max_tokens": 1}]}, "fallbacks.0.max_tokens: is not known"),
     ({"fallbacks": [{"model": "m"}] * 4}, "'fallbacks' array must have 3 items or fewer."),
     ({"fallbacks": [{"model": "m"}], "models": ["x/y"]}, "fallbacks: cannot be combined"),
+    ({"top_p": -0.1}, "top_p: must be a number between 0 and 1"),
     ({"api_base": "https://evil.example"}, "api_base: is not accepted"),
     ({"provider": {"order": 1}}, "provider.order: must be an array"),
     ({"thinking": {"type": "enabled"}}, "thinking.budget_tokens: is required"),

@@ -248,7 +248,7 @@ def test_a_parameter_counts_when_its_value_asks_for_something(
             ("plugins.web", "plugins.pdf"),
         ),
         ({"plugins": [{"id": "web"}, {"id": "web"}]}, ("plugins.web",)),
-        ({"service_tier": "flex"}, ("service_tier",)),
+        ({"service_tier": "flex"}, ()),
         ({"service_tier": "default"}, ()),
         ({"preset": "mine"}, ("preset",)),
         ({"max_tool_calls": 3}, ("max_tool_calls",)),

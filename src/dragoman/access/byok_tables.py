@@ -44,6 +44,11 @@ MIGRATIONS = (
             """,
         ),
     ),
+    Migration(
+        2,
+        "whose keys may use an account's own credential",
+        ("ALTER TABLE own_credential ADD COLUMN allowed_users TEXT NOT NULL DEFAULT '[]'",),
+    ),
 )
 
 metadata = MetaData()
@@ -70,8 +75,9 @@ own_credential = Table(
     Column("created_at", Double(), nullable=False),
     Column("updated_at", Double()),
     Column("deleted_at", Double()),
+    Column("allowed_users", Text, nullable=False),
 )
-"""The two lists are JSON arrays; an empty one allows all. `sealed` is empty once deleted."""
+"""The three lists are JSON arrays; an empty one allows all. `sealed` is empty once deleted."""
 
 data_key = Table(
     "data_key",

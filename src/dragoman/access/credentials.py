@@ -3,6 +3,8 @@
 Messages are OpenRouter's, so that clients which look for them find them.
 """
 
+from collections.abc import Mapping
+
 from dragoman.core import ids
 from dragoman.core.errors import InvalidRequest, Unauthenticated
 
@@ -25,6 +27,17 @@ FOREIGN = (
     ("hf_", "a Hugging Face token"),
 )
 """How keys of others begin."""
+
+
+def plain_hash(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the hash of the key in headers, if it comes as all clients send it.
+
+    None says nothing: `presented` decides.
+    """
+    authorization = headers.get(b"authorization", b"")
+    if not authorization.startswith(b"Bearer ") or b"x-api-key" in headers:
+        return None
+    return ids.key_hash(authorization[7:])
 
 
 def presented(authorization: str | None, api_key: str | None) -> str:

@@ -9,7 +9,7 @@ just a busy moment, `pulse` decides.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from dragoman.access.callers import caller_of
@@ -67,19 +67,14 @@ class Gate:
         self._epoch = END_OF_TIME
         self._stale_at = clock.monotonic() + STALE_S
 
-    def known(self, headers: Mapping[bytes, bytes]) -> Caller | None:
-        """Return who calls, if that is plain: a key seen before, as all clients send it.
+    def known(self, hash_: str | None) -> Caller | None:
+        """Return who calls, if that is plain: a key seen before, by what `plain_hash` returned.
 
         One with terms is not plain. None says nothing: `admit` decides.
         """
-        authorization = headers.get(b"authorization", b"")
-        if (
-            not authorization.startswith(b"Bearer ")
-            or b"x-api-key" in headers
-            or self._clock.monotonic() >= self._stale_at
-        ):
+        if hash_ is None or self._clock.monotonic() >= self._stale_at:
             return None
-        caller = self._admitted.get(key_hash(authorization[7:]))
+        caller = self._admitted.get(hash_)
         return caller if caller is None or caller.terms is None else None
 
     @property

@@ -130,6 +130,15 @@ def accounts(hashes: Iterable[str]) -> Work[dict[str, str]]:
     return lambda connection: {row.hash: row.account for row in connection.execute(query)}
 
 
+def take_turn(connection: Connection) -> None:
+    """Let changes of keys, credentials and accounts follow one another: this one waits for others.
+
+    Before anything that is changed is read or locked: who reads first and writes then undoes what
+    another wrote in between, and who holds a purse already may be waited for.
+    """
+    connection.execute(PRESENT_EPOCH.with_for_update())
+
+
 def take_epoch(connection: Connection) -> int:
     """Return the next epoch. Who takes one at the same time waits for the commit of this."""
     # The row stays locked until the commit, so that epochs become visible in their order.

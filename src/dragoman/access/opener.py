@@ -41,7 +41,8 @@ class Opener:
         return tuple(
             _opened(each, key)
             for each in known.own
-            if not each.allowed_keys or known.hash in each.allowed_keys
+            if (not each.allowed_keys or known.hash in each.allowed_keys)
+            and (not each.allowed_users or known.creator in each.allowed_users)
         )
 
     def data_key(self, account: str, wrapped: Wrapped) -> bytes:

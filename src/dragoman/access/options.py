@@ -14,6 +14,14 @@ PREFIX_LETTERS = frozenset(string.ascii_letters + string.digits + "-_")
 PREFIX_LENGTH = 32
 PREFIX = re.compile(r"[a-z0-9_-]{1,32}")
 
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^(rediss?|unix)://.+",
+        description="`redis://user:password@host:6379/0`, `rediss://…` or `unix:///path`",
+    ),
+]
+
 
 class FreeModels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many requests an account may have served by free endpoints: a minute, a UTC day.
@@ -39,7 +47,7 @@ class FreeModels(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class RedisOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Redis or Valkey, by which several nodes count together. Without it each counts its part."""
 
-    url: Annotated[str, Meta(pattern=r"^(rediss?|unix)://.+")] | None = None
+    url: Url | None = None
     """`redis://user:password@host:6379/0`, `rediss://…` for TLS, `unix:///path`. Without it the
     environment's `REDIS_URL` counts."""
     prefix: str = "dragoman"

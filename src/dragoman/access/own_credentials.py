@@ -17,7 +17,7 @@ from dragoman.access.types import Known, OwnCredential
 from dragoman.store.kek import Wrapped
 from dragoman.store.sql import Work
 
-LISTS = ("allowed_models", "allowed_keys")
+LISTS = ("allowed_models", "allowed_keys", "allowed_users")
 
 
 class Wanted(Struct, frozen=True, kw_only=True):

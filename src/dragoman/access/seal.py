@@ -11,7 +11,7 @@ import hmac
 from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, select, text
 
 from dragoman.store.custody import Pepper
-from dragoman.store.migrations import Migration
+from dragoman.store.migrations import Migration, steps
 
 ROOM = "seal"
 SIGNED = "dragoman:seal"
@@ -35,7 +35,21 @@ seal = Table(
 
 def is_sealed(connection: Connection) -> bool:
     """Say whether a pepper was ever used with this database."""
-    return connection.execute(select(seal.c.mark)).scalar() is not None
+    return mark(connection) is not None
+
+
+def mark(connection: Connection) -> str | None:
+    """Return the seal, None while there is none or no table for it. It differs by installation."""
+    if ROOM not in steps(connection):
+        return None
+    known: str | None = connection.execute(select(seal.c.mark)).scalar()
+    return known
+
+
+def is_of_another(connection: Connection, pepper: Pepper) -> bool:
+    """Say whether the database was sealed with another pepper than this. Only reads."""
+    known = mark(connection)
+    return known is not None and not hmac.compare_digest(known, pepper.sign(SIGNED))
 
 
 def fits(connection: Connection, pepper: Pepper) -> bool:
@@ -43,10 +57,10 @@ def fits(connection: Connection, pepper: Pepper) -> bool:
 
     Needs a write transaction.
     """
-    mark = pepper.sign(SIGNED)
+    ours = pepper.sign(SIGNED)
     # Of two nodes that start together one seals, and the other waits here and sees it.
     connection.execute(
-        text("INSERT INTO seal VALUES (1, :mark) ON CONFLICT DO NOTHING"), {"mark": mark}
+        text("INSERT INTO seal VALUES (1, :mark) ON CONFLICT DO NOTHING"), {"mark": ours}
     )
     known = connection.execute(select(seal.c.mark)).scalar_one()
-    return hmac.compare_digest(str(known), mark)
+    return hmac.compare_digest(str(known), ours)

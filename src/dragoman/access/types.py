@@ -82,8 +82,9 @@ class OwnCredential(Struct, frozen=True, kw_only=True):
     """A row of the table of accounts' own credentials at providers (BYOK). The secret is sealed.
 
     `origin` is the address it may be sent to. `version` counts its secrets. `allowed_models`
-    are ids of the catalog, `allowed_keys` hashes of keys; an empty list allows all. Those of
-    one provider are tried by rising `sort_order`. Times are Unix seconds.
+    are ids of the catalog, `allowed_keys` hashes of keys, `allowed_users` ids of members whose
+    keys may use it; an empty list allows all. Those of one provider are tried by rising
+    `sort_order`. Times are Unix seconds.
     """
 
     id: str
@@ -100,6 +101,7 @@ class OwnCredential(Struct, frozen=True, kw_only=True):
     sort_order: int = 0
     allowed_models: tuple[str, ...] = ()
     allowed_keys: tuple[str, ...] = ()
+    allowed_users: tuple[str, ...] = ()
     version: int = 1
     sealed: str = ""
     created_at: float

@@ -17,11 +17,12 @@ NO_END = 1_000_000.0
 """The factor that is told where something begins to cost, or ceases to."""
 
 UNITS = (
-    "prompt", "completion", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-    "image", "request", "audio", "audio_output", "image_output", "search",
+    "prompt", "completion", "cache_read", "cache_read_marked", "cache_write", "cache_write_1h",
+    "reasoning", "image", "request", "audio", "audio_output", "image_output", "search",
 )  # fmt: skip
 STANDS_FOR = {
     "cache_read": "prompt",
+    "cache_read_marked": "cache_read",
     "cache_write": "prompt",
     "cache_write_1h": "cache_write",
     "reasoning": "completion",

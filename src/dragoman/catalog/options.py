@@ -30,6 +30,7 @@ class TierOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     cache_read: Amount | None = None
     cache_write: Amount | None = None
     cache_write_1h: Amount | None = None
+    cache_read_marked: Amount | None = None
 
 
 class RateOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -55,6 +56,7 @@ class PriceOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     image: Amount | None = None
     request: Amount | None = None
     cache_write_1h: Amount | None = None
+    cache_read_marked: Amount | None = None
     audio: Amount | None = None
     audio_output: Amount | None = None
     image_output: Amount | None = None

@@ -37,7 +37,10 @@ class Range(Struct, frozen=True):
 
 
 def given(query: Mapping[str, str]) -> dict[str, str]:
-    """Return the parameters that have a value."""
+    """Return the parameters that have a value. NUL is in none: not every database takes it."""
+    for name, value in query.items():
+        if "\0" in value:
+            raise InvalidRequest(f"{name}: {_shown(value)} has a NUL character")
     return {name: value.strip() for name, value in query.items() if value.strip() not in ABSENT}
 
 

@@ -33,8 +33,8 @@ DEAREST_UNIT = PicoUsd(10 * 10**12)
 """Ten dollars, for an image or a request."""
 
 PER_TOKEN = (
-    "prompt", "completion", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-    "audio", "audio_output", "image_output",
+    "prompt", "completion", "cache_read", "cache_read_marked", "cache_write", "cache_write_1h",
+    "reasoning", "audio", "audio_output", "image_output",
 )  # fmt: skip
 PER_UNIT = ("image", "request", "search")
 

@@ -4,7 +4,7 @@ What a request then costs is computed in `dragoman.ledger.cost`.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -16,6 +16,8 @@ from dragoman.core import money
 from dragoman.core.money import PicoUsd
 
 MILLION: Final = 1_000_000
+SAME_TIERS: Final = {"fast": "priority"}
+"""OpenAI, "Fast mode": one tier, asked for by either name and answered by either, by the model."""
 
 
 def applicable(price: Price, prompt_tokens: int) -> Price:
@@ -43,9 +45,9 @@ def on_terms(endpoint: Endpoint, billing: Billing) -> Endpoint:
         return endpoint
     return structs.replace(
         endpoint,
-        price=completed(endpoint.price, billing),
+        price=completed(endpoint.price, billing, endpoint.upstream),
         upcoming=tuple(
-            structs.replace(dated, price=completed(dated.price, billing))
+            structs.replace(dated, price=completed(dated.price, billing, endpoint.upstream))
             for dated in endpoint.upcoming
         ),
     )
@@ -82,27 +84,46 @@ def at(endpoint: Endpoint, now: int) -> Endpoint:
     )
 
 
-def completed(price: Price | None, billing: Billing) -> Price | None:
-    """Return a price with what its host bills for all models, where the price is silent."""
+def completed(price: Price | None, billing: Billing, upstream: str) -> Price | None:
+    """Return the price of a host's model with what the host bills alike, where it is silent."""
     if price is None:
         return None
-    changes: dict[str, object] = {}
-    if price.cache_write_1h is None and billing.cache_write_1h is not None:
-        times = round(billing.cache_write_1h * MILLION)
-        changes["cache_write_1h"] = PicoUsd(price.prompt * times // MILLION)
-        changes["tiers"] = tuple(_hour_on_terms(tier, times) for tier in price.tiers)
+    changes: dict[str, object] = dict(_cached(price, billing))
     if price.search is None and billing.search is not None:
         changes["search"] = money.price(billing.search)
-    if not price.rates and billing.rates:
-        changes["rates"] = rates(billing.rates)
+    if not price.rates and (times := billing.rates_with(upstream)):
+        changes["rates"] = rates(times)
     return structs.replace(price, **changes) if changes else price
 
 
-def _hour_on_terms(tier: PriceTier, times: int) -> PriceTier:
-    if tier.prompt is None or tier.cache_write_1h is not None:
+def _cached(price: Price, billing: Billing) -> Iterator[tuple[str, object]]:
+    """Return what tokens of a cache cost as multiples of a prompt token, in each tier of length.
+
+    What writes no answer (embeddings) is not kept in a cache.
+    """
+    times = {
+        unit: round(each * MILLION)
+        for unit in _MULTIPLES
+        if (each := getattr(billing, unit)) is not None and getattr(price, unit) is None
+    }
+    if not times or not price.completion:
+        return
+    yield from _multiples(price.prompt, times).items()
+    if price.tiers:
+        yield "tiers", tuple(_tier_on_terms(tier, times) for tier in price.tiers)
+
+
+def _tier_on_terms(tier: PriceTier, times: Mapping[str, int]) -> PriceTier:
+    if tier.prompt is None:
         return tier
-    return structs.replace(tier, cache_write_1h=PicoUsd(tier.prompt * times // MILLION))
+    silent = {unit: each for unit, each in times.items() if getattr(tier, unit) is None}
+    return structs.replace(tier, **_multiples(tier.prompt, silent))
 
 
+def _multiples(prompt: PicoUsd, times: Mapping[str, int]) -> dict[str, PicoUsd]:
+    return {unit: PicoUsd(prompt * each // MILLION) for unit, each in times.items()}
+
+
+_MULTIPLES: Final = ("cache_read", "cache_read_marked", "cache_write", "cache_write_1h")
 _NO_TERMS = (Billing(), Billing(reports_usd=True))
 _UNITS = tuple(name for name in PriceTier.__struct_fields__ if name != "min_prompt_tokens")

@@ -33,10 +33,14 @@ class PriceTier(Struct, frozen=True, kw_only=True):
     cache_read: PicoUsd | None = None
     cache_write: PicoUsd | None = None
     cache_write_1h: PicoUsd | None = None
+    cache_read_marked: PicoUsd | None = None
 
 
 class Rate(Struct, frozen=True):
-    """What tokens cost in a service tier such as `flex` or `batch`, in millionths of the price."""
+    """What tokens cost in a service tier such as `flex`, in millionths of the price.
+
+    Also on other terms, as `Usage.terms` has them: `speed:fast`.
+    """
 
     tier: str
     ppm: int
@@ -68,6 +72,8 @@ class Price(Struct, frozen=True, kw_only=True):
     """By rising `min_prompt_tokens`; the last that matches decides (OpenRouter, `overrides`)."""
     rates: tuple[Rate, ...] = ()
     """By service tier; a tier that is not named costs the full price. Fees are not reduced."""
+    cache_read_marked: PicoUsd | None = None
+    """Of a cached token, where the caller marked what to cache; None: as any other from a cache."""
 
 
 class DatedPrice(Struct, frozen=True, kw_only=True):
@@ -116,6 +122,8 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the role `developer` is known; where it is not, its messages are the system's."""
     short_ids: bool = False
     """Whether ids of calls of tools must be nine letters and digits, as Mistral's."""
+    breakpoints: tuple[str, ...] = ()
+    """Models, by name or pattern, that take marks for caches as `prompt_cache_breakpoint`."""
 
 
 class Billing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,12 +131,28 @@ class Billing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     reports_usd: bool = False
     """Whether its usage objects say what it charged, in USD, and that is the bill."""
+    cache_read: float | None = None
+    """Of a token read from the cache: how many times the price of a prompt token."""
+    cache_read_marked: float | None = None
+    """The same where the caller marked what to cache, and the host bills that otherwise."""
+    cache_write: float | None = None
+    """The same of a token written to it."""
     cache_write_1h: float | None = None
-    """Of a token kept in the cache for an hour: how many times the price of a prompt token."""
+    """The same of a token kept there for an hour."""
     rates: dict[str, float] = {}
-    """Service tier -> how many times the price of tokens."""
+    """Service tier, or a term such as `speed:fast` -> how many times the price of tokens."""
+    rates_of: dict[str, dict[str, float]] = {}
+    """The host's name of a model, or a pattern of names -> what of `rates` is other there."""
     search: float | str | None = None
     """Of one search that the host makes itself, in USD."""
+
+    def rates_with(self, upstream: str) -> dict[str, float]:
+        """Return the rates of the host's model of that name; of patterns the last counts."""
+        found = dict(self.rates)
+        for like, rates in self.rates_of.items():
+            if fnmatchcase(upstream, like):
+                found |= rates
+        return found
 
 
 Auth = Literal["bearer", "api-key", "x-api-key", "x-goog-api-key", "sigv4", "gcp", "entra", "none"]

@@ -77,6 +77,9 @@ def info(data: DataOption = None, config: ConfigOption = None, as_json: JsonOpti
     due = [step.room for each in found for step in each.steps if step.applied < step.known]
     if due:
         err().print(f"An upgrade is due: {', '.join(due)}. Run: dragoman db upgrade")
+    later = [step.room for each in found for step in each.steps if step.applied > step.known]
+    if later:
+        err().print(f"A later release has used it: {', '.join(later)}. This one refuses to.")
 
 
 @app.command(epilog=EPILOG)

@@ -2,6 +2,8 @@
 
 import logging
 
+BREAKS = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+"""What would begin another line, or command a terminal: words of hosts and errors may hold it."""
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -15,7 +17,7 @@ class LogLines(logging.Formatter):
         """Return the line without a traceback."""
         line = super().formatMessage(record)
         details = (f"{k}={v}" for k, v in vars(record).items() if k not in STANDARD)
-        return " ".join((line, *details))
+        return " ".join((line, *details)).translate(BREAKS)
 
 
 def to_stderr() -> None:

@@ -21,7 +21,7 @@ from dragoman.office.premises import Premises
 from dragoman.records.reader import Reader, Wanted
 from dragoman.records.types import Generation
 
-AGE = re.compile(r"(\d+)([smhd])")
+AGE = re.compile(r"(\d{1,10})([smhd])", re.ASCII)
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 MOST = 10_000
 POLL_S = 1.0
@@ -29,6 +29,8 @@ LONGEST_S = 900.0
 """How long ago one may have begun that ends now."""
 MOST_RECENT = 1000
 MODEL_WIDTH = 32
+OLDEST_S = 100 * 366 * 86_400
+"""No generation is older; beyond it are times that no calendar has."""
 
 app = typer.Typer(add_completion=False)
 
@@ -128,7 +130,7 @@ def seconds(age: str) -> int:
     match = AGE.fullmatch(age)
     if match is None:
         raise Failure(f"--since {age}: give an age such as 90s, 15m, 1h or 7d", USAGE)
-    return int(match[1]) * UNITS_S[match[2]]
+    return min(int(match[1]) * UNITS_S[match[2]], OLDEST_S)
 
 
 def _id(words: list[str]) -> str | None:

@@ -41,11 +41,16 @@ app = typer.Typer(
 
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 PER_MILLION = (
-    "prompt", "completion", "cache_read", "cache_write", "cache_write_1h", "reasoning",
-    "audio", "audio_output", "image_output",
+    "prompt", "completion", "cache_read", "cache_read_marked", "cache_write", "cache_write_1h",
+    "reasoning", "audio", "audio_output", "image_output",
 )  # fmt: skip
 APIECE = ("image", "request", "search")
-WORDS = {"cache_write_1h": "write 1h", "cache_write": "write", "cache_read": "cached"}
+WORDS = {
+    "cache_write_1h": "write 1h",
+    "cache_write": "write",
+    "cache_read": "cached",
+    "cache_read_marked": "marked",
+}
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -171,7 +176,7 @@ def _of_file(file: Path, catalog: Catalog) -> Callable[[str], Price | None]:
             raise Failure(f"{file}: {name}: a price of 0 says nothing; leave it out", USAGE)
         for each in _named(name, endpoints, file):
             row = catalog.providers[each.provider]
-            found[each.id] = tariff.completed(price, row.billing)
+            found[each.id] = tariff.completed(price, row.billing, each.upstream)
     return found.get
 
 

@@ -19,6 +19,7 @@ from dragoman.cli.logs import seconds
 from dragoman.core.errors import InvalidRequest
 from dragoman.office import keys
 from dragoman.office.analytics import in_order, query_body, question, read_query
+from dragoman.office.export import cell
 from dragoman.office.premises import Premises
 from dragoman.records.metrics import DIMENSIONS, METRICS, Value
 from dragoman.records.questions import Answer, Line
@@ -152,4 +153,6 @@ def _print_csv(by: str, lines: Sequence[Line], names: Mapping[str, str]) -> None
     writer = csv.writer(sys.stdout)
     writer.writerow((by, *SHOWN))
     for line in lines:
-        writer.writerow((_name(by, line, names), *(METRICS[n].of(line.totals) for n in SHOWN)))
+        writer.writerow(
+            (cell(_name(by, line, names)), *(METRICS[n].of(line.totals) for n in SHOWN))
+        )

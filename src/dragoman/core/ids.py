@@ -28,7 +28,8 @@ def generation_id(now: float, rng: Random) -> str:
     It opens nothing by itself, so a source that was seeded once does: the system is not
     asked for each request.
     """
-    return f"gen-{int(now)}-{rng.randbytes(GENERATION_RANDOM).translate(_ALPHANUMERIC).decode()}"
+    drawn = rng.getrandbits(8 * GENERATION_RANDOM).to_bytes(GENERATION_RANDOM, "little")
+    return f"gen-{int(now)}-{drawn.translate(_ALPHANUMERIC).decode()}"
 
 
 def new_key(prefix: str) -> str:

@@ -4,9 +4,15 @@ A parameter that an endpoint does not know is dropped *and noted*. Notes are
 shown in the router metadata and kept in the generation record.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
+
+MOST_NOTES = 100
+"""So many of a request are kept and shown: a body may hold a million names that nobody knows."""
+LONGEST_FIELD = 200
 
 
 class Change(StrEnum):
@@ -27,3 +33,17 @@ class Note(Struct, frozen=True, omit_defaults=True):
     field: str
     detail: str
     provider: str = ""
+
+
+def bounded(notes: Sequence[Note]) -> tuple[Note, ...]:
+    """Return the notes of a request as they are kept: not too many, none with a name too long."""
+    if not notes:
+        return ()
+    kept = tuple(
+        replace(note, field=f"{note.field[:LONGEST_FIELD]}…")
+        if len(note.field) > LONGEST_FIELD
+        else note
+        for note in notes[:MOST_NOTES]
+    )
+    more = len(notes) - len(kept)
+    return (*kept, Note(Change.DROPPED, "…", f"{more} more of such fields")) if more else kept

@@ -7,13 +7,17 @@ so that a worker that is killed leaves behind what is needed to conclude it.
 Members are told by their place, so new ones are added at the end, with a default.
 """
 
+from collections.abc import Callable
 from typing import Final as Constant
+from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from dragoman.core.money import NanoUsd
 from dragoman.ledger.types import Draw, Settled
+
+R = TypeVar("R")
 
 
 class Start(Struct, frozen=True, array_like=True, tag="s", gc=False):
@@ -53,30 +57,36 @@ class Progress(Struct, frozen=True, array_like=True, tag="p", gc=False):
     """What inclusive purses are charged: no more than was set aside in them."""
 
 
-class Final(Struct, frozen=True, array_like=True, tag="f"):
+class Final(Struct, Generic[R], frozen=True, array_like=True, tag="f", gc=False):
     """A request has ended. `record` is what is kept of it, which the ledger does not read."""
 
     id: str
     account: str
-    cost: int
+    cost: NanoUsd
     """What the account pays, fee included, in nano-USD."""
-    overrun: int
+    overrun: NanoUsd
     draws: tuple[Draw, ...]
-    record: msgspec.Raw
+    record: R
 
 
-Act = Start | Progress | Final
+Act = Start | Progress | Final[R]
 
 encode: Constant = msgspec.msgpack.Encoder().encode
-_decoder: Constant[msgspec.msgpack.Decoder[Act]] = msgspec.msgpack.Decoder(Act)
 # An act is an array of less than 16 members: a byte, the tag, the id (MessagePack's fixstr, str 8).
 _START = b"\xa1s"
 _STR_8, _FIXSTR, _SIZE, _LEAST = 0xD9, 0xA0, 0x1F, 5
 
 
-def decode(payload: bytes) -> Act:
-    """Read an act. Raises msgspec.DecodeError for what is none."""
-    return _decoder.decode(payload)
+def reader(record: type[R]) -> Callable[[bytes], Act[R]]:
+    """Return what reads acts, and their records as this type.
+
+    It raises msgspec.DecodeError for what is none.
+    """
+    kinds = Start | Progress | Final[record]  # type: ignore[valid-type]
+    return msgspec.msgpack.Decoder(kinds).decode
+
+
+decode: Constant = reader(msgspec.Raw)
 
 
 def begun(payload: bytes) -> bytes | None:
@@ -84,7 +94,7 @@ def begun(payload: bytes) -> bytes | None:
 
     It is found by its place, so that one whose end is known need not be read.
     """
-    if payload[1:3] != _START or len(payload) < _LEAST:
+    if not payload.startswith(_START, 1) or len(payload) < _LEAST:
         return None
     kind, size = payload[3], payload[4]
     if kind == _STR_8:
@@ -92,15 +102,9 @@ def begun(payload: bytes) -> bytes | None:
     return payload[4 : 4 + (kind & _SIZE)] if kind & ~_SIZE == _FIXSTR else None
 
 
-def settled(final: Final, offset: int) -> Settled:
+def settled(final: Final[R], offset: int) -> Settled:
     """Return what is to be booked for a request whose last record ends at `offset`."""
-    return Settled(
-        offset=offset,
-        account=final.account,
-        cost=NanoUsd(final.cost),
-        overrun=NanoUsd(final.overrun),
-        draws=final.draws,
-    )
+    return Settled(offset, final.account, final.cost, final.draws, final.overrun)
 
 
 def concluded(start: Start, progress: Progress | None, offset: int) -> Settled:

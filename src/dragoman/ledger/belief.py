@@ -65,7 +65,8 @@ def believed(said: Usage | None, seen: Seen, provider: Provider, price: Price | 
         why = "the provider reported none" if said is None else "the provider's cannot be believed"
         notes.append(_note(Change.INJECTED, "usage", f"estimated, as {why}", provider))
     usage = _clamped(usage, seen, provider, notes)
-    usage = _priced(usage, provider, price, notes)
+    if usage.cost_usd is not None:
+        usage = _priced(usage, usage.cost_usd, provider, price, notes)
     return Believed(usage, tuple(notes))
 
 
@@ -90,11 +91,15 @@ def _estimated(usage: Usage, seen: Seen) -> Usage:
 
 
 def _clamped(usage: Usage, seen: Seen, provider: Provider, notes: list[Note]) -> Usage:
-    most = {
-        "prompt": max(seen.prompt_most, 0),
-        "completion": most_completion(seen),
-        "searches": MOST_SEARCHES,
-    }
+    prompt = max(seen.prompt_most, 0)
+    if (
+        usage.prompt <= prompt
+        and usage.searches <= MOST_SEARCHES
+        # A token is mostly more than a byte: then it does not matter how long the answer took.
+        and (usage.completion <= seen.produced_bytes or usage.completion <= most_completion(seen))
+    ):
+        return usage
+    most = {"prompt": prompt, "completion": most_completion(seen), "searches": MOST_SEARCHES}
     changes: dict[str, int] = {}
     for name, limit in most.items():
         count: int = getattr(usage, name)
@@ -102,8 +107,6 @@ def _clamped(usage: Usage, seen: Seen, provider: Provider, notes: list[Note]) ->
             changes[name] = limit
             detail = f"{count:,} reported, and no more than {limit:,} are possible"
             notes.append(_note(Change.CLAMPED, f"usage.{name}", detail, provider))
-    if not changes:
-        return usage
     source = "estimated" if usage.source == "estimated" else "clamped"
     return _within(replace(usage, source=source, **changes))
 
@@ -123,11 +126,10 @@ def _within(usage: Usage) -> Usage:
     )
 
 
-def _priced(usage: Usage, provider: Provider, price: Price | None, notes: list[Note]) -> Usage:
-    """Return the usage without a reported cost that does not count."""
-    said = usage.cost_usd
-    if said is None:
-        return usage
+def _priced(
+    usage: Usage, said: float, provider: Provider, price: Price | None, notes: list[Note]
+) -> Usage:
+    """Return the usage without its reported cost, if that does not count."""
     if provider.billing.reports_usd and _is_near(said, usage, price):
         return usage
     if provider.billing.reports_usd:

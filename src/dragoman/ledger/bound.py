@@ -4,7 +4,8 @@ A byte-level tokenizer never makes more tokens than there are bytes, so the byte
 the body bound its text. Media are not sized by their bytes: they have a table. And no
 prompt is longer than the context window of the endpoint that reads it. Output is
 bounded by `max_tokens`; without it, it is held in slices, and the hold grows with the
-answer. Every token is taken to be of the dearest sort that the endpoint bills.
+answer. Every token is taken to be of the dearest sort that the endpoint bills, in the
+service tier that is asked for.
 
 What a generation does cost is `dragoman.ledger.cost`'s business; what a provider
 bills beyond the bound is the house's loss, never the customer's.
@@ -17,6 +18,7 @@ from msgspec import Struct
 
 from dragoman.catalog.types import Endpoint, Price
 from dragoman.core.money import NanoUsd, PicoUsd, round_up
+from dragoman.ledger.cost import rate_ppm
 from dragoman.ledger.margin import NONE, widened
 
 SLICE_TOKENS: Final = 4096
@@ -59,6 +61,10 @@ class Size(Struct, frozen=True, kw_only=True):
     """How many searches the provider may make by itself, per request."""
     prompts: int = 1
     """How many texts there are that are read apart, each of which may fill a context window."""
+    service_tier: str | None = None
+    """The tier that is asked for. Another is taken to cost no more than the list."""
+    terms: tuple[str, ...] = ()
+    """Other terms that are asked for, as `Usage.terms`."""
 
 
 def most(
@@ -78,7 +84,7 @@ def most(
         if endpoint.price is None:
             return None
         pico = _prompt_pico(size, endpoint, endpoint.price, dialect)
-        pico += size.choices * most_output(size, endpoint) * _output_unit(endpoint.price)
+        pico += size.choices * most_output(size, endpoint) * _output_unit(size, endpoint.price)
         if margins and (ppm := margins.get(endpoint.id)) is not None:
             pico = widened(pico, ppm)
         dearest = max(dearest, pico)
@@ -95,7 +101,7 @@ def affordable_tokens(size: Size, endpoint: Endpoint, dialect: str, money: NanoU
     left = money * 1000 - _prompt_pico(size, endpoint, endpoint.price, dialect)
     if left < 0:
         return -1
-    unit = _output_unit(endpoint.price) * size.choices
+    unit = _output_unit(size, endpoint.price) * size.choices
     return left // unit if unit else None
 
 
@@ -119,9 +125,10 @@ def with_fee(cost: NanoUsd, fee_ppm: int) -> NanoUsd:
 
 def prompt_tokens(size: Size, endpoint: Endpoint, dialect: str) -> int:
     """Return how many tokens the endpoint may count in the prompt, at most."""
-    text = size.body_bytes + OVERHEAD_TOKENS.get(dialect, MOST_OVERHEAD)
-    heard = -(-size.audio_bytes // AUDIO_BYTES_PER_TOKEN)
-    tokens = text + heard + size.images * IMAGE_TOKENS + size.unsized * UNBOUNDED_TOKENS
+    tokens = size.body_bytes + OVERHEAD_TOKENS.get(dialect, MOST_OVERHEAD)
+    if size.images or size.unsized or size.audio_bytes:
+        tokens += size.images * IMAGE_TOKENS + size.unsized * UNBOUNDED_TOKENS
+        tokens += -(-size.audio_bytes // AUDIO_BYTES_PER_TOKEN)
     return tokens if endpoint.context is None else min(tokens, endpoint.context * size.prompts)
 
 
@@ -136,27 +143,27 @@ def _prompt_pico(size: Size, endpoint: Endpoint, price: Price, dialect: str) -> 
     pictures = (size.images + size.unsized) * (price.image or 0)
     searches = size.searches * (price.search or 0)
     tokens = prompt_tokens(size, endpoint, dialect)
-    return tokens * _prompt_unit(price, tokens) + pictures + searches + (price.request or 0)
+    return tokens * _prompt_unit(size, price, tokens) + pictures + searches + (price.request or 0)
 
 
-def _prompt_unit(price: Price, tokens: int) -> int:
+def _prompt_unit(size: Size, price: Price, tokens: int) -> int:
     """Return the dearest of what a token of so long a prompt may be billed as."""
     sorts = [price.prompt, price.cache_read, price.cache_write, price.cache_write_1h, price.audio]
     for tier in price.tiers:
         if tokens > tier.min_prompt_tokens:
             sorts += [tier.prompt, tier.cache_read, tier.cache_write, tier.cache_write_1h]
-    return _dearest(price, sorts)
+    return _dearest(size, price, sorts)
 
 
-def _output_unit(price: Price) -> int:
-    """Return the dearest of what a token of the answer may be billed as, whatever the tier."""
+def _output_unit(size: Size, price: Price) -> int:
+    """Return the dearest of what a token of the answer may be billed as, in any tier of length."""
     sorts = [price.completion, price.reasoning, price.audio_output, price.image_output]
     sorts += [tier.completion for tier in price.tiers]
-    return _dearest(price, sorts)
+    return _dearest(size, price, sorts)
 
 
-def _dearest(price: Price, sorts: Iterable[PicoUsd | None]) -> int:
-    """Return the dearest of what a token may cost, in the dearest service tier."""
+def _dearest(size: Size, price: Price, sorts: Iterable[PicoUsd | None]) -> int:
+    """Return the dearest of what a token may cost, on the terms that are asked for."""
     unit = max(each for each in sorts if each is not None)
-    ppm = max((rate.ppm for rate in price.rates), default=MILLION)
+    ppm = rate_ppm(price, size.service_tier, size.terms)
     return unit if ppm <= MILLION else -(-unit * ppm // MILLION)

@@ -14,12 +14,15 @@ from typing import Final
 
 from msgspec import Struct
 
-from dragoman.catalog.tariff import applicable
+from dragoman.catalog.tariff import SAME_TIERS, applicable
 from dragoman.catalog.types import Price
 from dragoman.core.money import NANO, NanoUsd, round_up
 from dragoman.wire.usage import Usage
 
 MILLION: Final = 1_000_000
+
+MARKED: Final = "cache_type:ephemeral"
+"""Alibaba, "Context cache": the caller marked what is cached; one request is of one kind only."""
 
 
 class Cost(Struct, frozen=True, kw_only=True, gc=False):
@@ -35,7 +38,8 @@ class Cost(Struct, frozen=True, kw_only=True, gc=False):
     search: NanoUsd = NanoUsd(0)
 
 
-FREE = Cost(total=NanoUsd(0), prompt=NanoUsd(0), completion=NanoUsd(0))
+NOTHING = NanoUsd(0)
+FREE = Cost(total=NOTHING, prompt=NOTHING, completion=NOTHING)
 
 
 def cost_of(usage: Usage, price: Price | None, service_tier: str | None = None) -> Cost | None:
@@ -45,7 +49,8 @@ def cost_of(usage: Usage, price: Price | None, service_tier: str | None = None) 
     the price list: the bill is what it says it is. A sort of tokens without a price of
     its own costs as much as others of its side. A prompt beyond a tier's length is at
     the tier's prices, and its completion too. `service_tier` is the one that served the
-    request, by the provider's word: its rate counts for tokens, not for fees.
+    request, by the provider's word: its rate counts for tokens, not for fees, and so do those
+    of the terms in the usage, upon each other.
     """
     if usage.cost_usd is not None:
         return reported(usage.cost_usd)
@@ -54,16 +59,19 @@ def cost_of(usage: Usage, price: Price | None, service_tier: str | None = None) 
     if price.tiers:
         price = applicable(price, usage.prompt)
     prompt, completion = _prompt_pico(usage, price), _completion_pico(usage, price)
-    fees = (price.request or 0) + usage.images * (price.image or 0)
+    fees = price.request or 0
+    if usage.images:
+        fees += usage.images * (price.image or 0)
     search = usage.searches * (price.search or 0)
-    if service_tier is not None and price.rates:
-        return _rated((prompt, completion), fees, search, rate_ppm(price, service_tier))
+    if price.rates and (service_tier is not None or usage.terms):
+        ppm = rate_ppm(price, service_tier, usage.terms)
+        return _rated((prompt, completion), fees, search, ppm)
     prompt += fees
     return Cost(
         total=round_up(prompt + completion + search),
         prompt=round_up(prompt),
         completion=round_up(completion),
-        search=round_up(search),
+        search=round_up(search) if search else NOTHING,
     )
 
 
@@ -74,12 +82,14 @@ def reported(cost_usd: float) -> Cost:
     return Cost(total=total, prompt=NanoUsd(0), completion=total)
 
 
-def rate_ppm(price: Price, service_tier: str | None) -> int:
-    """Return what tokens cost in a service tier, in millionths of the price."""
+def rate_ppm(price: Price, service_tier: str | None, terms: tuple[str, ...] = ()) -> int:
+    """Return what tokens cost in a service tier and on such terms, in millionths of the price."""
+    tier = None if service_tier is None else SAME_TIERS.get(service_tier, service_tier)
+    ppm = MILLION
     for rate in price.rates:
-        if rate.tier == service_tier:
-            return rate.ppm
-    return MILLION
+        if rate.tier == tier or rate.tier in terms:
+            ppm = ppm * rate.ppm // MILLION
+    return ppm
 
 
 def _rated(tokens: tuple[int, int], fees: int, search: int, ppm: int) -> Cost:
@@ -106,6 +116,8 @@ def _prompt_pico(usage: Usage, price: Price) -> int:
     heard = min(usage.prompt_audio, usage.prompt - cached - written)
     plain = usage.prompt - cached - written - heard
     read_price = price.prompt if price.cache_read is None else price.cache_read
+    if price.cache_read_marked is not None and MARKED in usage.terms:
+        read_price = price.cache_read_marked
     write_price = price.prompt if price.cache_write is None else price.cache_write
     audio_price = price.prompt if price.audio is None else price.audio
     pico = plain * price.prompt + cached * read_price + written * write_price + heard * audio_price

@@ -12,7 +12,7 @@ from dragoman.core.money import NanoUsd
 from dragoman.core.notes import Note
 from dragoman.ledger.belief import Seen, believed
 from dragoman.ledger.bound import with_fee
-from dragoman.ledger.cost import Cost, cost_of
+from dragoman.ledger.cost import NOTHING, Cost, cost_of
 from dragoman.wire.usage import Usage
 
 
@@ -45,10 +45,11 @@ def reckon(
     price = endpoint.price
     found = believed(said, seen, provider, price)
     cost = cost_of(found.usage, price, terms.service_tier)
+    owed = NOTHING if cost is None else cost.total
     return Reckoning(
         usage=found.usage,
         cost=cost,
-        owed=NanoUsd(0) if cost is None else with_fee(cost.total, terms.fee_ppm),
+        owed=with_fee(owed, terms.fee_ppm) if terms.fee_ppm else owed,
         price_id=None if price is None else tariff.version(price),
         notes=found.notes,
     )

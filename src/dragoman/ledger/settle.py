@@ -9,7 +9,6 @@ leased, and should it appear after all, `apply` and `close` put that right.
 Lock order everywhere: the journal, then purses by id, then accounts by id.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -104,7 +103,7 @@ def apply(
                 applied_offset=offset,
                 open_from=offset if open_from is None else open_from,
                 generations=journal.c.generations + len(fresh),
-                charged_nanos=journal.c.charged_nanos + sum(each.cost for each in fresh),
+                charged_nanos=journal.c.charged_nanos + sum([each.cost for each in fresh]),
             )
         )
         return len(fresh)
@@ -271,10 +270,11 @@ def _entries(
     known: dict[str, int],
 ) -> list[Entry]:
     """Return the entries of a batch: one for each account, and those of the house."""
-    costs: Counter[str] = Counter()
+    costs: dict[str, int] = {}
     overrun = lost = 0
     for each in batch:
-        costs[each.account] += each.cost
+        owner = each.account
+        costs[owner] = costs.get(owner, 0) + each.cost
         overrun += each.overrun
         lost += each.lost
     query = select(account.c.id).where(account.c.id.in_(sorted(costs)))

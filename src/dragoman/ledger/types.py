@@ -97,7 +97,7 @@ class Draw(Struct, frozen=True, array_like=True, gc=False):
     beyond: NanoUsd = NanoUsd(0)
 
 
-class Settled(Struct, frozen=True, kw_only=True):
+class Settled(Struct, frozen=True, gc=False):
     """One generation that has ended, as a journal tells it.
 
     `offset` is where its record ends in the journal. `cost` is what the account pays,

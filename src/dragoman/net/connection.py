@@ -87,12 +87,13 @@ class Connection(asyncio.Protocol):
         loop.call_soon(self._send, exchange, head, body)
 
     def _send(self, exchange: Listener, head: bytes, body: bytes) -> None:
-        if self._listener is not exchange or self.closing:
+        transport = self._transport
+        if self._listener is not exchange or transport.is_closing():
             return
         if len(body) <= PIECE:
-            self._transport.write(head + body)
+            transport.write(head + body)
             return
-        self._transport.write(head)
+        transport.write(head)
         self._unsent = memoryview(body)
         self._send_on()
 

@@ -33,10 +33,10 @@ class Exchange:
     """
 
     __slots__ = (
-        "_buffered", "_bytes_seen", "_carrier", "_closed", "_complete", "_error", "_expects_body",
-        "_fields", "_framing_size", "_gathers", "_head_deadline", "_head_done", "_interim",
-        "_limits", "_loop", "_parser", "_parts", "_paused", "_quiet_at", "_quiet_since",
-        "_released_at", "_reusable", "_sink", "_until_eof", "_waiter", "raw_head", "status",
+        "_buffered", "_carrier", "_closed", "_complete", "_error", "_expects_body", "_framing_size",
+        "_gathers", "_head_deadline", "_head_done", "_heard", "_interim", "_limits", "_loop",
+        "_may_pass", "_parser", "_parts", "_paused", "_quiet_since", "_reusable", "_sink",
+        "_waiter", "on_body", "raw_head", "status",
     )  # fmt: skip
 
     def __init__(
@@ -50,7 +50,6 @@ class Exchange:
         self.status = 0
         self._carrier = carrier
         self._limits = limits
-        self._parser = HttpResponseParser(self)
         self._loop = loop
         self._waiter: asyncio.Future[None] | None = None
         self._error: NetError | None = None
@@ -60,32 +59,32 @@ class Exchange:
         self._head_deadline = head_deadline
         self._head_done = False
         self.raw_head = b""
-        self._fields: dict[str, str] | None = None
         self._interim = 0
         self._framing_size = 0
-        self._until_eof = False
         self._complete = False
         self._reusable = False
 
-        self._parts: list[bytes] = []
+        parts: list[bytes] = []
+        self._parts = parts
         self._buffered = 0
         self._paused = False
         self._gathers = False
         self._sink: Callable[[bytes], bool] | None = None
 
-        self._bytes_seen = 0
-        self._quiet_at = 0
-        self._quiet_since = 0.0
-        self._released_at: int | None = None
+        self._heard = False  # since the last sweep
+        self._quiet_since: float
+        self._may_pass: int | None = None  # so many bytes after the release
+
+        self.on_body: Callable[[bytes], None] = (
+            parts.append if self._expects_body else self._unwanted
+        )
+        """Called by the parser for each piece of the body, which mostly takes no Python."""
+        self._parser = HttpResponseParser(self)
 
     @property
     def headers(self) -> dict[str, str]:
         """Names in lower case; of repeated headers the last. Empty until the head is in."""
-        if not self._head_done:
-            return {}
-        if self._fields is None:
-            self._fields = heads.fields(self.raw_head)
-        return self._fields
+        return heads.fields(self.raw_head) if self._head_done else {}
 
     async def head(self) -> None:
         """Return when status and headers are in. Raises NetError, closed then."""
@@ -121,6 +120,8 @@ class Exchange:
 
     async def pour(self, take: Callable[[bytes], bool]) -> bool:
         """Hand over what came and what comes, and wake nobody for it; see `Response`."""
+        if not self._head_done:
+            await self.head()
         if self._parts and not take(self._take()):
             return False
         self._sink = take
@@ -190,7 +191,7 @@ class Exchange:
         if self._closed or self._complete or self._error is not None or self._until_eof:
             self.close()
             return
-        self._released_at = self._bytes_seen
+        self._may_pass = MOST_LET_PASS
         self._quiet_since = 0.0
         if self._parts or self._paused:
             self._take()
@@ -199,24 +200,44 @@ class Exchange:
         """Take what the peer sent, at any cut."""
         if self._error is not None:
             return
-        if self._sink is not None and self._head_done:
-            self._pass_on(data, self._sink)
+        self._heard = True
+        sink = self._sink
+        if sink is None:
+            self._gather(data)
             return
-        self._bytes_seen += len(data)
-        if not self._head_done:
-            self.raw_head += data
-        before = self._buffered
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self._fail(NetError("protocol", str(error)))
-        if self._released_at is not None:
-            self._let_pass(self._released_at)
-        elif self._sink is not None and self._parts:
-            self._hand_over(self._sink)
-        elif self._complete:
+        parts = self._parts
+        if parts:
+            self._framing_size = 0
+            if not sink(parts.pop() if len(parts) == 1 else self._joined()):
+                self._sink = None
+        elif not self._complete:
+            self._count_framing(len(data))
+        if self._sink is None or self._complete:
             self._wake()
-        elif self._buffered == before:
+
+    def _gather(self, data: bytes) -> None:
+        """Take what nobody has handed over to him at once."""
+        if not self._head_done:
+            self.raw_head += data
+        parts = self._parts
+        before = len(parts)
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self._fail(NetError("protocol", str(error)))
+        came = parts[before:]
+        for part in came:
+            self._buffered += len(part)
+        if self._may_pass is not None:
+            self._let_pass(self._may_pass - len(data))
+        elif self._complete:
+            if self._waiter is not None:
+                self._wake()
+        elif not came:
             self._count_framing(len(data))
         else:
             self._framing_size = 0
@@ -235,13 +256,13 @@ class Exchange:
 
     def lost(self, phase: Phase, detail: str) -> None:
         """Take note that the connection is gone; `eof` ends a body that has no other end."""
-        if phase == "eof" and self._until_eof and self._error is None:
+        if phase == "eof" and self._error is None and self._until_eof:
             self._complete = True
             self._wake()
             return
-        unanswered = self._carrier.reused and not self._bytes_seen
+        unanswered = self._carrier.reused and not (self.raw_head or self._interim)
         self._fail(NetError(phase, detail, reused=unanswered))
-        if self._released_at is not None:
+        if self._may_pass is not None:
             self.close()
 
     def sweep(self, now: float) -> None:
@@ -250,23 +271,23 @@ class Exchange:
         Silence counts only while somebody waits for bytes: a reader that is slow
         itself, and thereby makes the peer wait, is no fault of the peer.
         """
-        if self._released_at is not None:
+        if self._may_pass is not None:
             self._quiet_since = self._quiet_since or now
             if now - self._quiet_since >= LONGEST_LET_PASS_S:
                 self.close()
         elif not self._head_done:
             if now >= self._head_deadline:
                 self._fail(NetError("head", f"no answer within {self._limits.head_s:g} s"))
-        elif self._waiter is None or self._bytes_seen != self._quiet_at:
-            self._quiet_at = self._bytes_seen
+        elif self._waiter is None or self._heard:
+            self._heard = False
             self._quiet_since = now
         elif now - self._quiet_since >= self._limits.idle_s:
             self._fail(NetError("idle", f"no bytes for {self._limits.idle_s:g} s"))
 
     def on_message_begin(self) -> None:
-        """Called by the parser: a second answer is one that nobody asked for."""
+        """Called by the parser: a second answer is one that nobody asked for, and is not read."""
         if self._complete:
-            self._reusable = False
+            raise NetError("protocol", "an answer that nobody asked for")
 
     def on_headers_complete(self) -> None:
         """Called by the parser at the end of a head, interim answers included."""
@@ -274,15 +295,14 @@ class Exchange:
             return
         head, _, rest = self.raw_head.lstrip(b"\r\n").partition(heads.END)
         status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:
+        if status < 200 and 100 <= status != 101:
             self._pass_over(rest)
             return
-        lowered = head.lower()
         limits = self._limits
         if len(head) > limits.head_bytes or head.count(b"\r\n") > limits.head_fields:
             self._fail(NetError("too_large", heads.excess(head, limits)))
             return
-        if refusal := heads.refusal(head, lowered, status):
+        if refusal := heads.refusal(head, status):
             self._fail(NetError("protocol", refusal))
             return
         self.raw_head = head
@@ -290,16 +310,12 @@ class Exchange:
         self._head_done = True
         if not self._expects_body:
             self.on_message_complete()
-        self._until_eof = heads.ends_with_connection(lowered)
-        self._wake()
+        if self._waiter is not None:
+            self._wake()
 
-    def on_body(self, data: bytes) -> None:
-        """Called by the parser for each piece of the body."""
-        if self._complete:
-            self._reusable = False
-            return
-        self._parts.append(data)
-        self._buffered += len(data)
+    def _unwanted(self, _: bytes) -> None:
+        """Take note of a body where there must be none."""
+        self._reusable = False
 
     def on_message_complete(self) -> None:
         """Called by the parser at the end of an answer, interim ones included."""
@@ -318,6 +334,11 @@ class Exchange:
         if self._buffered > self._limits.body_bytes and not self._complete:
             self._fail(self._over_size())
 
+    @property
+    def _until_eof(self) -> bool:
+        """Whether the body ends where the connection does."""
+        return self._head_done and heads.ends_with_connection(self.raw_head)
+
     def _over_size(self) -> NetError:
         return NetError("too_large", f"a body over {self._limits.body_bytes} bytes")
 
@@ -330,46 +351,26 @@ class Exchange:
                 NetError("too_large", f"head or trailers over {self._limits.head_bytes} bytes")
             )
 
-    def _pass_on(self, data: bytes, sink: Callable[[bytes], bool]) -> None:
-        """Do what `feed` does once a body is poured."""
-        self._bytes_seen += len(data)
-        try:
-            self._parser.feed_data(data)
-        except (HttpParserError, HttpParserUpgrade) as error:
-            self._fail(NetError("protocol", str(error)))
-        if self._parts:
-            self._hand_over(sink)
-        elif self._complete:
-            self._wake()
-        else:
-            self._count_framing(len(data))
-
-    def _hand_over(self, sink: Callable[[bytes], bool]) -> None:
-        parts = self._parts
-        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
-        self._buffered = self._framing_size = 0
-        if not sink(chunk):
-            self._sink = None
-        if self._sink is None or self._complete:
-            self._wake()
-
-    def _let_pass(self, released_at: int) -> None:
+    def _let_pass(self, left: int) -> None:
         """Drop what came after the release; part from the connection at the end, or at too much."""
         self._parts.clear()
         self._buffered = 0
-        too_much = self._bytes_seen - released_at > MOST_LET_PASS
-        if self._complete or self._error is not None or too_much:
+        self._may_pass = left
+        if self._complete or self._error is not None or left < 0:
             self.close()
 
     def _take(self) -> bytes:
         parts = self._parts
-        chunk = parts[0] if len(parts) == 1 else b"".join(parts)
-        parts.clear()
+        chunk = parts.pop() if len(parts) == 1 else self._joined()
         self._buffered = 0
         if self._paused:
             self._paused = False
             self._carrier.resume()
+        return chunk
+
+    def _joined(self) -> bytes:
+        chunk = b"".join(self._parts)
+        self._parts.clear()
         return chunk
 
     def _news(self) -> asyncio.Future[None]:

@@ -14,21 +14,24 @@ _TRANSFER = b"\r\ntransfer-encoding:"
 _CONTENT = b"\r\ncontent-encoding:"
 _ENCODING = b"-encoding:"
 _VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
+_VERSION_BYTES = len(_VERSIONS[0])
 
 
-def ends_with_connection(lowered: bytes) -> bool:
-    """Whether a head in lower case names no length, so that a body goes on to the end."""
+def ends_with_connection(head: bytes) -> bool:
+    """Whether a head names no length, so that a body goes on to the end."""
+    lowered = head.lower()
     return _LENGTH not in lowered and _TRANSFER not in lowered
 
 
-def refusal(head: bytes, lowered: bytes, status: int) -> str:
-    """Return why an answer cannot be read, from its head, the same in lower case; else ``."""
-    if not head.startswith(_VERSIONS):
+def refusal(head: bytes, status: int) -> str:
+    """Return why an answer cannot be read, from its head; else ``."""
+    if head[:_VERSION_BYTES] not in _VERSIONS:
         version = head.partition(b" ")[0].decode("latin-1")
         return f"{version} on an HTTP/1.1 connection"
     if status < 200:
         return f"status {status}, which was not asked for"
-    return _encoded(lowered) if _ENCODING in lowered else ""
+    lowered = head.lower()
+    return "" if lowered.find(_ENCODING) < 0 else _encoded(lowered)
 
 
 def excess(head: bytes, limits: Limits) -> str:

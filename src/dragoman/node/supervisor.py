@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec import Struct
 
-SIGNALS: Final = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
+SIGNALS: Final = frozenset({signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 TICK_S: Final = 0.5
 QUICKLY_S: Final = 10.0
 """A process that ends sooner than this is started again later each time."""
@@ -77,6 +77,7 @@ class Supervisor:
         self._places = [_Place(role) for role in roles]
         self._pipes = pipes
         self._on_stop = on_stop
+        self._heeded = SIGNALS
         self._mask: set[int] = set()
         self._stops = 0
         self.is_up = False
@@ -85,7 +86,9 @@ class Supervisor:
 
     def run(self) -> int:
         """Run the node; return its exit code: 0, or that of a process that could not start."""
-        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS))
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
+            self._heeded = SIGNALS - {signal.SIGHUP}
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._heeded))
         while not self._stops:
             self._fill()
             self._wait(self._pause_s())
@@ -109,7 +112,7 @@ class Supervisor:
 
     def _wait(self, seconds: float) -> None:
         """Wait for a signal, and take note of what happened."""
-        heard = signal.sigtimedwait(SIGNALS, seconds)
+        heard = signal.sigtimedwait(self._heeded, seconds)
         if heard is not None and heard.si_signo != signal.SIGCHLD:
             self._stops += 1
         if not self.is_up:

@@ -45,7 +45,7 @@ from dragoman.store.kek import KekFile
 from dragoman.upstream.health import TellingBoard
 from dragoman.web.edge import Edge
 from dragoman.web.forward import Forward
-from dragoman.web.health import SILENT, Health
+from dragoman.web.health import SILENT, UNWRITABLE, Health
 from dragoman.web.inference import Scope
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import Receive, Send
@@ -146,7 +146,8 @@ class Worker:
         self._listens = False
 
     def _problems(self) -> list[str]:
-        return [SILENT] if self.serving.gate.is_stale else []
+        silent = [SILENT] if self.serving.gate.is_stale else []
+        return silent if self._journal.trouble is None else [*silent, UNWRITABLE]
 
     def _is_empty(self) -> bool:
         return bool(problems(self._shelf.catalog()))

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
-from dragoman.access import replays
+from dragoman.access import keyring, replays
 from dragoman.access.replays import Done
 from dragoman.access.types import DEFAULT_ACCOUNT, Reset
 from dragoman.core import money
@@ -39,7 +39,7 @@ class NewAccount(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /accounts`. Without `free_credit` (USD) it is that of the settings."""
 
     name: Text
-    free_credit: float | None = None
+    free_credit: float | str | None = None
     fee_ppm: int = 0
 
 
@@ -129,7 +129,7 @@ def open_(
     wanted = free_credit if new.free_credit is None else new.free_credit
     work = office.open_prepaid(
         new.name,
-        free_credit=_amount(wanted, "free_credit") if wanted else NanoUsd(0),
+        free_credit=NanoUsd(0) if _is_zero(wanted) else _amount(wanted, "free_credit"),
         now=manager.act.at,
         fee_ppm=new.fee_ppm,
         by=manager.act.actor,
@@ -221,6 +221,10 @@ def _amount(value: float | str, name: str) -> NanoUsd:
         raise InvalidRequest(f"{name}: {error}") from error
 
 
+def _is_zero(value: float | str) -> bool:
+    return value == 0 or (isinstance(value, str) and not value.strip("0.") and "0" in value)
+
+
 def _then(work: Work[Any], shape: Callable[[Any], T]) -> Work[T]:
     return lambda connection: shape(work(connection))
 
@@ -250,6 +254,7 @@ def _once(
     digest = hashlib.sha256(f"{path}\n".encode() + msgspec.json.encode(new)).hexdigest()
 
     def once(connection: Connection) -> Outcome:
+        keyring.take_turn(connection)
         if not replays.claim(connection, account, key, now):
             done = replays.recall(connection, account, key, now)
             if done is None or done.digest != digest:

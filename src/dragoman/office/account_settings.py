@@ -6,6 +6,7 @@ Ours: OpenRouter has no accounts in its API, and stores what is said by workspac
 from msgspec import UNSET, Struct, UnsetType
 from sqlalchemy import Connection
 
+from dragoman.access import keyring
 from dragoman.access.audit import Act
 from dragoman.access.types import Reset
 from dragoman.core.errors import InvalidRequest
@@ -49,6 +50,7 @@ def amend(account: str, change: AccountChange, act: Act) -> Work[AccountBody]:
     nanos = UNSET if wanted is UNSET else nanos_of(wanted, "user_limit")
 
     def work(connection: Connection) -> AccountBody:
+        keyring.take_turn(connection)
         if change.store_content is not UNSET:
             set_store_content(account, stores=change.store_content, act=act)(connection)
         if nanos is not UNSET or change.user_limit_reset is not UNSET:

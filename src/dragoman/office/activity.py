@@ -9,11 +9,14 @@ from datetime import UTC, date, datetime, timedelta
 from re import fullmatch
 
 from msgspec import UNSET, Struct, UnsetType
+from sqlalchemy import Connection
 
+from dragoman.access import members
 from dragoman.core.errors import InvalidRequest, NotFound
 from dragoman.core.money import NanoUsd, usd
 from dragoman.office.key_bodies import DEFAULT_WORKSPACE
 from dragoman.records.questions import Answer, Filter, Question
+from dragoman.store.sql import Work
 
 DAYS = 30
 HASH = r"[0-9a-f]{64}"
@@ -51,12 +54,27 @@ class ActivityBody(Struct, frozen=True):
     data: list[ActivityRow]
 
 
-def activity_question(query: Mapping[str, str], account: str, now: float) -> Question:
-    """Return what the parameters ask. Raises InvalidRequest, and NotFound for what is not here."""
+def keys_of_member(account: str, id_: str) -> Work[tuple[str, ...]]:
+    """Read the hashes of all keys that a member of the account ever had. Raises NotFound."""
+
+    def work(connection: Connection) -> tuple[str, ...]:
+        found = members.by_id(connection, id_)
+        if found is None or found.account != account:
+            raise NotFound("user_id: there is no such member")
+        return members.keys_of(account, id_)(connection)
+
+    return work
+
+
+def activity_question(
+    query: Mapping[str, str], account: str, now: float, keys: tuple[str, ...] | None = None
+) -> Question:
+    """Return what the parameters ask, of these keys alone unless None.
+
+    Raises InvalidRequest, and NotFound for what is not here.
+    """
     if query.get("workspace_id", DEFAULT_WORKSPACE) != DEFAULT_WORKSPACE:
         raise NotFound("workspace_id: there is no such workspace")
-    if "user_id" in query:
-        raise NotFound("user_id: there is no such member")
     if query.get("group_by", "workspace") != "workspace":
         raise InvalidRequest("group_by: only workspace can be given")
     today = datetime.fromtimestamp(now, UTC).date()
@@ -66,7 +84,9 @@ def activity_question(query: Mapping[str, str], account: str, now: float) -> Que
     key_hash = query.get("api_key_hash")
     if key_hash is not None and not fullmatch(HASH, key_hash):
         raise InvalidRequest("api_key_hash: give the SHA-256 of a key in hex, as GET /keys does")
-    only = () if key_hash is None else (_of_key(key_hash),)
+    only = () if key_hash is None else (_of_keys(key_hash),)
+    if keys is not None:
+        only = (*only, _of_keys(*keys))
     return Question(
         account=account,
         metrics=METRICS,
@@ -108,8 +128,8 @@ def activity_body(answer: Answer, *, by_workspace: bool) -> ActivityBody:
     return ActivityBody(rows)
 
 
-def _of_key(key_hash: str) -> Filter:
-    return Filter(field="api_key_id", operator="eq", values=(key_hash,))
+def _of_keys(*hashes: str) -> Filter:
+    return Filter(field="api_key_id", operator="in", values=hashes)
 
 
 def _day(text: str, first: date, last: date) -> date:

@@ -74,7 +74,7 @@ def read_query(body: bytes) -> QueryBody:
     """Return the body of a query. Raises InvalidRequest naming what is wrong, and what would do."""
     try:
         query = _decode(body)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(str(error)) from error
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
@@ -236,6 +236,8 @@ def _check_filter(each: FilterBody) -> None:
     if isinstance(each.value, list) != (each.operator in SETS):
         wanted = "an array" if each.operator in SETS else "a single value"
         raise InvalidRequest(f"filters: {each.field}: the operator {each.operator} wants {wanted}")
+    if "\0" in "".join(map(str, each.value if isinstance(each.value, list) else [each.value])):
+        raise InvalidRequest(f"filters: {each.field}: the value has a NUL character")
     if isinstance(each.value, list) and not each.value:
         raise InvalidRequest(f"filters: {each.field}: the array is empty")
 

@@ -9,6 +9,7 @@ whichever it came from. A database is replaced in one transaction: wholly, or no
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -16,9 +17,11 @@ from msgspec import Struct
 from sqlalchemy import Connection, MetaData, inspect, text
 
 from dragoman import __version__
-from dragoman.office.premises import KEK, PEPPER, Home, Rooms
+from dragoman.access import byok_tables, seal
+from dragoman.access.vault import Vault
+from dragoman.office.premises import JOURNALS, KEK, PEPPER, Home, Rooms, another_pepper
 from dragoman.store.bundle import Bundle, Damaged, writing
-from dragoman.store.custody import keep_pepper, replace_pepper
+from dragoman.store.custody import CustodyError, keep_pepper, replace_pepper
 from dragoman.store.dump import Contents, contents, lines, load, tables
 from dragoman.store.kek import KekFile
 from dragoman.store.migrations import LOCK_S, NewerDatabase, migrate, steps
@@ -45,9 +48,10 @@ class NotEmpty(Exception):
 def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Manifest:
     """Write a backup of these databases and of the pepper. Blocks.
 
-    Raises Unavailable, CustodyError, and OSError when the file cannot be written.
+    Raises Unavailable, CustodyError when the secrets are not those of the databases, and
+    OSError when the file cannot be written.
     """
-    keep_pepper(pepper)  # a file that others can read, or that is none, is refused
+    kept = keep_pepper(pepper)  # a file that others can read, or that is none, is refused
     keks = KekFile(pepper.with_name(KEK))
     taken: dict[str, int] = {}
     found: list[Contents] = []
@@ -55,7 +59,12 @@ def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Ma
 
         def work(connection: Connection) -> None:
             be_patient(connection)
-            taken.update(steps(connection))
+            own = steps(connection)
+            taken.update(own)
+            if own.get(seal.ROOM) and seal.is_of_another(connection, kept):
+                raise CustodyError(f"{another_pepper(pepper)} Put it back before a backup is made.")
+            if own.get(byok_tables.ROOM):
+                Vault(keks).check(connection)
             for table in tables(connection):
                 bundle.add_lines(_member(table.name), lines(connection, table))
                 found.append(contents(table))
@@ -98,13 +107,18 @@ def restore(
     manifest = manifest_of(bundle, [room for home in homes for room in home.rooms])
     if not force and (pepper.exists() or not all(_is_empty(home) for home in homes)):
         raise NotEmpty("There is an installation already")
+    ledger, text = homes[0].database, bundle.text(PEPPER).decode("ascii", "replace")
+    before = ledger.run_now(seal.mark)
     loading = _Loading(bundle=bundle, manifest=manifest, now=now)
     counts: dict[str, int] = {}
     for home in homes:
         rest = {each.table for each in manifest.tables} - counts.keys()
         must = rest if home is homes[-1] else set[str]()
         counts |= home.database.run_now(loading.into(home, must))
-    replace_pepper(pepper, bundle.text(PEPPER).decode("ascii", "replace"))
+    is_another = before != ledger.run_now(seal.mark) if before else _differs(pepper, text)
+    if is_another:
+        _set_aside(pepper.with_name(JOURNALS))
+    replace_pepper(pepper, text)
     if KEK in bundle.names:
         KekFile(pepper.with_name(KEK)).replace(bundle.text(KEK).decode("ascii", "replace"))
     return counts
@@ -154,6 +168,17 @@ def _raze(connection: Connection) -> None:
     metadata = MetaData()
     metadata.reflect(connection)
     metadata.drop_all(connection)
+
+
+def _differs(file: Path, text: str) -> bool:
+    return file.exists() and file.read_text("ascii", "replace") != text
+
+
+def _set_aside(journals: Path) -> None:
+    """Keep the journals of another installation from being booked on these books."""
+    if journals.exists():
+        places = (journals.with_name(f"{journals.name}.old-{n}") for n in count(1))
+        journals.rename(next(place for place in places if not place.exists()))
 
 
 def _is_empty(home: Home) -> bool:

@@ -43,6 +43,8 @@ REAP_S = 60.0
 SUM_S = 5.0
 """How long sums of many keys may wait to become fewer rows together."""
 
+_decode = acts.reader(Line)
+
 ENDPOINT = COLUMNS.index("endpoint")
 
 _log = logging.getLogger(__name__)
@@ -256,7 +258,7 @@ class Bookkeeper:
                     if (id_ := acts.begun(payload)) is not None:
                         begun[id_] = (payload, begins)
                         continue
-                    act = acts.decode(payload)
+                    act = _decode(payload)
                     _note(news, act, offset, open_, begun.pop(act.id.encode(), None))
             for left in begun.values():
                 _remember(open_, *left)
@@ -267,7 +269,7 @@ class Bookkeeper:
 
 def _note(
     news: _News,
-    act: Act,
+    act: Act[Line],
     offset: int,
     open_: dict[str, _Open],
     here: tuple[bytes, int] | None,
@@ -281,10 +283,11 @@ def _note(
         return
     if here is None:
         open_.pop(act.id, None)
+    line = lines.complete(act.record)
     news.settled.append(acts.settled(act, offset))
-    news.told.append(Told(offset, lines.decode(act.record)))
+    news.told.append(Told(offset, line))
     if act.overrun or (act.draws and act.draws[0].beyond):
-        news.overran.append(_overrun(act, news.told[-1].line))
+        news.overran.append(_overrun(act, line))
 
 
 async def _add(waiting: Waiting, told: Sequence[Told], offset: int) -> None:
@@ -297,7 +300,7 @@ async def _add(waiting: Waiting, told: Sequence[Told], offset: int) -> None:
     waiting.add((), offset)
 
 
-def _overrun(final: Final, line: Line) -> Overrun:
+def _overrun(final: Final[Line], line: Line) -> Overrun:
     """Return what is told of a generation that cost more than was held for it."""
     beyond = max((draw.beyond for draw in final.draws), default=0)
     endpoint = str(line.row[ENDPOINT] or "")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection
 
-from dragoman.access import audit, keyring, own_credentials, replays
+from dragoman.access import audit, keyring, members, own_credentials, replays
 from dragoman.access.replays import Done
 from dragoman.access.types import OwnCredential
 from dragoman.access.vault import Vault
@@ -39,6 +39,7 @@ FLAGS = (
     "declared_zdr",
     "allowed_models",
     "allowed_keys",
+    "allowed_users",
 )
 """What the audit log tells of a new credential where it is set."""
 NO_JSON = "Give the API key alone, as one line of text"
@@ -71,7 +72,6 @@ def add(
     CustodyError when it runs.
     """
     check_workspace(new.workspace_id)
-    _check_users(new.allowed_user_ids)
     provider = provider_of(new.provider, catalog)
     secret = _secret(new.key, provider)
     models = model_ids(new.allowed_models or (), catalog)
@@ -79,6 +79,7 @@ def add(
     digest = safe.pepper.sign(f"POST /byok\n{msgspec.json.encode(new).decode()}")
 
     def work(connection: Connection) -> Kept:
+        keyring.take_turn(connection)
         if key is not None:
             done = replays.recall(connection, manager.account, key, manager.act.at)
             if done is not None:
@@ -118,17 +119,19 @@ def amend(
     Raises InvalidRequest at once, that again, NotFound and CustodyError when it runs.
     """
     said = {name: value for name, value in structs.asdict(change).items() if value is not UNSET}
-    _check_users(said.pop("allowed_user_ids", None))
     said.pop("declared_region", None)
     given = said.pop("key", None)
     if "allowed_models" in said:
         said["allowed_models"] = model_ids(said["allowed_models"] or (), catalog)
     if "allowed_api_key_hashes" in said:
         said["allowed_keys"] = said.pop("allowed_api_key_hashes") or ()
+    if "allowed_user_ids" in said:
+        said["allowed_users"] = said.pop("allowed_user_ids") or ()
     if "name" in said:
         said["name"] = _name(said["name"])
 
     def work(connection: Connection) -> OwnCredential:
+        keyring.take_turn(connection)
         before = one(id_, manager.account)(connection)
         after = structs.replace(before, **said)
         secret = None
@@ -141,7 +144,7 @@ def amend(
                 label=label_of(secret),
                 version=before.version + 1,
             )
-        _check(connection, after)
+        _check(connection, after, before)
         if after == before:
             return before
         if secret is not None:
@@ -155,6 +158,7 @@ def delete(id_: str, manager: Manager) -> Work[OwnCredential]:
     """Remove a credential of the account and wipe its secret. Raises NotFound."""
 
     def work(connection: Connection) -> OwnCredential:
+        keyring.take_turn(connection)
         before = one(id_, manager.account)(connection)
         after = structs.replace(before, deleted_at=manager.act.at, sealed="")
         return _changed(connection, before, after, manager, "byok.delete")
@@ -213,6 +217,7 @@ def _made(
         declared_zdr=new.declared_zdr,
         sort_order=place,
         allowed_keys=new.allowed_api_key_hashes or (),
+        allowed_users=new.allowed_user_ids or (),
         created_at=manager.act.at,
     )
 
@@ -247,24 +252,27 @@ def _changed(
     return after
 
 
-def _check(connection: Connection, made: OwnCredential) -> None:
-    """Raise InvalidRequest for what a credential cannot be."""
+def _check(
+    connection: Connection, made: OwnCredential, before: OwnCredential | None = None
+) -> None:
+    """Raise InvalidRequest for what a credential cannot be.
+
+    Whoever it was for `before` may be gone since: that keeps nobody from changing the rest.
+    """
     if made.is_byok_only and made.is_fallback:
         raise InvalidRequest("is_byok_only: cannot be combined with is_fallback")
-    for hash_ in made.allowed_keys:
+    for hash_ in set(made.allowed_keys).difference(before.allowed_keys if before else ()):
         key = keyring.by_hash(hash_)(connection)
         if key is None or key.account != made.account or key.revoked_at is not None:
             raise InvalidRequest(f"allowed_api_key_hashes: the account has no key {hash_}")
+    for id_ in set(made.allowed_users).difference(before.allowed_users if before else ()):
+        if members.live(connection, made.account, id_) is None:
+            raise InvalidRequest(f"allowed_user_ids: the account has no member {id_}")
     if not made.sealed:
         wanted = own_credentials.Wanted(account=made.account, limit=1)
         _, count = own_credentials.listed(wanted)(connection)
         if count >= MOST_PER_ACCOUNT:
             raise InvalidRequest(f"An account has at most {MOST_PER_ACCOUNT} credentials")
-
-
-def _check_users(users: object) -> None:
-    if users is not None:
-        raise InvalidRequest("allowed_user_ids: there are no users here; leave it out")
 
 
 def provider_of(name: str, catalog: Catalog) -> Provider:

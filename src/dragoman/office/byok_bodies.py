@@ -86,7 +86,7 @@ class ByokRow(Struct, frozen=True, kw_only=True):
     sort_order: int
     allowed_models: tuple[str, ...] | None
     allowed_api_key_hashes: tuple[str, ...] | None
-    allowed_user_ids: None = None
+    allowed_user_ids: tuple[str, ...] | None
     created_at: str
 
 
@@ -134,5 +134,6 @@ def byok_row(made: OwnCredential) -> ByokRow:
         sort_order=made.sort_order,
         allowed_models=made.allowed_models or None,
         allowed_api_key_hashes=made.allowed_keys or None,
+        allowed_user_ids=made.allowed_users or None,
         created_at=iso(made.created_at),
     )

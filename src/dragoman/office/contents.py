@@ -3,7 +3,7 @@
 from msgspec import Struct
 from sqlalchemy import Connection
 
-from dragoman.access import audit, consent
+from dragoman.access import audit, consent, keyring
 from dragoman.access.audit import Act
 from dragoman.access.callers import NOT_FOR_MANAGEMENT, role_of
 from dragoman.access.types import Caller, Reset
@@ -57,6 +57,7 @@ def set_store_content(account: str, *, stores: bool, act: Act) -> Work[AccountSe
     """
 
     def work(connection: Connection) -> AccountSettings:
+        keyring.take_turn(connection)
         owner = entries.find_account(connection, account)
         if owner.kind == "house":
             raise InvalidRequest(f"{account} is an account of the house, which has no keys")

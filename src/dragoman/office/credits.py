@@ -81,6 +81,7 @@ def open_prepaid(
     id_ = "acct_" + "".join(secrets.choice(ID_LETTERS) for _ in range(ID_RANDOM))
 
     def work(connection: Connection) -> Statement:
+        keyring.take_turn(connection)
         made = Account(id=id_, kind="prepaid", name=name, created_at=now, fee_ppm=fee_ppm)
         entries.add_account(connection, made)
         leases.set_limit(connection, purse_of_account(id_), 0)
@@ -146,6 +147,7 @@ def set_fee(account: str, fee_ppm: int, act: Act) -> Work[Statement]:
     _check_fee(fee_ppm)
 
     def work(connection: Connection) -> Statement:
+        keyring.take_turn(connection)
         owner = entries.find_account(connection, account)
         if owner.kind == "house":
             raise InvalidRequest(f"{account} is an account of the house, which pays no fee")
@@ -169,11 +171,14 @@ def set_user_limit(
     """
 
     def work(connection: Connection) -> Statement:
+        keyring.take_turn(connection)
         owner = entries.find_account(connection, account)
         if owner.kind == "house":
             raise InvalidRequest(f"{account} is an account of the house, which has no users")
         before = owner.user_limit_nanos, owner.user_limit_reset
         if before != (limit, reset):
+            # Purses before accounts: that is the order in which usage is booked.
+            leases.lock_purses(connection, leases.leased(connection, "user:"))
             entries.set_user_limit(connection, account, limit, reset)
             keyring.touch(connection, account)
             tell_users(connection)
@@ -205,6 +210,7 @@ def credits_body(shown: Statement) -> CreditsBody:
 
 
 def _moved(connection: Connection, moved: Entry, account: str, act: Act) -> Movement:
+    keyring.take_turn(connection)
     owner = entries.find_account(connection, account)
     if owner.kind == "house":
         raise InvalidRequest(f"{account} is an account of the house, which has no credit")

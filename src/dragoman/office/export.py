@@ -68,7 +68,7 @@ async def exported(reader: Reader, wanted: Wanted, form: Form) -> AsyncIterator[
 def _written(some: Sequence[Generation], form: Form) -> bytes:
     rows = [record(made) for made in some]
     if form == "csv":
-        return _csv([[_cell(value) for value in row] for row in rows])
+        return _csv([[cell(value) for value in row] for row in rows])
     return b"".join(_encode(as_object(row)) + b"\n" for row in rows)
 
 
@@ -78,8 +78,9 @@ def as_object(row: tuple[Any, ...]) -> dict[str, Any]:
     return found | {"tags": msgspec.json.decode(found["tags"])}
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, str) and value.startswith(FORMULAS):
+def cell(value: Any) -> Any:
+    """Return a value as a cell of CSV; a lone `-` stands for nothing, and is no formula."""
+    if isinstance(value, str) and value.startswith(FORMULAS) and value != "-":
         return f"'{value}"
     if isinstance(value, bool):
         return str(value).lower()

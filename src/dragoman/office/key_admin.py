@@ -154,6 +154,7 @@ def amend(hash_: str, wanted: Callable[[Key], Key], manager: Manager, used: KeyU
     """
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = one(hash_, manager.account, manager.only)(connection)
         after = wanted(key)
         reimpose(connection, key, after, used)
@@ -167,6 +168,7 @@ def delete(hash_: str, manager: Manager) -> Work[Key]:
     """Switch a key off for good. Raises NotFound, also for one that is gone already."""
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = one(hash_, manager.account, manager.only)(connection)
         return change(connection, key, structs.replace(key, revoked_at=manager.act.at), manager.act)
 
@@ -190,6 +192,7 @@ def _once(
         return ids.key_of(mint.prefix, bytes.fromhex(secret))
 
     def work(connection: Connection) -> Made:
+        keyring.take_turn(connection)
         done = replays.recall(connection, account, repeat, now)
         if done is not None:
             return _again(connection, done, digest, text_of(done.nonce), account)

@@ -116,6 +116,7 @@ def disable(wanted: str, now: float) -> Work[Key]:
     """Switch off the key that `find(wanted)` finds, until it is enabled again."""
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = _unrevoked(find(wanted)(connection))
         return change(connection, key, replace(key, disabled=True), Act(actor=CLI, at=now))
 
@@ -126,6 +127,7 @@ def enable(wanted: str, now: float) -> Work[Key]:
     """Switch a disabled key on again. Raises InvalidRequest for a revoked one."""
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = _unrevoked(find(wanted)(connection))
         return change(connection, key, replace(key, disabled=False), Act(actor=CLI, at=now))
 
@@ -136,6 +138,7 @@ def revoke(wanted: str, now: float) -> Work[Key]:
     """Switch a key off for good. Its row stays, for the records that name it."""
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = find(wanted)(connection)
         if key.revoked_at is not None:
             return key
@@ -148,6 +151,7 @@ def limit(wanted: str, to: Limits, used: KeyUsage, now: float) -> Work[Key]:
     """Change what a key and its end users may spend. What the key has `used` counts for it."""
 
     def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
         key = after = _unrevoked(find(wanted)(connection))
         if to.key is not None:
             after = replace(after, limit_nanos=to.key.nanos, limit_reset=to.key.reset)

@@ -37,20 +37,20 @@ def interval_of(limited: Key | Member) -> Interval:
 def impose(connection: Connection, key: Key, used: KeyUsage, before: Key | None = None) -> None:
     """Open the purse of a key's limit, or change its limit.
 
-    What the key has `used` in the present window counts, though it had no limit then; with
-    `include_byok_in_limit` that is what providers billed the account itself, too. `before` is the
-    key as it was: where that alone changes, what is spent changes with it.
+    What the key has `used` in the present window counts, though it had no limit then, or one of
+    another window; with `include_byok_in_limit` that is what providers billed the account itself,
+    too. `before` is the key as it was: where that alone changes, what is spent changes with it.
     """
-    if key.limit_nanos is None:
-        return
-    interval = interval_of(key)
+    interval, inclusive = interval_of(key), key.include_byok_in_limit
     present = purse(key_scope(key.hash), interval, leases.database_time(connection))
-    inclusive = key.include_byok_in_limit
+    billed = _billed(used, interval)
     there = leases.balance(connection, present.id) is not None
-    _open(connection, present, key.limit_nanos, used, inclusive=inclusive)
     if there and before is not None and before.include_byok_in_limit != inclusive:
-        billed = _billed(used, interval)
         leases.bring_forward(connection, present, billed if inclusive else -billed)
+    if key.limit_nanos is not None:
+        spent = _spent(used, interval) + (billed if inclusive else 0)
+        counted = there and _counted(before, interval)
+        _open(connection, present, key.limit_nanos, None if counted else spent)
 
 
 def user_limit(key: Key, account: Account) -> UserLimit | None:
@@ -94,26 +94,47 @@ def tell_users(connection: Connection) -> None:
             leases.set_limit(connection, parse(id_), limit)
 
 
-def impose_budget(connection: Connection, member: Member, used: KeyUsage) -> None:
-    """Open the purse of a member's budget, or change its limit.
-
-    What all keys of the member have `used` in the present window counts.
-    """
-    if member.limit_nanos is not None:
-        scope = member_scope(member.account, member.id)
-        now = leases.database_time(connection)
-        _open(connection, purse(scope, interval_of(member), now), member.limit_nanos, used)
-
-
-def _open(
-    connection: Connection, present: Purse, limit: int, used: KeyUsage, *, inclusive: bool = False
+def impose_budget(
+    connection: Connection, member: Member, used: KeyUsage, before: Member | None = None
 ) -> None:
-    spent = {"total": used.total, "daily": used.day, "weekly": used.week, "monthly": used.month}
-    billed = _billed(used, present.interval) if inclusive else 0
-    if leases.ensure(connection, present, limit):
-        leases.bring_forward(connection, present, spent[present.interval] + billed)
-    else:
-        leases.set_limit(connection, present, limit)
+    """Open the purse of a member's budget, or change its limit; `before` is the member as it was.
+
+    What all keys of the member have `used` in the present window counts, as it does for a key.
+    """
+    if member.limit_nanos is None:
+        return
+    interval = interval_of(member)
+    scope = member_scope(member.account, member.id)
+    present = purse(scope, interval, leases.database_time(connection))
+    there = leases.balance(connection, present.id) is not None
+    counted = there and _counted(before, interval)
+    _open(connection, present, member.limit_nanos, None if counted else _spent(used, interval))
+
+
+def _counted(before: Key | Member | None, interval: Interval) -> bool:
+    """Say whether what was spent has counted for a limit of this interval all along."""
+    return before is not None and before.limit_nanos is not None and interval_of(before) == interval
+
+
+def _open(connection: Connection, present: Purse, limit: int, spent: int | None) -> None:
+    """Give a purse its limit. At least what was `spent` counts, unless it has counted already.
+
+    The purse may be there from an earlier limit, and know nothing of what was spent since.
+    """
+    leases.set_limit(connection, present, limit)
+    there = leases.balance(connection, present.id)
+    if spent is not None and there is not None:
+        leases.bring_forward(connection, present, max(0, spent - there.spent))
+
+
+def _spent(used: KeyUsage, interval: Interval) -> int:
+    """Return what was spent in a window."""
+    return {
+        "total": used.total,
+        "daily": used.day,
+        "weekly": used.week,
+        "monthly": used.month,
+    }[interval]
 
 
 def _billed(used: KeyUsage, interval: Interval) -> int:

@@ -167,7 +167,7 @@ def amend(id_: str, change: MemberChange, manager: Manager, used: KeyUsage) -> W
         after = structs.replace(before, **said)
         _check_role(manager, before.role, after.role)
         if any(getattr(before, name) != getattr(after, name) for name in BUDGET):
-            impose_budget(connection, after, used)
+            impose_budget(connection, after, used, before)
         return _written(connection, before, after, manager)
 
     return work

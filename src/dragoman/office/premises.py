@@ -29,7 +29,7 @@ from dragoman.store.kek import KekFile
 from dragoman.store.migrations import Migration, migrate
 from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
-from dragoman.store.sqlite import SqliteDatabase
+from dragoman.store.sqlite import LARGE_PAGE, SqliteDatabase
 
 LEDGER, RECORDS, PEPPER, KEK = "ledger.db", "records.db", "pepper", "kek"
 NODE, JOURNALS = "node", "journal"
@@ -125,7 +125,7 @@ def open_homes(path: Path, options: DatabaseOptions) -> tuple[Home, ...]:
     """
     if options.server is None:
         ledger = SqliteDatabase(path / LEDGER, synchronous="FULL")
-        archive = SqliteDatabase(path / RECORDS, synchronous="NORMAL")
+        archive = SqliteDatabase(path / RECORDS, synchronous="NORMAL", page_bytes=LARGE_PAGE)
         return (
             Home(name="ledger", database=ledger, rooms=LEDGER_ROOMS),
             Home(name="records", database=archive, rooms=RECORDS_ROOMS),
@@ -176,7 +176,10 @@ def _pepper(path: Path, ledger: Database) -> Pepper:
         )
     pepper = keep_pepper(file)
     if not ledger.run_now(lambda connection: seal.fits(connection, pepper)):
-        raise CustodyError(
-            f"{file} is not the pepper that the keys in the database were made with. {restore}"
-        )
+        raise CustodyError(f"{another_pepper(file)} {restore}")
     return pepper
+
+
+def another_pepper(file: Path) -> str:
+    """Return a sentence that says whose pepper a file does not hold."""
+    return f"{file} is not the pepper that the keys in the database were made with."

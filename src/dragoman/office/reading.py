@@ -22,5 +22,5 @@ def read(body: bytes, kind: type[B]) -> B:
         path, reason = explain(error, inspect.type_info(kind))
         said = f"{path}: {reason}" if path else f"the body {reason}"
         raise InvalidRequest(f"Invalid request parameters: {said}") from error
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InvalidRequest(f"Invalid request parameters: {error}") from error

@@ -19,6 +19,7 @@ from dragoman.wire.usage import Usage
 
 MOST_TOKENS = 10**9
 MOST_USD = 10**6
+LONGEST_TERM = 32
 TICKS_PER_USD = 10**10
 """xAI's `cost_in_usd_ticks` counts units of 10⁻¹⁰ USD."""
 
@@ -58,6 +59,19 @@ class _Plain(Struct, gc=False, forbid_unknown_fields=True):
 _plain = msgspec.json.Decoder(_Plain).decode
 _NO_INPUTS, _NO_OUTPUTS = _Inputs(), _Outputs()
 
+TERMS = ("speed", "inference_geo")
+"""Anthropic, "Fast mode" and "Data residency"."""
+_CACHE_TYPE = "cache_type"
+"""Alibaba, "Context cache": `ephemeral` if the caller marked what to keep."""
+_USUAL = frozenset({"standard", "global", "not_available"})
+
+_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
+"""The last is in Mistral's schema, beside the first."""
+_CACHED = (
+    "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens", "num_cached_tokens",
+)  # fmt: skip
+"""Beside the counts: DeepSeek's name, Anthropic's, that of Moonshot and Together, Mistral's."""
+
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _NOTHING: Tree = {}
 
@@ -79,6 +93,10 @@ def read_usage(data: bytes | msgspec.Raw) -> Usage | None:
 def _of_plain(plain: _Plain) -> Usage:
     inputs = plain.prompt_tokens_details
     outputs = plain.completion_tokens_details
+    if inputs is None and outputs is None:
+        asked, answered = plain.prompt_tokens, plain.completion_tokens
+        if asked + answered == plain.total_tokens:
+            return Usage(prompt=asked, completion=answered)
     asked, answered, reasoning = _with_hidden(
         plain.prompt_tokens,
         plain.completion_tokens,
@@ -181,7 +199,7 @@ def _with_hidden(asked: int, answered: int, total: int, reasoning: int) -> tuple
 
 def _usage(tree: Tree) -> Usage:
     outputs = _object(tree, "completion_tokens_details", "output_tokens_details")
-    inputs = _object(tree, "prompt_tokens_details", "input_tokens_details")
+    inputs = _object(tree, *_INPUT_DETAILS)
     cached, written = _cache(tree, inputs)
     prompt, completion = _sides(tree)
     reasoning = _count(outputs, "reasoning_tokens", "thinking_tokens")
@@ -209,6 +227,18 @@ def _usage(tree: Tree) -> Usage:
         source="upstream" if believable else "estimated",
         cache_write_1h=min(hour, written, asked),
         searches=_searches(tree),
+        terms=_terms(tree, inputs),
+    )
+
+
+def _terms(tree: Tree, inputs: Tree) -> tuple[str, ...]:
+    """Return the terms on which the provider served, where they are not the usual ones."""
+    said = [(name, tree.get(name)) for name in TERMS]
+    said.append((_CACHE_TYPE, inputs.get(_CACHE_TYPE, tree.get(_CACHE_TYPE))))
+    return tuple(
+        f"{name}:{value}"
+        for name, value in said
+        if isinstance(value, str) and 0 < len(value) <= LONGEST_TERM and value not in _USUAL
     )
 
 
@@ -238,7 +268,7 @@ def _cache(tree: Tree, inputs: Tree) -> tuple[int, int]:
     """Return the tokens read from and written to the provider's cache."""
     read = _count(inputs, "cached_tokens")
     if read is None:
-        read = _count(tree, "prompt_cache_hit_tokens", "cache_read_input_tokens", "cached_tokens")
+        read = _count(tree, *_CACHED)
     names = ("cache_write_tokens", "cache_creation_tokens", "cache_creation_input_tokens")
     written = _count(inputs, *names)
     if written is None:

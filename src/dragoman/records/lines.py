@@ -37,8 +37,8 @@ class Line(Struct, frozen=True, array_like=True, gc=False):
     asked: Served | None = None
 
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Line).decode
+WIDTH = len(COLUMNS)
+
 _BLANK: tuple[Any, ...] = to_row(
     Generation(
         id="",
@@ -56,28 +56,27 @@ _BLANK: tuple[Any, ...] = to_row(
 def line(made: Generation) -> Line:
     """Return the line of a generation."""
     usage, attempts, asked, last = made.usage, made.attempts, None, None
-    figures = (usage.prompt, usage.completion, usage.reasoning, usage.cached)
-    if max(figures) > MOST or min(figures) < -MOST:
-        figures = tuple(map(fitting, figures))  # type: ignore[assignment]
+    prompt, completion = usage.prompt, usage.completion
+    reasoning, cached = usage.reasoning, usage.cached
+    if not 0 <= prompt | completion | reasoning | cached <= MOST:  # whose bits are all ones
+        prompt, completion = fitting(prompt), fitting(completion)
+        reasoning, cached = fitting(reasoning), fitting(cached)
     if made.endpoint is None and attempts:
         last = next((one for one in reversed(attempts) if one.code != NOT_SENT), None)
     if last is not None:
         model, name = clean(last.model), clean(last.provider_name)
         asked = (model, clean(last.provider), name, clean(last.endpoint))
-    return Line(to_row(made), *figures, len(attempts), asked)
+    return Line(to_row(made), prompt, completion, reasoning, cached, len(attempts), asked)
 
 
-def encode(made: Generation) -> bytes:
-    """Return the line of a generation as bytes, whatever it holds."""
-    return _encode(line(made))
+def complete(found: Line) -> Line:
+    """Return a line with the columns that its release did not have.
 
-
-def decode(data: bytes | msgspec.Raw) -> Line:
-    """Read a line. Raises msgspec.DecodeError for what is none, or of a later release."""
-    found = _decode(data)
-    missing = len(COLUMNS) - len(found.row)
+    Raises msgspec.DecodeError for one of a later release.
+    """
+    missing = WIDTH - len(found.row)
+    if missing == 0:
+        return found
     if missing < 0:
         raise msgspec.DecodeError("A later release wrote it, with more columns.")
-    if missing:
-        return msgspec.structs.replace(found, row=found.row + _BLANK[-missing:])
-    return found
+    return msgspec.structs.replace(found, row=found.row + _BLANK[-missing:])

@@ -7,6 +7,8 @@ generation adds to each face in which it can be seen; those that agree are added
 so that a busy moment costs little more than a quiet one.
 """
 
+from array import array
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from hashlib import blake2b
@@ -43,15 +45,27 @@ class Place(NamedTuple):
     app: str
 
 
+Group = tuple[Any, ...]
+"""An hour, the parts of a place, and a user or tag where the sums are of one.
+
+It and the sums are plain tuples of plain values, which the garbage collector lets alone.
+"""
+
+
 class Share(Struct, frozen=True, gc=False):
-    """What a generation adds: when, to what, sums in the order of SUMS, speeds, labels."""
+    """What a generation adds: when, to which group, sums in the order of SUMS, speeds, labels."""
 
     at: float
-    place: Place
+    group: Group
     sums: tuple[int, ...]
     speeds: tuple[int, ...]
     user: str
     tags: tuple[str, ...]
+
+    @property
+    def place(self) -> Place:
+        """Where it belongs."""
+        return Place(*self.group[1:_TEXT])
 
 
 class Rolled(Struct, frozen=True):
@@ -68,16 +82,8 @@ _facts_of: Callable[[tuple[Any, ...]], tuple[Any, ...]] = itemgetter(
         COLUMNS.index,
         (
             "created_at", "account", "key_hash", "model", "provider", "provider_name", "endpoint",
-            "title", "referer", "user", "tags",
-        ),
-    )
-)  # fmt: skip
-_numbers_of: Callable[[tuple[Any, ...]], tuple[Any, ...]] = itemgetter(
-    *map(
-        COLUMNS.index,
-        (
-            "status", "cancelled", "is_byok", "cost_nanos", "byok_nanos", "latency_ms",
-            "generation_ms",
+            "title", "referer", "user", "tags", "status", "cancelled", "is_byok", "cost_nanos",
+            "byok_nanos", "latency_ms", "generation_ms",
         ),
     )
 )  # fmt: skip
@@ -87,10 +93,10 @@ EPOCH = date(1970, 1, 1).toordinal()
 
 def share(line: Line) -> Share:
     """Return what a generation adds, of which this is the line."""
-    status, cancelled, is_byok, cost, byok, latency, took = _numbers_of(line.row)
-    at, account, key_hash, model, provider, name, endpoint, title, referer, user, tags = _facts_of(
-        line.row
-    )
+    (
+        at, account, key_hash, model, provider, name, endpoint, title, referer, user, tags,
+        status, cancelled, is_byok, cost, byok, latency, took,
+    ) = _facts_of(line.row)  # fmt: skip
     if endpoint is None and line.asked is not None:
         model, provider, name, endpoint = line.asked
     speeds: tuple[int, ...] = ()
@@ -124,9 +130,12 @@ def share(line: Line) -> Share:
         generated,
     )
     app = app_of(title, referer) if title or referer else ""
-    place = Place(account, key_hash, model or "", provider or "", name or "", endpoint or "", app)
+    group = (
+        int(at) // HOUR_S * HOUR_S,
+        account, key_hash, model or "", provider or "", name or "", endpoint or "", app, "",
+    )  # fmt: skip
     labels = () if tags == "{}" else _labels(tags)
-    return Share(at, place, sums, speeds, label(user) if user else "", labels)
+    return Share(at, group, sums, speeds, label(user) if user else "", labels)
 
 
 def more_cost(each: Share, more: int) -> Share:
@@ -152,136 +161,85 @@ def label(text: str) -> str:
     return clean(text[:LONGEST_LABEL])
 
 
-_Group = tuple[Any, ...]
-"""An hour, the parts of a place, and a user or tag where the sums are of one.
+class _Added(Struct, gc=False):
+    """What was added up of one group: its sums, every speed that was reached, its latest."""
 
-It and the sums are plain tuples of plain values, which the garbage collector lets alone.
-"""
+    sums: tuple[int, ...]
+    speeds: "array[int]"
+    latest: float
 
 
-class _Seen:
-    """What is added up for one face: sums by group, and how often which speeds were reached."""
-
-    __slots__ = ("speeds", "sums")
-
-    def __init__(self) -> None:
-        self.sums: dict[_Group, tuple[int, ...]] = {}
-        self.speeds: dict[tuple[_Group, tuple[int, ...]], int] = {}
-
-    def add(self, group: _Group, each: Share) -> None:
-        """Add what a generation adds to a group."""
-        found = self.sums.get(group)
-        self.sums[group] = each.sums if found is None else tuple(map(add, found, each.sums))
-        if each.speeds:
-            key = (group, each.speeds)
-            self.speeds[key] = self.speeds.get(key, 0) + 1
+_Seen = dict[Group, _Added]
 
 
 class Sums:
     """What generations come to, as they are added one by one, until it is made into rows."""
 
     def __init__(self) -> None:
-        self._keys, self._users, self._tags = _Seen(), _Seen(), _Seen()
-        self._latest: dict[tuple[str, int], float] = {}
+        self._keys: _Seen = {}
+        self._users: _Seen = {}
+        self._tags: _Seen = {}
         self.generations = 0
         """How many were added."""
 
     def __len__(self) -> int:
         """Return about how many rows it makes."""
-        return sum(len(seen.sums) for seen in (self._keys, self._users, self._tags))
+        return len(self._keys) + len(self._users) + len(self._tags)
 
     def add(self, each: Share) -> None:
         """Add what a generation adds."""
         self.generations += 1
-        at, place = each.at, each.place
-        hour = int(at) // HOUR_S * HOUR_S
-        self._keys.add((hour, *place, ""), each)
+        group = each.group
+        _add(self._keys, group, each)
         if each.user:
-            self._users.add((hour, *place, each.user), each)
+            _add(self._users, (*group[:_TEXT], each.user), each)
         for tag in each.tags:
-            self._tags.add((hour, *place, tag), each)
-        used = (place.key_hash, hour // DAY_S)
-        if at > self._latest.get(used, 0.0):
-            self._latest[used] = at
+            _add(self._tags, (*group[:_TEXT], tag), each)
 
     def names(self) -> tuple[set[str], set[str], set[str]]:
         """Return the names of apps, users and tags that occur."""
-        keys, users, tags = self._keys.sums, self._users.sums, self._tags.sums
-        apps = {group[_APP] for group in keys}
-        return apps - {""}, {group[_TEXT] for group in users}, {group[_TEXT] for group in tags}
+        apps = {group[_APP] for group in self._keys}
+        users = {group[_TEXT] for group in self._users}
+        return apps - {""}, users, {group[_TEXT] for group in self._tags}
 
     def rolled(self, lost: tuple[set[str], set[str], set[str]]) -> Rolled:
         """Return the rows, in which each of the `lost` names of apps, users, tags is OTHERS."""
         apps, users, tags = lost
         rows = _Rows()
-        keys = _renamed(self._keys.sums, apps, set())
-        narrow: dict[_Group, tuple[int, ...]] = {}
-        for group, sums in keys.items():
-            rows.add(Face.KEYS, group, sums)
-            _take(narrow, _narrowed(group), sums)
-        for face, seen, names in (
-            (Face.USERS, self._users, users), (Face.TAGS, self._tags, tags),
-        ):  # fmt: skip
-            for group, sums in _renamed(seen.sums, apps, names).items():
-                rows.add(face, group, sums)
-        for group, sums in narrow.items():
-            rows.add(Face.HOURLY, group, sums)
-        self._count(rows, lost)
-        return rows.rolled(self._usage(keys))
-
-    def _count(self, rows: "_Rows", lost: tuple[set[str], set[str], set[str]]) -> None:
-        """Count speeds; those of the narrow face once they are added up, for they are few."""
-        apps, users, tags = lost
-        narrow: dict[tuple[_Group, tuple[int, ...]], int] = {}
-        for (group, codes), count in self._keys.speeds.items():
-            rows.count(Face.KEYS, _told(group, apps, set()) if apps else group, codes, count)
-            agreed = (_narrowed(group), codes)
-            narrow[agreed] = narrow.get(agreed, 0) + count
-        for (group, codes), count in narrow.items():
-            rows.count(Face.HOURLY, group, codes, count)
-        for face, seen, names in (
-            (Face.USERS, self._users, users), (Face.TAGS, self._tags, tags),
-        ):  # fmt: skip
-            for (group, codes), count in seen.speeds.items():
-                rows.count(face, _told(group, apps, names), codes, count)
-
-    def _usage(self, keys: Mapping[_Group, Sequence[int]]) -> list[tuple[Any, ...]]:
-        """Return the rows of `key_usage`."""
-        totals: dict[tuple[str, int], tuple[int, ...]] = {}
-        for group, sums in keys.items():
-            used = (group[_KEY], group[0] // DAY_S)
-            added = (sums[0], sums[5], sums[6], sums[9], sums[10])
-            there = totals.get(used)
-            totals[used] = added if there is None else tuple(map(add, there, added))
-        return [
-            (used[0], date.fromordinal(EPOCH + used[1]), *_fitted(totals[used]), self._latest[used])
-            for used in sorted(totals)
-        ]
+        keys = _renamed(self._keys, apps, set())
+        narrow: _Seen = {}
+        for group, added in keys.items():
+            rows.add(Face.KEYS, group, added)
+            _take(narrow, _narrowed(group), added)
+        for group, added in narrow.items():
+            rows.add(Face.HOURLY, group, added)
+        for group, added in _renamed(self._users, apps, users).items():
+            rows.add(Face.USERS, group, added)
+        for group, added in _renamed(self._tags, apps, tags).items():
+            rows.add(Face.TAGS, group, added)
+        return rows.rolled(_usage(keys))
 
 
 class _Rows:
     """Rows as they grow."""
 
     def __init__(self) -> None:
-        self._ids: dict[Face, dict[_Group, int]] = {face: {} for face in Face}
         self._series: dict[int, tuple[Any, ...]] = {}
         self._sums: dict[tuple[int, int, int], Sequence[int]] = {}
         self._speeds: dict[tuple[int, int, int, int], int] = {}
 
-    def add(self, face: Face, group: _Group, sums: Sequence[int]) -> None:
-        """Add to the row of a day, in the narrow face to that of the hour, too."""
-        id_ = self._id(face, group)
+    def add(self, face: Face, group: Group, added: _Added) -> None:
+        """Add to the rows of a day, in the narrow face to those of the hour, too."""
+        id_ = _series(face, group)
+        self._series[id_] = (id_, *group[1:])
+        counts = _counts(added.speeds)
+        all_sums, speeds = self._sums, self._speeds
         for key in _spans(face, group[0], id_):
-            total = self._sums.get(key)
-            self._sums[key] = sums if total is None else [*map(add, total, sums)]
-
-    def count(self, face: Face, group: _Group, codes: Iterable[int], count: int) -> None:
-        """Add to the counts of speeds of a day, in the narrow face to those of the hour, too."""
-        id_ = self._id(face, group)
-        for key in _spans(face, group[0], id_):
-            for code in codes:
+            total = all_sums.get(key)
+            all_sums[key] = added.sums if total is None else [*map(add, total, added.sums)]
+            for code, count in counts.items():
                 of_code = (*key, code)
-                self._speeds[of_code] = self._speeds.get(of_code, 0) + count
+                speeds[of_code] = speeds.get(of_code, 0) + count
 
     def rolled(self, usage: list[tuple[Any, ...]]) -> Rolled:
         """Return all rows."""
@@ -292,13 +250,47 @@ class _Rows:
             usage=usage,
         )
 
-    def _id(self, face: Face, group: _Group) -> int:
-        ids = self._ids[face]
-        id_ = ids.get(group)
-        if id_ is None:
-            id_ = ids[group] = _series(face, group)
-            self._series[id_] = (id_, *group[1:])
-        return id_
+
+def _add(seen: _Seen, group: Group, each: Share) -> None:
+    """Add what a generation adds to a group."""
+    found = seen.get(group)
+    if found is None:
+        seen[group] = _Added(each.sums, array("H", each.speeds), each.at)
+        return
+    found.sums = tuple(map(add, found.sums, each.sums))
+    found.speeds.extend(each.speeds)
+    found.latest = max(found.latest, each.at)
+
+
+def _take(into: _Seen, group: Group, more: _Added) -> None:
+    """Add what was added up of one group to another."""
+    found = into.get(group)
+    if found is None:
+        into[group] = _Added(more.sums, more.speeds[:], more.latest)
+        return
+    found.sums = tuple(map(add, found.sums, more.sums))
+    found.speeds += more.speeds
+    found.latest = max(found.latest, more.latest)
+
+
+def _counts(speeds: "array[int]") -> Mapping[int, int]:
+    """Return how often which was reached. Those of a single generation are of different kinds."""
+    return dict.fromkeys(speeds, 1) if len(speeds) <= len(Speed) else Counter(speeds)
+
+
+def _usage(keys: _Seen) -> list[tuple[Any, ...]]:
+    """Return the rows of `key_usage`."""
+    totals: dict[tuple[str, int], tuple[Sequence[int], float]] = {}
+    for group, added in keys.items():
+        used = (group[_KEY], group[0] // DAY_S)
+        sums, latest = _used_of(added.sums), added.latest
+        if (there := totals.get(used)) is not None:
+            sums, latest = tuple(map(add, there[0], sums)), max(there[1], latest)
+        totals[used] = (sums, latest)
+    return [
+        (key_hash, date.fromordinal(EPOCH + day), *_fitted(sums), latest)
+        for (key_hash, day), (sums, latest) in sorted(totals.items(), key=itemgetter(0))
+    ]
 
 
 def _spans(face: Face, hour: int, id_: int) -> tuple[tuple[int, int, int], ...]:
@@ -307,28 +299,21 @@ def _spans(face: Face, hour: int, id_: int) -> tuple[tuple[int, int, int], ...]:
     return ((1, hour, id_), (2, day, id_)) if face is Face.HOURLY else ((int(face), day, id_),)
 
 
-def _narrowed(group: _Group) -> _Group:
+def _narrowed(group: Group) -> Group:
     return (group[0], group[1], "", group[3], group[4], group[5], group[6], "", "")
 
 
-def _take(into: dict[_Group, tuple[int, ...]], key: _Group, sums: tuple[int, ...]) -> None:
-    found = into.get(key)
-    into[key] = sums if found is None else tuple(map(add, found, sums))
-
-
-def _renamed(
-    groups: dict[_Group, tuple[int, ...]], apps: set[str], labels: set[str]
-) -> dict[_Group, tuple[int, ...]]:
+def _renamed(groups: _Seen, apps: set[str], labels: set[str]) -> _Seen:
     """Return the groups with the names of some apps and labels replaced, added up again."""
     if not apps and not labels:
         return groups
-    renamed: dict[_Group, tuple[int, ...]] = {}
-    for group, sums in groups.items():
-        _take(renamed, _told(group, apps, labels), sums)
+    renamed: _Seen = {}
+    for group, added in groups.items():
+        _take(renamed, _told(group, apps, labels), added)
     return renamed
 
 
-def _told(group: _Group, apps: set[str], labels: set[str]) -> _Group:
+def _told(group: Group, apps: set[str], labels: set[str]) -> Group:
     """Return the group as it is told apart: by its names, or as one of the others."""
     app, text = group[_APP], group[_TEXT]
     if app in apps or text in labels:
@@ -345,13 +330,19 @@ def _fitted(row: Sequence[int]) -> Iterable[int]:
     return row if max(row) <= MOST and min(row) >= -MOST else map(fitting, row)
 
 
-def _series(face: Face, group: _Group) -> int:
+def _series(face: Face, group: Group) -> int:
     """Return the id of a series. It follows from what it is, so that nobody has to ask."""
     name = "\x1f".join((_KEPT_AS[face], *group[1:])).encode()
     return int.from_bytes(blake2b(name, digest_size=8).digest(), "big", signed=True)
 
 
 _KEY, _APP, _TEXT = 2, 7, 8
+_used_of: Callable[[Sequence[int]], tuple[int, ...]] = itemgetter(
+    *map(
+        SUMS.index,
+        ("requests", "prompt_tokens", "completion_tokens", "cost_nanos", "byok_cost_nanos"),
+    )
+)
 _KEPT_AS = {face: str(int(Face.HOURLY if face is Face.DAILY else face)) for face in Face}
 _LATENCY, _GENERATION, _THROUGHPUT = (
     speed.value << 8 for speed in (Speed.LATENCY, Speed.GENERATION, Speed.THROUGHPUT)

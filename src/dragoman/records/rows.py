@@ -33,7 +33,6 @@ _USAGE, _ATTEMPTS, _NOTES, _TAGS, _DRAWS = map(COLUMNS.index, NESTED)
 _TEXTS = tuple(i for i, name in enumerate(COLUMNS) if name not in OTHER and name not in NESTED)
 _NUMBERS = tuple(map(COLUMNS.index, NUMBERS))
 _texts_of = itemgetter(*_TEXTS)
-_numbers_of = itemgetter(*_NUMBERS)
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
@@ -46,8 +45,9 @@ def to_row(made: Generation) -> tuple[Any, ...]:
     row[_NOTES] = _json(made.notes) if made.notes else "[]"
     row[_TAGS] = _json(made.tags) if made.tags else "{}"
     row[_DRAWS] = _json(made.draws) if made.draws else "[]"
-    numbers = [*filter(None, _numbers_of(row))]
-    if numbers and not -MOST <= min(numbers) <= max(numbers) <= MOST:
+    times = (made.latency_ms or 0) | (made.generation_ms or 0)
+    # All bits of MOST are ones: what is more has others, and what is negative has the sign.
+    if not 0 <= made.cost_nanos | made.fee_ppm | made.byok_nanos | times <= MOST:
         for place in _NUMBERS:
             row[place] = row[place] and fitting(row[place])
     if is_odd("".join(filter(None, _texts_of(row)))):

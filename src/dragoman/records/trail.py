@@ -28,6 +28,10 @@ Found = tuple[float, int]
 
 _COVERED = text("SELECT max(last_row) FROM derived_key_run")
 _LAST = text("SELECT max(rowid) FROM generation")
+_NEXT = text(
+    "SELECT max(rowid) FROM"
+    " (SELECT rowid FROM generation WHERE rowid > :after ORDER BY rowid LIMIT :most)"
+)
 _TAKE_RUNS = text(
     f"INSERT INTO derived_key_run SELECT rowid >> {ROWS_BITS}, max(rowid), max(created_at)"  # noqa: S608
     " FROM generation WHERE rowid > :after AND rowid <= :to GROUP BY 1 ORDER BY 1"
@@ -54,7 +58,9 @@ def extend(connection: Connection) -> bool:
     """Take in what is in no run yet, or the first of it; say whether all is taken in."""
     covered = connection.execute(_COVERED).scalar() or 0
     last = connection.execute(_LAST).scalar() or 0
-    to = min(last, covered + MOST_AT_ONCE)
+    to = last
+    if last - covered > MOST_AT_ONCE:  # of numbers, of which many may be forgotten
+        to = connection.execute(_NEXT, {"after": covered, "most": MOST_AT_ONCE}).scalar() or 0
     if to > covered:
         connection.execute(_TAKE_RUNS, {"after": covered, "to": to})
         connection.execute(_TAKE_ROWS, {"after": covered, "to": to})

@@ -24,7 +24,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is_byok: bool = False
 
 
-class Generation(Struct, frozen=True, kw_only=True):
+class Generation(Struct, frozen=True):
     """One request and what became of it. Times are Unix seconds, durations milliseconds."""
 
     id: str

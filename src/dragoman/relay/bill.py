@@ -4,8 +4,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.access.types import Caller
-from dragoman.core.money import NanoUsd, usd
-from dragoman.ledger.cost import FREE, Cost
+from dragoman.core.money import DOLLAR, NanoUsd
+from dragoman.ledger.cost import FREE, NOTHING, Cost
 from dragoman.ledger.types import Draw
 from dragoman.relay.books import Charge
 from dragoman.relay.tab import Tab
@@ -30,32 +30,26 @@ class Bill(Struct, frozen=True):
     @property
     def charged(self) -> NanoUsd:
         """What the account pays."""
-        return NanoUsd(0 if self.charge is None else self.charge.cost)
+        return NOTHING if self.charge is None else self.charge.cost
 
     @property
     def billed(self) -> NanoUsd:
         """What the provider bills the account itself."""
-        return self.cost.total if self.is_byok and self.cost is not None else NanoUsd(0)
-
-    @property
-    def draws(self) -> tuple[tuple[str, int], ...]:
-        """What was charged to which purses."""
-        if self.charge is None or not self.charge.draws:
-            return ()
-        return tuple([(draw.purse, draw.amount) for draw in self.charge.draws])
+        return self.cost.total if self.is_byok and self.cost is not None else NOTHING
 
     def billing(self) -> Billing:
         """Return the costs as the usage object shows them."""
-        if self.cost is None:
-            free = usd(NanoUsd(0)) if self.is_byok else None
+        cost = self.cost
+        if cost is None:
+            free = 0.0 if self.is_byok else None
             return Billing(
                 cost=free, upstream=None, prompt=None, completion=None, is_byok=self.is_byok
             )
         return Billing(
-            cost=usd(self.charged),
-            upstream=usd(self.cost.total),
-            prompt=usd(self.cost.prompt),
-            completion=usd(self.cost.completion),
+            cost=self.charged / DOLLAR,
+            upstream=cost.total / DOLLAR,
+            prompt=cost.prompt / DOLLAR,
+            completion=cost.completion / DOLLAR,
             is_byok=self.is_byok,
         )
 
@@ -78,7 +72,8 @@ def charged(
     the account's too where `beyond` says so. Once a request.
     """
     if tab is None:
-        return replace(bill, charge=Charge(account=caller.account, cost=owed, draws=waived))
+        charge = Charge(account=caller.account, cost=owed, draws=waived)
+        return Bill(bill.usage, bill.cost, charge, bill.price_id, bill.is_byok)
     hold = tab.hold
     settlement = tab.settle(owed, bill.billed)
     paid, included = settlement.charged, settlement.included

@@ -8,11 +8,11 @@ to the kernel once per turn of the event loop, and requests and answers leave be
 import logging
 from typing import Protocol
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from dragoman.core.errors import Unavailable
+from dragoman.core.money import NanoUsd
 from dragoman.ledger import acts
 from dragoman.ledger.acts import Final, Progress, Start
 from dragoman.ledger.types import Draw
@@ -30,8 +30,8 @@ class Charge(Struct, frozen=True, kw_only=True, gc=False):
     """Who pays what for a request, in nano-USD. `overrun` is what went beyond its hold."""
 
     account: str
-    cost: int = 0
-    overrun: int = 0
+    cost: NanoUsd = NanoUsd(0)
+    overrun: NanoUsd = NanoUsd(0)
     draws: tuple[Draw, ...] = ()
 
 
@@ -93,8 +93,11 @@ class Journaled:
         begun = made.id in self._begun
         self._begun.discard(made.id)
         write = self._pages.append if begun or charge.cost or charge.overrun else self._pages.begin
+        written = _final(made, charge)
+        if len(written) > MOST_BYTES:
+            written = _final(_cut_short(made), charge)
         try:
-            write(_fitting(made, charge))
+            write(written)
         except Unavailable as cause:
             self.unwritten += 1
             if begun:
@@ -102,12 +105,9 @@ class Journaled:
                 _log.critical("relay.unwritten", extra=detail)
 
 
-def _fitting(made: Generation, charge: Charge) -> bytes:
-    """Return the record, without what only explains it if it is too long: it has to be booked."""
-    written = _final(made, charge)
-    if len(written) <= MOST_BYTES:
-        return written
-    short = replace(
+def _cut_short(made: Generation) -> Generation:
+    """Return a record that is too long without what only explains it: it has to be booked."""
+    return replace(
         made,
         requested=made.requested[:MOST_TEXT],
         upstream_id=_cut(made.upstream_id),
@@ -120,7 +120,6 @@ def _fitting(made: Generation, charge: Charge) -> bytes:
         title=None,
         user_agent=None,
     )
-    return _final(short, charge)
 
 
 def _cut(text: str | None) -> str | None:
@@ -128,6 +127,7 @@ def _cut(text: str | None) -> str | None:
 
 
 def _final(made: Generation, charge: Charge) -> bytes:
-    record = msgspec.Raw(lines.encode(made))
-    final = Final(made.id, charge.account, charge.cost, charge.overrun, charge.draws, record)
-    return acts.encode(final)
+    line = lines.line(made)
+    return acts.encode(
+        Final(made.id, charge.account, charge.cost, charge.overrun, charge.draws, line)
+    )

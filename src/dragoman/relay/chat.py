@@ -13,11 +13,12 @@ from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.relay.gathered import Gathered
 from dragoman.relay.life import Turn, begin
 from dragoman.relay.linger import GiveUp
+from dragoman.relay.meter import QUOTES
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
 from dragoman.upstream.faults import AttemptFailed, in_band, stopping
 from dragoman.upstream.stream import cut_off, gave_up
-from dragoman.wire.dialect import Spent, Told
+from dragoman.wire.dialect import Around, Spent, Told
 from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.hub import LARGE_BYTES, Answer, Choice, Chunk, Members, Piece, Text
 
@@ -80,7 +81,10 @@ async def _eased(turn: Turn, answered: Answered) -> Answered:
 
 def _reply(turn: Turn, answered: Answered) -> Reply:
     stamp = turn.chose(answered.step, answered.notes)
-    answer = _shown(turn, answered.answer)
+    answer, visit = answered.answer, turn.visit
+    reasoning = visit.call.reasoning
+    if reasoning is not None and reasoning.exclude:
+        answer = _without_thoughts(answer)
     if not answered.gathered:
         turn.meter.whole(answered.answer)
     if turn.transcript is not None:
@@ -88,7 +92,6 @@ def _reply(turn: Turn, answered: Answered) -> Reply:
     bill = turn.settle()
     turn.close()
     spent = Spent(bill.usage, bill.billing())
-    visit = turn.visit
     told = Told(stamp=stamp, call=visit.call, native=answered.speaks == visit.dialect.name)
     body = visit.dialect.answer(told, answer, spent, turn.metadata_member())
     return Reply(body, spent.billing.cost)
@@ -168,9 +171,12 @@ class _Pump:
     """Turns the chunks of one stream into events for the client."""
 
     __slots__ = (
+        "_alone",
+        "_around",
         "_error",
         "_meter",
         "_opened",
+        "_speaks",
         "_strip",
         "_tab",
         "_transcript",
@@ -198,6 +204,12 @@ class _Pump:
                 native=opened.speaks == visit.dialect.name,
             )
         )
+        self._alone = turn.tab is None and turn.transcript is None
+        """Whether nobody but the client and the meter hears the answer."""
+        self._speaks: int | None = None
+        """The choice whose text came last, alone: the meter has heard it, and it has not ended."""
+        self._around: Around
+        """What stands before and after its texts."""
         reasoning = visit.call.reasoning
         self._strip = reasoning is not None and reasoning.exclude
 
@@ -238,6 +250,7 @@ class _Pump:
 
     def take(self, chunks: list[Chunk | Text], now: float) -> bool:
         """Send the events for chunks that came at `now`; say whether more may come at once."""
+        self._speaks = None
         events = self._write(chunks, now)
         if self._transcript is not None:
             self._transcript.hear(chunks)
@@ -245,14 +258,33 @@ class _Pump:
 
     def hear(self, text: Text, now: float) -> bool:
         """Do what `take` does for a text that came alone."""
+        if text.index != self._speaks:
+            return self._hear_first(text, now)
+        meter, content = self._meter, text.content
+        meter.last_content = now
+        meter.produced_bytes += len(content) - QUOTES
+        before, after = self._around
+        wants_more = self._alone or self._tell(text)
+        return self.outlet.put(b"".join((before, content, after)), now) and wants_more
+
+    def _hear_first(self, text: Text, now: float) -> bool:
+        """Do what `hear` does for a text around which something else stands than before."""
         if not self._meter.hear(text, now):
             return True
         event = self._writer.text(text)
+        around = self._writer.around(text.index)
+        if around is not None:
+            self._speaks, self._around = text.index, around
+        wants_more = self._alone or self._tell(text)
+        return (not event or self.outlet.put(event, now)) and wants_more
+
+    def _tell(self, text: Text) -> bool:
+        """Let those who hear the answer, too, hear a text; say whether it may go on."""
         if self._tab is not None:
             self._error = self._tab.grown(self._meter.produced_bytes)
         if self._transcript is not None:
             self._transcript.hear([text])
-        return (not event or self.outlet.put(event, now)) and self._error is None
+        return self._error is None
 
     def end(self) -> None:
         """Settle, write it down, and have the events sent that end the stream."""
@@ -265,7 +297,7 @@ class _Pump:
             self.broke(cut_off())
         if self.fault is None:
             return self._ending()
-        return self._broken(in_band(self.fault, self._opened.step))
+        return self._broken(in_band(self.fault, self._opened.step), self.fault)
 
     def _write(self, chunks: list[Chunk | Text], now: float) -> bytes:
         """Return the events for some chunks, up to the first that carries an error."""
@@ -305,17 +337,14 @@ class _Pump:
         spent = Spent(bill.usage, bill.billing())
         return before + self._writer.end(ends, spent, turn.metadata_member())
 
-    def _broken(self, error: GatewayError) -> bytes:
-        bill = self._turn.broke(error)
+    def _broken(self, error: GatewayError, fault: Fault | None = None) -> bytes:
+        bill = self._turn.broke(error, fault)
         spent = Spent(bill.usage, bill.billing())
         return self._writer.error(error, spent, self._turn.metadata_member())
 
 
-def _shown(turn: Turn, answer: Answer) -> Answer:
-    """Return the answer without its reasoning, if the caller does not want to see it."""
-    reasoning = turn.visit.call.reasoning
-    if reasoning is None or not reasoning.exclude:
-        return answer
+def _without_thoughts(answer: Answer) -> Answer:
+    """Return the answer without its reasoning, which the caller does not want to see."""
     choices = tuple(_silent(choice) for choice in answer.choices)
     return msgspec.structs.replace(answer, choices=choices)
 

@@ -6,6 +6,8 @@ stream, so that its hold grows with it, and a worker that dies leaves behind wha
 
 from typing import Protocol
 
+from msgspec import Struct
+
 from dragoman.core.errors import GatewayError
 from dragoman.relay.meter import Meter
 from dragoman.relay.tab import Tab
@@ -27,22 +29,19 @@ class Growing(Protocol):
         """Take what came for nothing."""
 
 
-class Gathered:
+class Gathered(Struct, frozen=True):
     """Watches the answer of one request."""
 
-    __slots__ = ("_turn",)
-
-    def __init__(self, turn: Growing) -> None:
-        self._turn = turn
+    turn: Growing
 
     def begin(self, step: Step) -> None:
         """Learn that an answer begins."""
-        self._turn.step = step
-        self._turn.follow()
+        self.turn.step = step
+        self.turn.follow()
 
     def take(self, chunks: list[Chunk | Text], now: float) -> GatewayError | None:
         """Measure what came at `now`; return the error that ends it, if it cannot be paid."""
-        turn = self._turn
+        turn = self.turn
         meter = turn.meter
         for chunk in chunks:
             if isinstance(chunk, Text):
@@ -53,5 +52,5 @@ class Gathered:
 
     def void(self) -> None:
         """Forget what came: the answer broke, and what it brought is free."""
-        if self._turn.step is not None:
-            self._turn.forget()
+        if self.turn.step is not None:
+            self.turn.forget()

@@ -30,14 +30,15 @@ from dragoman.core.errors import (
     PermissionDenied,
 )
 from dragoman.core.money import NanoUsd
-from dragoman.core.notes import Note
+from dragoman.core.notes import Note, bounded
 from dragoman.ledger.acts import Progress, Start
 from dragoman.ledger.belief import Seen
 from dragoman.ledger.bound import prompt_tokens, with_fee
 from dragoman.ledger.byok import fee_of
-from dragoman.ledger.cost import FREE, cost_of
+from dragoman.ledger.cost import FREE, NOTHING, cost_of
 from dragoman.ledger.reckon import Terms, reckon
 from dragoman.ledger.till import Hold
+from dragoman.providers.dialect import Fault
 from dragoman.relay.bill import NOTHING_USED, Bill, charged, fee_ppm
 from dragoman.relay.bounds import confined, count_free
 from dragoman.relay.linger import GiveUp, Linger, hears
@@ -53,7 +54,7 @@ from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
 from dragoman.routing.types import Ask, Plan, Step
 from dragoman.shaping.ask import ask
-from dragoman.upstream.failover import Journey
+from dragoman.upstream.failover import Journey, learn
 from dragoman.wire.answers import ROUTING, Stamp, encode
 
 UNLIMITED = Hold((), 0)
@@ -64,12 +65,12 @@ SHORT_S = 0.05
 
 def begin(desk: Desk, visit: Visit) -> "Turn":
     """Shape and plan a request. Raises the GatewayError that says why it cannot be served."""
-    catalog = desk.catalog()
+    catalog, caller = desk.catalog(), visit.caller
     wants, notes = ask(visit.call, catalog, desk.rng, desk.meanings)
-    if visit.caller.terms is not None:
-        wants = confined(wants, visit.caller.terms)
-    if visit.caller.byok:
-        wants = replace(wants, byok=visit.caller.byok)
+    if caller.terms is not None:
+        wants = confined(wants, caller.terms)
+    if caller.byok:
+        wants = replace(wants, byok=caller.byok)
     the_plan = plan(wants, catalog, desk.upstream.health.seen, desk.rng, pools=desk.pools)
     turn = Turn(desk, visit, catalog, wants, the_plan)
     turn.notes += notes
@@ -138,20 +139,22 @@ class Turn:
         desk, visit = self._desk, self.visit
         if desk.free is not None:
             await count_free(desk.free, self)
-        terms = visit.caller.terms
+        caller = visit.caller
+        terms = caller.terms
         if terms is not None and terms.funds is not None:
             await self._set_aside(terms.funds)
         hold = self.tab.hold if self.tab else UNLIMITED
+        call = visit.call
         start = Start(
             visit.id,
             visit.created,
-            visit.caller.account,
-            visit.caller.key_hash,
+            caller.account,
+            caller.key_hash,
             " ".join(self.journey.requested),
-            visit.call.stream,
+            call.stream,
             hold.amount,
             hold.purses,
-            visit.call.user,
+            call.user,
             hold.inclusive,
         )
         desk.books.start(start)
@@ -224,15 +227,15 @@ class Turn:
         if not bill.is_byok:
             return self._charged(bill, found.owed)
         fee = fee_of(found.cost, self._desk.byok.fee_ppm)
-        owed = NanoUsd(0) if fee is None else fee.total
+        owed = NOTHING if fee is None else fee.total
         if self.waiver is not None and owed:
-            return self._charged(bill, NanoUsd(0), waived=True)
+            return self._charged(bill, NOTHING, waived=True)
         return self._charged(bill, owed)
 
     def _free(self) -> Bill:
         is_byok = self.step is not None and self.step.byok is not None
         bill = Bill(self.meter.usage(self.visit.call), FREE, is_byok=is_byok)
-        return self._charged(bill, NanoUsd(0))
+        return self._charged(bill, NOTHING)
 
     def _charged(self, bill: Bill, owed: NanoUsd, *, waived: bool = False) -> Bill:
         if self._bill.charge is None:
@@ -245,15 +248,14 @@ class Turn:
         return self._bill
 
     def _seen(self, step: Step, provider: Provider) -> Seen:
-        call, meter = self.visit.call, self.meter
-        size = sent_size(call, self.journey.sent[-1] if self.journey.sent else b"")
+        visit, meter, endpoint, sent = self.visit, self.meter, step.endpoint, self.journey.sent
+        call = visit.call
+        size = sent_size(call, sent[-1] if sent else b"")
         return Seen(
-            prompt_most=prompt_tokens(
-                size, step.endpoint, step.endpoint.dialect or provider.dialect
-            ),
+            prompt_most=prompt_tokens(size, endpoint, endpoint.dialect or provider.dialect),
             text_bytes=call.text_bytes,
             produced_bytes=meter.produced_bytes,
-            elapsed_s=meter.now() - self.visit.arrived,
+            elapsed_s=meter.now() - visit.arrived,
             choices=size.choices,
             max_output=call.max_tokens,
         )
@@ -269,7 +271,7 @@ class Turn:
         self._noted = usage.completion
         cost = cost_of(usage, endpoint.price, self.meter.service_tier) or FREE
         hold = self.tab.hold if self.tab else UNLIMITED
-        paid, counts = NanoUsd(0), cost.total
+        paid, counts = NOTHING, cost.total
         if step.byok is None:
             paid = with_fee(cost.total, fee_ppm(self.visit.caller))
             counts = NanoUsd(min(paid, hold.amount))
@@ -292,15 +294,20 @@ class Turn:
         late = self._desk.clock.monotonic() > self.journey.deadline
         return late or isinstance(error, OwnError | PaymentRequired | PermissionDenied)
 
-    def broke(self, error: GatewayError) -> Bill:
-        """End an answer in `error`. What was seen is free, unless it was us who ended it."""
+    def broke(self, error: GatewayError, fault: Fault | None) -> Bill:
+        """End an answer in `error`. What was seen is free, unless it was us who ended it.
+
+        `fault` is what the provider did; it is held against whom it would be before the first
+        content: a rate limit is no outage, and a caller's mistake is nobody's fault.
+        """
         now = self._desk.clock.monotonic()
         if self.gave_up(error):
             self.settle()
         else:
             self._free()
-            if self.step is not None and self.step.byok is None:
-                self._desk.upstream.health.failed(self.step.endpoint.id, now)
+            attempt, upstream = self.journey.under_way, self._desk.upstream
+            if fault is not None and attempt is not None:
+                learn(upstream.health, upstream.wallet, attempt, fault, now)
         self.failed(error)
         return self._bill
 
@@ -343,9 +350,11 @@ class Turn:
         self._desk.rounds.end(self)
         # Both hold on to this turn: what went through it would stay, as a cycle, for the collector.
         self.journey.watch = self.journey.under_way = None
-        bill = self._charged(self._bill, NanoUsd(0))
+        bill = self._bill
+        if bill.charge is None:
+            bill = self._charged(bill, NOTHING)
         assert bill.charge is not None, "charged just now, if not before"
-        self._desk.books.final(generation(self, bill, status, error_type), bill.charge)
+        self._desk.books.final(generation(self, bill, bill.charge, status, error_type), bill.charge)
         if self.transcript is not None and self._desk.contents is not None:
             self._desk.contents.put(self.transcript.content(self))
 
@@ -361,21 +370,18 @@ class Turn:
             self._ask,
             [attempt(one) for one in self.journey.tries],
             self.step,
-            tuple(self.notes),
+            bounded(self.notes),
         )
 
     def _report_health(self) -> None:
-        if self.step is None or self.step.byok is not None:
+        step, desk = self.step, self._desk
+        if step is None or step.byok is not None:
             return
         latency_s = self.journey.tries[-1].latency_s
         tokens, speaking_s = self._bill.usage.completion, spread_s(self.meter)
         took_s = speaking_s if speaking_s > SHORT_S else latency_s
-        self._desk.upstream.health.succeeded(
-            self.step.endpoint.id,
-            self._desk.clock.monotonic(),
-            latency_s,
-            tokens / took_s if tokens and took_s > 0 else None,
-        )
+        speed = tokens / took_s if tokens and took_s > 0 else None
+        desk.upstream.health.succeeded(step.endpoint.id, desk.clock.monotonic(), latency_s, speed)
 
 
 def _requested(wants: Ask) -> tuple[str, ...]:

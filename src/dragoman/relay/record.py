@@ -2,9 +2,10 @@
 
 from typing import Protocol
 
-from dragoman.core.notes import Note
+from dragoman.core.notes import Note, bounded
 from dragoman.records.types import Attempt, Generation
 from dragoman.relay.bill import Bill, fee_ppm
+from dragoman.relay.books import Charge
 from dragoman.relay.meter import Meter
 from dragoman.relay.visit import Visit
 from dragoman.routing.types import Plan, Step
@@ -14,6 +15,7 @@ from dragoman.wire.hub import Piece
 
 CLIENT_LEFT = 499
 """The status on record when the client hung up; nobody is there to read it."""
+API_TYPE = "completions"
 NOT_ENDED = Piece(index=0, delta={})
 
 
@@ -28,53 +30,61 @@ class Ended(Protocol):
     notes: list[Note]
 
 
-def generation(turn: Ended, bill: Bill, status: int, error_type: str | None) -> Generation:
+def generation(
+    turn: Ended, bill: Bill, charge: Charge, status: int, error_type: str | None
+) -> Generation:
     """Return the record of a request that ended with this status."""
     visit, meter, step = turn.visit, turn.meter, turn.step
-    call, journey, first = visit.call, turn.journey, meter.first_content
+    call, caller, journey = visit.call, visit.caller, turn.journey
     end = next(iter(meter.ends.values())) if meter.ends else NOT_ENDED
     model = provider = provider_name = endpoint = None
     if step is not None:
         served = step.endpoint
         model, endpoint = served_model(step), served.id
         provider, provider_name = served.provider, served.provider_name
+    latency_ms = generation_ms = None
+    if meter.first_content is not None:
+        latency_ms, generation_ms = _ms(meter.first_content - visit.arrived), _ms(spread_s(meter))
+    tries = journey.tries
+    # All in their order: to find as many by their names takes ten times as long.
     return Generation(
-        id=visit.id,
-        created_at=visit.created,
-        key_hash=visit.caller.key_hash,
-        requested=" ".join(journey.requested),
-        model=model,
-        provider=provider,
-        provider_name=provider_name,
-        endpoint=endpoint,
-        upstream_id=meter.upstream_id,
-        strategy=turn.plan.strategy,
-        streamed=call.stream,
-        cancelled=status == CLIENT_LEFT,
-        status=status,
-        error_type=error_type,
-        finish_reason="error" if error_type and step else end.finish_reason,
-        native_finish_reason=end.native_finish_reason,
-        usage=bill.usage,
-        cost_nanos=bill.charged,
-        price_known=bill.cost is not None,
-        latency_ms=None if first is None else _ms(first - visit.arrived),
-        generation_ms=None if first is None else _ms(spread_s(meter)),
-        attempts=tuple([attempt(one) for one in journey.tries]),
-        notes=tuple(turn.notes),
-        session_id=visit.session_id,
-        user=call.user,
-        referer=visit.referer,
-        title=visit.title,
-        user_agent=visit.user_agent,
-        tags=call.tags,
-        service_tier=meter.service_tier,
-        price_id=bill.price_id,
-        fee_ppm=fee_ppm(visit.caller),
-        draws=bill.draws,
-        is_byok=bill.is_byok,
-        byok_nanos=bill.billed,
-        account=visit.caller.account,
+        visit.id,
+        visit.created,
+        caller.key_hash,
+        " ".join(journey.requested),
+        model,
+        provider,
+        provider_name,
+        endpoint,
+        meter.upstream_id,
+        API_TYPE,
+        turn.plan.strategy,
+        call.stream,
+        status == CLIENT_LEFT,  # cancelled
+        status,
+        error_type,
+        "error" if error_type and step else end.finish_reason,
+        end.native_finish_reason,
+        bill.usage,
+        charge.cost,
+        bill.cost is not None,  # price_known
+        latency_ms,
+        generation_ms,
+        (attempt(tries[0]),) if len(tries) == 1 else tuple(map(attempt, tries)),
+        bounded(turn.notes),
+        visit.session_id,
+        call.user,
+        visit.referer,
+        visit.title,
+        visit.user_agent,
+        call.tags,
+        meter.service_tier,
+        bill.price_id,
+        fee_ppm(caller),
+        tuple([(draw.purse, draw.amount) for draw in charge.draws]) if charge.draws else (),
+        caller.account,
+        bill.is_byok,
+        bill.billed,
     )
 
 
@@ -100,9 +110,9 @@ def attempt(one: Try) -> Attempt:
         provider_name=endpoint.provider_name,
         model=step.target.model,
         status=one.status,
-        code=fault.code or fault.error_type if fault else None,
+        code=None if fault is None else fault.code or fault.error_type,
         latency_ms=_ms(one.latency_s),
-        error=fault.message if fault else None,
+        error=None if fault is None else fault.message,
         is_byok=step.byok is not None,
     )
 

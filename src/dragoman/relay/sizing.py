@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from dragoman.ledger.bound import Size, first_slice
+from dragoman.providers.usage import TERMS
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.messages import TEXT_ONLY
 
@@ -19,6 +20,8 @@ UNSIZED = frozenset({"video_url", "input_video", "file"})
 
 
 CHUNK_TOKENS, LEAST_CHUNK, CHUNKS_PER_SEARCH = 500, 100, 100
+_NULL = msgspec.Raw(b"null")
+_text = msgspec.json.Decoder(str).decode
 _HOLDER = {"chat": "messages", "embeddings": "input"}
 """The member in which media stand."""
 
@@ -51,6 +54,8 @@ def size_of(call: ChatCall) -> Size:
         sliced=call.max_tokens is None,
         choices=1 if choices is None else msgspec.json.decode(choices) or 1,
         prompts=call.prompts,
+        service_tier=_tier(call),
+        terms=_terms(call),
     )
 
 
@@ -82,6 +87,21 @@ def _of_rerank(call: ChatCall) -> Size:
         searches=-(-chunks // CHUNKS_PER_SEARCH),
         prompts=call.prompts,
     )
+
+
+def _tier(call: ChatCall) -> str | None:
+    """Return the service tier that is asked for, None for whichever the provider takes."""
+    asked = call.members.get("service_tier")
+    tier = None if asked is None else msgspec.json.decode(asked)
+    return tier if isinstance(tier, str) else None
+
+
+def _terms(call: ChatCall) -> tuple[str, ...]:
+    """Return what a client of Anthropic's API asks for that is billed at another rate."""
+    if call.native is None:
+        return ()
+    said = ((name, call.native.members.get(name, _NULL)) for name in TERMS)
+    return tuple(f"{name}:{_text(value)}" for name, value in said if bytes(value)[:1] == b'"')
 
 
 def _bytes_of(call: ChatCall) -> int:

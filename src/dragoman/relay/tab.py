@@ -90,7 +90,8 @@ class Tab:
             await self._cashier.extend(self.hold, max(0, amount), max(0, included))
         except NoRoom as no:
             wanted = Most(amount, included).of(no.refused, self.hold.inclusive)
-            self.refused = unpaid(no.refused, self._offers.wish(size, wanted, no.refused))
+            wish = self._offers.wish(size, wanted, no.refused, self.hold.inclusive)
+            self.refused = unpaid(no.refused, wish)
         except GatewayError as error:
             self.refused = error
         else:
@@ -164,14 +165,26 @@ class Offers:
         here._own = [each for each in self._own if each[0].id == endpoint_id]
         return here.most(size).paid
 
-    def _narrowed(self, money: NanoUsd, endpoint: Endpoint) -> NanoUsd:
+    def _narrowed(self, money: int, endpoint: Endpoint) -> NanoUsd:
         """Return what of some money is left for the bound by price, under its margin."""
         return NanoUsd(money * MILLION // self._fees.margins.get(endpoint.id, MILLION))
 
-    def wish(self, size: Size, amount: int, refused: tuple[Refusal, ...]) -> Wish:
+    def _without_fee(self, money: int, *, included: bool) -> int:
+        """Return what of some money is left for the cost by price, beside the fee."""
+        if self._house:
+            share = MILLION + self._fees.account
+        else:
+            share = self._fees.byok + (MILLION if included else 0)
+        return money * MILLION // share if share else money
+
+    def wish(
+        self, size: Size, amount: int, refused: tuple[Refusal, ...], inclusive: tuple[str, ...]
+    ) -> Wish:
         """Return what could be paid at the endpoint where most could."""
         offered = self._house or self._own
-        left = NanoUsd(min((_left(each) for each in refused), default=0))
+        included = any(each.purse in inclusive for each in refused)
+        least = min((_left(each) for each in refused), default=0)
+        left = self._without_fee(least, included=included)
         could = [
             affordable_tokens(size, endpoint, dialect, self._narrowed(left, endpoint))
             for endpoint, dialect in offered
@@ -225,7 +238,8 @@ async def open_tab(
             the_plan = _without(the_plan, _too_dear(costs, room))
             if not the_plan.steps:
                 wanted = amount.of(no.refused, inclusive)
-                raise unpaid(no.refused, offers.wish(size, wanted, no.refused)) from None
+                wish = offers.wish(size, wanted, no.refused, inclusive)
+                raise unpaid(no.refused, wish) from None
         else:
             return Tab(cashier, hold, size, offers), the_plan
     return Tab(cashier, Hold((), 0), size, offered(())), the_plan

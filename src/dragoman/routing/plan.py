@@ -36,7 +36,8 @@ def plan(
     one at least, name models of `catalog` or of `ask.passed`. `pools` remembers verdicts
     between plans, and changes none.
     """
-    found = [_pool(target, ask, catalog, pools) for target in ask.targets]
+    of = _anew if pools is None else pools.of
+    found = [of(target, ask, catalog) for target in ask.targets]
     refusals = found[0].refusals
     if ask.byok:
         steps, refusals = _with_own(found, ask, catalog, health, rng)
@@ -55,9 +56,7 @@ def plan(
     return Plan(strategy=ask.strategy, steps=steps, refusals=refusals)
 
 
-def _pool(target: Target, ask: Ask, catalog: Catalog, pools: Pools | None) -> Pool:
-    if pools is not None:
-        return pools.of(target, ask, catalog)
+def _anew(target: Target, ask: Ask, catalog: Catalog) -> Pool:
     return pool_of(target, ask, catalog, rules(ask))
 
 

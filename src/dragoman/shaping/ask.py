@@ -11,10 +11,24 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change, Note
 from dragoman.shaping.preferences import resolve
 from dragoman.shaping.targets import Meanings, Wants, find_targets
-from dragoman.wire.chat import ChatCall
+from dragoman.wire.chat import NO_WISHES, ChatCall
+from dragoman.wire.hub import Native
 from dragoman.wire.preferences import Preferences
 
 NO_EFFECT = "accepted, but without effect in this version"
+
+INSTEAD = {
+    "preset": "send the settings that it stands for",
+    "transforms": "leave out what the model's window has no room for",
+    "plugins": "offer a function as a tool, or ask a model that searches by itself",
+    "tools": "offer a function, which you run",
+    "tool_choice": "choose a function, which you run",
+    "web_search_options": "offer a function as a tool, or ask a model that searches by itself",
+    "x_search_filter": "offer a function as a tool, or ask a model that searches by itself",
+    "max_tool_calls": "count the calls that you answer",
+    "stop_server_tools_when": "stop answering calls",
+}
+"""What a caller can do where a field has no effect."""
 
 
 def ask(
@@ -27,10 +41,14 @@ def ask(
     InvalidRequest for models and providers that do not exist and for wishes that
     contradict each other, NoEndpoint where no model is left to plan for.
     """
-    preferences = resolve(call.preferences, catalog)
-    wants = Wants(catalog=catalog, preferences=preferences, parameters=call.parameters)
-    look = find_targets if meanings is None else meanings.of
-    found = look(call.models, wants, rng)
+    preferences = call.preferences
+    if preferences is not NO_WISHES:
+        preferences = resolve(preferences, catalog)
+    found = meanings and meanings.known(call.models, catalog, preferences)
+    if not found:
+        wants = Wants(catalog=catalog, preferences=preferences, parameters=call.parameters)
+        look = find_targets if meanings is None else meanings.of
+        found = look(call.models, wants, rng)
     if call.route_by_price:
         preferences = _by_price(preferences, found.targets)
     notes = (*found.notes, *_not_applied(call)) if call.not_applied else found.notes
@@ -39,8 +57,8 @@ def ask(
         preferences=preferences,
         partition=call.partition,
         text_bytes=call.text_bytes if call.window_bytes is None else call.window_bytes,
-        max_tokens=None if _has_to_say(call) else call.max_tokens,
-        parameters=_parameters(call),
+        max_tokens=call.max_tokens if call.native is None else _most_wished(call, call.native),
+        parameters=call.parameters if not preferences.require_parameters else _required(call),
         inputs=call.inputs,
         outputs=call.outputs,
         strategy=found.strategy,
@@ -49,26 +67,24 @@ def ask(
     return made, notes
 
 
-def _parameters(call: ChatCall) -> frozenset[str]:
-    """Return the parameters that matter. Where all are required, some more than else:
+def _required(call: ChatCall) -> frozenset[str]:
+    """Return the parameters that matter where all are required, some more than else:
 
     those that no endpoint is sent yet, and typed tools of Anthropic's, which an endpoint that
     cannot be given them otherwise does without, and that is noted.
     """
-    if not call.preferences.require_parameters:
-        return call.parameters
     tools = () if call.native is None else call.native.tools
     typed = {f"{TYPED_TOOLS}{name}" for name in tools}
     return call.parameters | typed | PARAMETERS.intersection(call.not_applied)
 
 
-def _has_to_say(call: ChatCall) -> bool:
-    """Whether the client's dialect makes every request say how long its answer may be.
+def _most_wished(call: ChatCall, native: Native) -> int | None:
+    """Return how long an answer the endpoint has to be able to give.
 
-    Then the number is the client's own most, 64,000 for every model at Claude Code, and no wish
-    for an endpoint that can say so much: where one cannot, it is clamped.
+    Where the client's dialect makes every request say so, the number is the client's own most,
+    64,000 for every model at Claude Code, and no wish: where an endpoint cannot, it is clamped.
     """
-    return call.native is not None and call.native.dialect == "messages"
+    return None if native.dialect == "messages" else call.max_tokens
 
 
 def _by_price(preferences: Preferences, targets: tuple[Target, ...]) -> Preferences:
@@ -79,4 +95,9 @@ def _by_price(preferences: Preferences, targets: tuple[Target, ...]) -> Preferen
 
 
 def _not_applied(call: ChatCall) -> list[Note]:
-    return [Note(Change.NOT_APPLIED, field, NO_EFFECT) for field in call.not_applied]
+    return [Note(Change.NOT_APPLIED, field, _unapplied(field)) for field in call.not_applied]
+
+
+def _unapplied(field: str) -> str:
+    instead = INSTEAD.get(field.partition(".")[0])
+    return f"{NO_EFFECT}: {instead}" if instead else NO_EFFECT

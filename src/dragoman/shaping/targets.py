@@ -73,6 +73,14 @@ class Meanings:
         self._catalog: Catalog | None = None
         self._known: dict[tuple[str, ...], Targets] = {}
 
+    def known(
+        self, names: tuple[str, ...], catalog: Catalog, preferences: Preferences
+    ) -> Targets | None:
+        """Return what names were found to mean, None if they have to be looked up."""
+        if catalog is not self._catalog or preferences.only:
+            return None
+        return self._known.get(names)
+
     def of(self, names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
         """Return what `find_targets` returns, and raise what it raises."""
         if wants.catalog is not self._catalog:

@@ -58,10 +58,19 @@ def keep_pepper(path: Path) -> Pepper:
 
 
 def keep_node(path: Path) -> str:
-    """Return the name that this node's journals bear, first making one up if there is none."""
+    """Return the name that this node's journals bear, first making one up if there is none.
+
+    Raises CustodyError when the file holds none.
+    """
     if not path.exists():
         _create(path, secrets.token_hex(8) + "\n")
-    return path.read_text(encoding="ascii").strip()
+    name = path.read_text("ascii", "replace").strip()
+    if not (name and name.isascii() and name.isprintable()):
+        raise CustodyError(
+            f"{path} does not hold the name of this node. Put it back as it was: "
+            "journals that bear another name are not booked. Without any, delete it."
+        )
+    return name
 
 
 def replace_pepper(path: Path, text: str) -> None:

@@ -9,7 +9,13 @@ FILES = "files"
 SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 DRIVER = "+asyncpg"
 
-Url = Annotated[str, Meta(pattern=r"^(postgres(ql)?(\+asyncpg)?://.+|files)$")]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^(postgres(ql)?(\+asyncpg)?://.+|files)$",
+        description="`postgresql://user:password@host:5432/name`, or `files`",
+    ),
+]
 
 
 class DatabaseOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

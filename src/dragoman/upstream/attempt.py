@@ -7,6 +7,7 @@ classified fault, and never leaves a connection behind.
 """
 
 import asyncio
+import math
 from contextlib import closing
 
 import msgspec
@@ -18,15 +19,16 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
 from dragoman.net.types import Limits, NetError, Request, Response, Transport
 from dragoman.providers.dialect import Fault, Outgoing
+from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.routing.types import Step
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untranslatable
-from dragoman.upstream.gatherer import Gatherer, Watch, fault_in, fault_of
+from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
 from dragoman.upstream.line import Headers, Line, authorization
 from dragoman.upstream.moves import piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
-from dragoman.upstream.stream import UpstreamStream, cut_off
+from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off, gave_up
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
 from dragoman.wire.usage import Usage
@@ -166,9 +168,13 @@ async def _counted(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> P
 
 
 async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
-    """Return a whole answer that is asked for as a stream. Its patience is a whole answer's."""
+    """Return a whole answer that is asked for as a stream. Its patience is a whole answer's.
+
+    When that runs out over a connection that does not end, what has ended on it is an answer.
+    """
     patience_s = _patience_s(attempt)
     outgoing = _translate(attempt)
+    gatherer: Gatherer | None = None
     try:
         with Patience(attempt.timekeeper, patience_s):
             response = await _send(attempt, outgoing, patience_s)
@@ -178,7 +184,9 @@ async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
                 gatherer = Gatherer(upstream, watch, attempt.options.limits(patience_s).body_bytes)
                 whole = await gatherer.all_after(first, attempt.clock.monotonic())
     except TimeoutError:
-        raise AttemptFailed(late("the answer did not end", patience_s)) from None
+        if gatherer is None or not gatherer.complete:
+            raise AttemptFailed(late("the answer did not end", patience_s)) from None
+        whole = gatherer.answer()
     notes = attempt.notes + outgoing.notes
     return Answered(step=attempt.step, answer=whole, notes=notes, gathered=True)
 
@@ -196,21 +204,23 @@ def _patience_s(attempt: Attempt) -> float:
 
 def _translate(attempt: Attempt) -> Outgoing:
     """Return the request in the endpoint's dialect. Raises AttemptFailed where it has no words."""
-    line, native = attempt.line, attempt.call.native
+    line, call = attempt.line, attempt.call
+    native = call.native
     foreign = native is not None and native.dialect != line.dialect.speaks
     if native is not None and foreign and native.needs is not None:
         raise AttemptFailed(
             untranslatable(f"{native.needs}: cannot be sent to {line.provider.name}")
         )
     try:
-        outgoing = line.dialect.request(attempt.call, attempt.step.endpoint, line.provider)
+        outgoing = line.dialect.request(call, attempt.step.endpoint, line.provider)
     except InvalidRequest as error:
         raise AttemptFailed(untranslatable(error.message)) from error
     except RecursionError:
         text = "the request is nested too deeply to be translated"
         raise AttemptFailed(untranslatable(text)) from None
     attempt.sent.append(outgoing.body)
-    attempt.sent.extend(outgoing.more)
+    if outgoing.more:
+        attempt.sent.extend(outgoing.more)
     if native is None:
         return outgoing
     more = native.notes if foreign else native.changes
@@ -229,27 +239,32 @@ async def _send(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> Resp
         headers=outgoing.headers + _lets_in(attempt),
         body=outgoing.body,
     )
-    credential = attempt.credential if attempt.step.byok is None else attempt.step.byok.credential
-    if line.signer is not None and credential is not None:
-        request = await line.signer.signed(request, credential)
+    signer, credential = line.signer, None
+    if signer is not None:
+        byok = attempt.step.byok
+        credential = attempt.credential if byok is None else byok.credential
+        if credential is not None:
+            request = await signer.signed(request, credential)
     try:
         response = await line.transport.send(request, _limits(attempt, patience_s))
     except NetError as error:
         if not error.reused:
             raise AttemptFailed(of_net(error)) from error
         response = await _send_again(line.transport, request, attempt)
+    if response.status == 200:
+        return response
     if (
         response.status == 401
-        and line.signer is not None
+        and signer is not None
         and credential is not None
-        and line.signer.refused(request, credential)
+        and signer.refused(request, credential)
     ):
         response.close()
-        request = await line.signer.signed(unsigned, credential)
+        request = await signer.signed(unsigned, credential)
         response = await _send_again(line.transport, request, attempt)
-    if response.status != 200:
-        raise AttemptFailed(await _refusal(attempt, response))
-    return response
+        if response.status == 200:
+            return response
+    raise AttemptFailed(await _refusal(attempt, response))
 
 
 async def _send_again(transport: Transport, request: Request, attempt: Attempt) -> Response:
@@ -260,8 +275,12 @@ async def _send_again(transport: Transport, request: Request, attempt: Attempt) 
 
 
 def _limits(attempt: Attempt, patience_s: float) -> Limits:
-    """Return the transport's limits. What is gathered may be silent like a whole answer."""
-    limits = attempt.options.limits(patience_s)
+    """Return the transport's limits. What is gathered may be silent like a whole answer.
+
+    The wait for the head is rounded up to a second, so that what limits were made for is asked
+    for again: it is the patience that ends an attempt.
+    """
+    limits = attempt.options.limits(math.ceil(patience_s))
     if attempt.watch is not None and attempt.call.stream:
         return msgspec.structs.replace(limits, idle_s=max(limits.idle_s, patience_s))
     return limits
@@ -281,11 +300,12 @@ async def _refusal(attempt: Attempt, response: Response) -> Fault:
 
 def _lets_in(attempt: Attempt) -> Headers:
     """Return the headers that the provider lets in with, none where a signer sees to it."""
-    if attempt.line.signer is not None:
+    line, byok = attempt.line, attempt.step.byok
+    if line.signer is not None:
         return ()
-    if attempt.step.byok is None:
-        return attempt.line.authorization(attempt.credential)
-    return authorization(attempt.line.provider, attempt.step.byok.credential)
+    if byok is not None:
+        return authorization(line.provider, byok.credential)
+    return line.authorization(attempt.credential)
 
 
 async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> Opened:
@@ -300,14 +320,13 @@ async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> O
 
 
 def _read_as_stream(attempt: Attempt, response: Response) -> UpstreamStream:
-    return UpstreamStream(
-        response,
-        attempt.line.dialect.parser(),
-        attempt.line.dialect.decoder(),
-        attempt.clock,
+    bounds = Bounds(
         content_gap_s=attempt.options.content_gap_s,
         deadline=attempt.deadline,
+        timekeeper=attempt.timekeeper,
     )
+    dialect = attempt.line.dialect
+    return UpstreamStream(response, dialect.parser(), dialect.decoder(), attempt.clock, bounds)
 
 
 async def _first(upstream: UpstreamStream) -> list[Chunk | Text]:
@@ -340,7 +359,9 @@ def _read(attempt: Attempt, body: bytes) -> Answer:
         whole = attempt.line.dialect.answer(body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
-    fault = fault_of(whole.fault, [choice.finish_reason for choice in whole.choices])
-    if fault is not None:
-        raise AttemptFailed(fault)
+    if whole.fault is not None:
+        raise AttemptFailed(fault_of_stream(whole.fault))
+    for choice in whole.choices:
+        if choice.finish_reason == "error":
+            raise AttemptFailed(gave_up())
     return whole

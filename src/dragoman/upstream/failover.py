@@ -28,6 +28,7 @@ from dragoman.upstream.moves import Move, next_move
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Timekeeper
 from dragoman.wire.chat import ChatCall
+from dragoman.wire.hub import Native
 from dragoman.wire.messages import TEXT_ONLY
 
 Result = TypeVar("Result", Opened, Answered)
@@ -95,9 +96,9 @@ class Upstream(Struct, frozen=True, kw_only=True):
     ) -> Result:
         step = journey.plan.steps[0]
         while True:
-            attempt = self._attempt(journey, step, providers[step.endpoint.provider])
-            journey.under_way = attempt
             started = self.clock.monotonic()
+            attempt = self._attempt(journey, step, providers[step.endpoint.provider], started)
+            journey.under_way = attempt
             try:
                 result = await make(attempt)
             except AttemptFailed as failed:
@@ -116,19 +117,18 @@ class Upstream(Struct, frozen=True, kw_only=True):
         raise sum_up(journey.tries, journey.requested)
 
     def _move(self, journey: Journey) -> Move | None:
-        return next_move(
-            journey.plan.steps,
-            journey.tries,
-            self.options,
-            lambda step: self._unused(journey, step.endpoint.id, self._usable(step)) is not None,
-            self.rng,
-        )
+        now = self.clock.monotonic()
 
-    def _usable(self, step: Step) -> list[Credential]:
+        def is_spare(step: Step) -> bool:
+            return self._unused(journey, step.endpoint.id, self._usable(step, now)) is not None
+
+        return next_move(journey.plan.steps, journey.tries, self.options, is_spare, self.rng)
+
+    def _usable(self, step: Step, now: float) -> list[Credential]:
         if step.byok is not None:
             return [step.byok.credential]
         endpoint = step.endpoint
-        return self.wallet.usable(endpoint.provider, endpoint.id, self.clock.monotonic())
+        return self.wallet.usable(endpoint.provider, endpoint.id, now)
 
     @staticmethod
     def _unused(journey: Journey, endpoint: str, usable: list[Credential]) -> Credential | None:
@@ -138,19 +138,25 @@ class Upstream(Struct, frozen=True, kw_only=True):
                 return credential
         return None
 
-    def _attempt(self, journey: Journey, step: Step, provider: Provider) -> Attempt:
-        credential, endpoint = None, step.endpoint.id
-        usable = self._usable(step)
+    def _attempt(self, journey: Journey, step: Step, provider: Provider, now: float) -> Attempt:
+        credential, endpoint, call = None, step.endpoint, journey.call
+        usable = self._usable(step, now)
         if usable:
             used = journey.used
-            credential = (used and self._unused(journey, endpoint, usable)) or usable[0]
-            used.add((endpoint, credential.id))
-        question = asked(journey.call, step.endpoint, provider, journey.slice_tokens)
+            credential = (used and self._unused(journey, endpoint.id, usable)) or usable[0]
+            used.add((endpoint.id, credential.id))
+        question = asked(call, endpoint, provider, journey.slice_tokens)
+        dialect = endpoint.dialect or provider.dialect
+        if call.native is not None:
+            dialect = self._own_dialect(call.native, endpoint, provider) or dialect
+        line = self.lines.get((provider.slug, dialect))
+        if line is None or line.provider is not provider:
+            line = self._new_line(provider, dialect)
         return Attempt(
             call=question.call,
             notes=question.notes,
             step=step,
-            line=self._line(provider, self._dialect(journey, step.endpoint, provider)),
+            line=line,
             credential=credential,
             deadline=journey.deadline,
             options=self.options,
@@ -160,33 +166,29 @@ class Upstream(Struct, frozen=True, kw_only=True):
             watch=journey.watch,
         )
 
-    def _dialect(self, journey: Journey, endpoint: Endpoint, provider: Provider) -> str:
-        """Return what is spoken: the client's own dialect, if the provider has it for all models.
+    def _own_dialect(self, native: Native, endpoint: Endpoint, provider: Provider) -> str | None:
+        """Return the client's own dialect, if the provider has it for all models.
 
         Where text is not all that comes of a model, it may be that only one dialect tells it.
         """
-        native = journey.call.native
-        if native is not None and endpoint.dialect is None and endpoint.outputs == TEXT_ONLY:
+        if endpoint.dialect is None and endpoint.outputs == TEXT_ONLY:
             for name in provider.also:
                 if name in self.dialects and self.dialects[name].speaks == native.dialect:
                     return name
-        return endpoint.dialect or provider.dialect
+        return None
 
-    def _line(self, provider: Provider, dialect: str) -> Line:
-        line = self.lines.get((provider.slug, dialect))
-        if line is None or line.provider is not provider:
-            line = self.lines[provider.slug, dialect] = Line(
-                provider=provider,
-                dialect=self.dialects[dialect],
-                transport=self.transports[provider.base_url.partition("://")[0]],
-                signer=self.signers.get(provider.auth),
-            )
+    def _new_line(self, provider: Provider, dialect: str) -> Line:
+        line = self.lines[provider.slug, dialect] = Line(
+            provider=provider,
+            dialect=self.dialects[dialect],
+            transport=self.transports[provider.base_url.partition("://")[0]],
+            signer=self.signers.get(provider.auth),
+        )
         return line
 
     def _worked(self, journey: Journey, attempt: Attempt, started: float) -> None:
-        latency_s = self.clock.monotonic() - started
-        journey.tries.append(Try(step=attempt.step, latency_s=latency_s, status=200))
-        step = attempt.step
+        step, latency_s = attempt.step, self.clock.monotonic() - started
+        journey.tries.append(Try(step=step, latency_s=latency_s, status=200))
         if step.byok is not None:
             self.health.rests.worked(step.byok, step.endpoint.id)
         elif attempt.credential is not None:

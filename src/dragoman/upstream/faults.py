@@ -149,8 +149,13 @@ def in_band(fault: Fault, step: Step) -> GatewayError:
         Kind.RATE: CapacityExhausted,
         Kind.TIMEOUT: ProviderTimeout,
     }
-    kind = ProviderOverloaded if fault.status in OVERLOADED else ProviderUnavailable
+    kind = ProviderOverloaded if _is_overloaded(fault) else ProviderUnavailable
     return kinds.get(fault.kind, kind)(fault.message, metadata=metadata)
+
+
+def _is_overloaded(fault: Fault) -> bool:
+    """Whether a provider has too much to do. Inside a stream Anthropic says it by name alone."""
+    return fault.status in OVERLOADED or fault.error_type == ProviderOverloaded.error_type
 
 
 def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
@@ -247,7 +252,7 @@ def _single(
     if fault.kind is Kind.CREDENTIAL:
         text = f"{name} refused this gateway's credential. Run `dragoman doctor` on the gateway."
         return ProviderUnavailable(text, metadata=metadata, should_retry=False)
-    if fault.status in OVERLOADED:
+    if _is_overloaded(fault):
         return ProviderOverloaded(
             "Provider returned error",
             metadata=metadata,

@@ -3,7 +3,6 @@
 The first that ends it ends it: its own end, a break, an error in it, or whoever watches it.
 """
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from dragoman.core.errors import GatewayError
@@ -13,7 +12,7 @@ from dragoman.routing.types import Step
 from dragoman.upstream.faults import AttemptFailed, nonsense
 from dragoman.upstream.stream import UpstreamStream, cut_off, gave_up
 from dragoman.wire.gather import Gathering
-from dragoman.wire.hub import Answer, Chunk, StreamFault, Text
+from dragoman.wire.hub import Answer, Chunk, Text
 
 
 class Watch(Protocol):
@@ -41,6 +40,15 @@ class Gatherer:
         self._most_bytes = most_bytes
         self._fault: Fault | None = None
         self._error: GatewayError | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether every choice that has begun has ended, and there is one."""
+        return self._gathering.complete
+
+    def answer(self) -> Answer:
+        """Return what was gathered."""
+        return self._gathering.answer()
 
     async def all_after(self, first: list[Chunk | Text], now: float) -> Answer:
         """Return the whole answer, which begins with `first`, that came at `now`.
@@ -81,13 +89,6 @@ class Gatherer:
 
 def fault_in(chunk: Chunk) -> Fault | None:
     """Return the fault that a chunk tells of, None if it tells of none."""
-    if chunk.fault is None and not chunk.pieces:
-        return None
-    return fault_of(chunk.fault, [piece.finish_reason for piece in chunk.pieces])
-
-
-def fault_of(said: StreamFault | None, ends: Sequence[str | None]) -> Fault | None:
-    """Return the fault in a provider's own word, or in how it ended a choice."""
-    if said is not None:
-        return fault_of_stream(said)
-    return gave_up() if "error" in ends else None
+    if chunk.fault is not None:
+        return fault_of_stream(chunk.fault)
+    return gave_up() if any(piece.finish_reason == "error" for piece in chunk.pieces) else None

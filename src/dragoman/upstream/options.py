@@ -50,7 +50,7 @@ class UpstreamOptions(
 
 @lru_cache(maxsize=64)
 def _limits(options: UpstreamOptions, head_s: float) -> Limits:
-    """Return limits that mostly were made before: only what is near its deadline has its own."""
+    """Return limits that mostly were made before."""
     return Limits(
         dns_s=options.dns_s,
         connect_s=options.connect_s,

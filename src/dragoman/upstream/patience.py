@@ -18,22 +18,22 @@ ROUNDING_S = 0.001
 class Timekeeper:
     """The limits that run at present, in one event loop, and the timer for the next to run out.
 
-    `wakes` is when the timer rings.
+    `wakes` is when the timer rings; `running` is the loop, once that is known.
     """
 
-    __slots__ = ("_loop", "_timer", "waits", "wakes")
+    __slots__ = ("_timer", "running", "waits", "wakes")
 
     def __init__(self) -> None:
         self.waits: set[Patience] = set()
         self.wakes = math.inf
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.running: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the running loop, which is looked up once: each time costs a system call."""
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-        return self._loop
+        if self.running is None:
+            self.running = asyncio.get_running_loop()
+        return self.running
 
     def wake_at(self, due: float) -> None:
         """Have the timer ring when a limit is due. It is left to ring even when that has ended."""
@@ -63,7 +63,7 @@ class Patience:
     __slots__ = ("_cancellations", "_expired", "_keeper", "_task", "due")
 
     def __init__(self, keeper: Timekeeper, seconds: float) -> None:
-        loop = keeper.loop()
+        loop = keeper.running or keeper.loop()
         task = asyncio.current_task(loop)
         if task is None:
             raise RuntimeError("only a task can be cancelled")

@@ -8,15 +8,23 @@ is decided by who reads: before first content `dragoman.upstream.attempt`, after
 the relay.
 """
 
+import math
 from collections.abc import AsyncIterator, Callable
+
+from msgspec import Struct
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import NetError, Response
 from dragoman.providers.dialect import Fault, Glance, Kind, Parser, StreamDecoder
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net
+from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.wire.hub import Chunk, Text
 
 DONE = b"[DONE]"
+NEVER = -math.inf
+
+AFTER_S = 0.05
+"""So long after the deadline silence is ended: by then every clock agrees that it has passed."""
 
 Take = Callable[[list[Chunk | Text], float], bool]
 """Takes chunks and the monotonic time they came at; says whether it wants more now."""
@@ -24,23 +32,32 @@ Hear = Callable[[Text, float], bool]
 """Does what `Take` does for a text alone, as most of a stream comes."""
 
 
+class Bounds(Struct, frozen=True, kw_only=True, gc=False):
+    """How long a stream may go on: between two contents, and until a monotonic time at most."""
+
+    content_gap_s: float
+    deadline: float
+    timekeeper: Timekeeper
+
+
 class UpstreamStream:
     """What an upstream has still to say. Whoever holds it must close it."""
 
     __slots__ = (
-        "_between",
         "_body",
         "_broken",
-        "_clock",
         "_content_gap_s",
         "_deadline",
         "_decoder",
         "_glance",
+        "_glance_until",
+        "_hear",
         "_last_content",
+        "_now",
         "_parser",
-        "_quick",
         "_spoke",
         "_take",
+        "_timekeeper",
         "done",
         "response",
         "said_done",
@@ -52,9 +69,7 @@ class UpstreamStream:
         parser: Parser,
         decoder: StreamDecoder,
         clock: Clock,
-        *,
-        content_gap_s: float,
-        deadline: float,
+        bounds: Bounds,
     ) -> None:
         self.response = response
         self.done = False
@@ -66,14 +81,16 @@ class UpstreamStream:
         self._body: AsyncIterator[bytes] = response.chunks()
         self._decoder = decoder
         self._parser = parser
-        self._glance: Glance | None = getattr(decoder, "glance", None)
-        self._between = False  # whether the next bytes may be looked at alone
-        self._clock = clock
-        self._content_gap_s = content_gap_s
-        self._deadline = deadline
+        self._glance: Glance = getattr(decoder, "glance", _sees_nothing)
+        self._glance_until = NEVER
+        """Until when the next bytes may be looked at alone."""
+        self._now = clock.monotonic
+        self._content_gap_s = bounds.content_gap_s
+        self._deadline = bounds.deadline
+        self._timekeeper = bounds.timekeeper
         self._last_content = clock.monotonic()
         self._take: Take
-        self._quick: tuple[Glance, Hear] | None
+        self._hear: Hear
 
     async def next(self) -> list[Chunk | Text] | None:
         """Return the chunks of the next bytes, maybe none; None at the end.
@@ -92,7 +109,7 @@ class UpstreamStream:
         except NetError as error:
             raise AttemptFailed(of_net(error)) from error
         self.done = data is None
-        chunks = self._read(data, self._clock.monotonic())
+        chunks = self._read(data, self._now())
         if not chunks and self._broken is not None:
             raise AttemptFailed(self._broken)
         return chunks
@@ -101,17 +118,20 @@ class UpstreamStream:
         """Hand chunks over as they come, until told to stop or there is nothing more to read.
 
         A text that comes alone goes to `hear`, if there is one: to take it is quicker.
-        Raises AttemptFailed as `next` does.
+        Raises AttemptFailed as `next` does, and when the deadline passes in silence.
         """
         if self._broken is None and not self.done:
-            self._take = take
-            self._quick = self._glance and hear and (self._glance, hear)
+            self._take, self._hear = take, hear or self._take_alone
+            left_s = self._deadline + AFTER_S - self._now()
             try:
-                await self._pour()
+                with Patience(self._timekeeper, left_s):
+                    await self._pour()
             except NetError as error:
                 raise AttemptFailed(of_net(error)) from error
+            except TimeoutError:
+                raise AttemptFailed(out_of_time()) from None
             finally:
-                del self._take, self._quick  # they hold this stream, and cycles are dear
+                del self._take, self._hear  # they hold this stream, and cycles are dear
         if self._broken is not None:
             raise AttemptFailed(self._broken)
 
@@ -119,7 +139,7 @@ class UpstreamStream:
         ended = await self.response.pour(self._pass_on)
         if ended and not self.done:
             self.done = True
-            self._pass_on(None)
+            self._hand_over(None, self._now())
 
     def close(self) -> None:
         """Let go of the connection: kept if the answer has ended, else cut."""
@@ -128,20 +148,26 @@ class UpstreamStream:
         else:
             self.response.close()
 
-    def _pass_on(self, data: bytes | None) -> bool:
-        """Hand over the chunks in `data`; say whether there is reason to read on."""
-        now = self._clock.monotonic()
-        quick = self._quick
-        if quick is not None and self._between and data is not None:
-            glance, hear = quick
-            text = glance(data)
-            if text is not None and now <= self._deadline:
+    def _pass_on(self, data: bytes) -> bool:
+        """Hand over what is in `data`; say whether there is reason to read on."""
+        now = self._now()
+        if now <= self._glance_until:
+            text = self._glance(data)
+            if text is not None:
                 self._last_content = now
-                return hear(text, now)
+                return self._hear(text, now)
+        return self._hand_over(data, now)
+
+    def _hand_over(self, data: bytes | None, now: float) -> bool:
+        """Hand over the chunks in `data`, which came at `now`, or at the end."""
         chunks = self._read(data, now)
-        self._between = quick is not None and self._parser.idle
+        sees = self._glance is not _sees_nothing and self._parser.idle
+        self._glance_until = self._deadline if sees else NEVER
         wanted = not chunks or self._take(chunks, now)
         return wanted and not self.done and self._broken is None
+
+    def _take_alone(self, text: Text, now: float) -> bool:
+        return self._take([text], now)
 
     def _read(self, data: bytes | None, now: float) -> list[Chunk | Text]:
         """Return the chunks in `data`, which came at `now`, unless they came too late."""
@@ -186,6 +212,10 @@ class UpstreamStream:
             # Asked for a stream, some hosts answer whole: mostly when they refuse with a 200.
             return [rest]
         return [] if last is None else [last]
+
+
+def _sees_nothing(_: bytes) -> None:
+    """Do what `glance` does for decoders that have none."""
 
 
 def out_of_time() -> Fault:

@@ -41,7 +41,7 @@ def alert_routes(control: Control, alerting: Alerting) -> APIRouter:
 
     def acting(request: Request, caller: Caller) -> Manager:
         """Return who acts: for the account that `account` names, which the operator may."""
-        account = request.query_params.get("account")
+        account = given(request.query_params).get("account")
         return key_admin.manager_for(manager_of(control, caller), account)
 
     @router.get("/alerts", summary="List the alerts", **needs_management())

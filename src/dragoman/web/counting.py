@@ -10,6 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from dragoman.access.callers import check_inference
+from dragoman.access.credentials import plain_hash
 from dragoman.access.gate import Gate
 from dragoman.core.errors import GatewayError
 from dragoman.relay.estimate import estimated_tokens
@@ -71,7 +72,7 @@ class Counting(Struct, frozen=True):
     async def _count(self, scope: Scope, receive: Receive) -> Count:
         headers = headers_of(scope["headers"])
         raw = await body(headers, receive, self.options)
-        caller = self.gate.known(headers) or await self.gate.admit(
+        caller = self.gate.known(plain_hash(headers)) or await self.gate.admit(
             text(headers, b"authorization"), text(headers, b"x-api-key")
         )
         if caller.terms is not None:

@@ -10,6 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
+from msgspec import Struct
+
 from dragoman.core.errors import GatewayError, Internal, NotFound, Unreadable
 from dragoman.web.inference import Scope, refuse
 from dragoman.web.intake import ClientLeft
@@ -27,6 +29,10 @@ ALLOWED_HEADERS = (
     b"Content-Type",
     b"HTTP-Referer",
     b"X-Api-Key",
+    b"Idempotency-Key",
+    b"OpenAI-Beta",
+    b"OpenAI-Organization",
+    b"OpenAI-Project",
     b"X-Title",
     b"X-OpenRouter-Title",
     b"X-OpenRouter-Categories",
@@ -42,10 +48,13 @@ ALLOWED_HEADERS = (
     b"x-anthropic-beta",
     b"X-Stainless-Arch",
     b"X-Stainless-Async",
+    b"X-Stainless-Custom-Poll-Interval",
+    b"X-Stainless-Helper",
     b"X-Stainless-Helper-Method",
     b"X-Stainless-Lang",
     b"X-Stainless-OS",
     b"X-Stainless-Package-Version",
+    b"X-Stainless-Poll-Helper",
     b"X-Stainless-Retry-Count",
     b"X-Stainless-Runtime",
     b"X-Stainless-Runtime-Version",
@@ -127,13 +136,16 @@ class Edge:
 
     def _route(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         method, path = scope["method"], scope["path"]
+        handlers = self._routes.get(path)
+        handler = handlers and handlers.get(method)
+        if handler:  # as nearly always
+            return handler(scope, receive, send)
         if method == "OPTIONS":
             return _preflight(send)
-        if method == "HEAD" and canonical(path) in PROBED:
+        path = canonical(path)
+        if method == "HEAD" and path in PROBED:
             return reply(send, 200, b"", [])
-        handlers = self._routes.get(path)
         if handlers is None:
-            path = canonical(path)
             handlers = self._routes.get(path)
         if handlers is None and voice_of(path) is not IN_CHAT:
             raise not_found(scope)  # the control plane has no other voice
@@ -145,21 +157,18 @@ class Edge:
         return handler(scope, receive, send)
 
 
-class _Watched:
+class _Watched(Struct):
     """Passes messages on, and knows whether an answer has begun, and whether it is a stream."""
 
-    __slots__ = ("_send", "began", "streams")
-
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self.began = False
-        self.streams = False
+    send: Send
+    began: bool = False
+    streams: bool = False
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if not self.began:
             self.began = True
             self.streams = EVENTS[0] in message["headers"]
-        return self._send(message)
+        return self.send(message)
 
 
 def _spelled(routes: Routes) -> Routes:

@@ -17,6 +17,7 @@ from dragoman.web.inference import Handler, Scope
 from dragoman.web.outlet import JSON, Receive, Send, reply
 
 SILENT = "The keeper of this node has not answered for minutes."
+UNWRITABLE = "The journal cannot be written, so nothing new begins: look at the disk of the data."
 
 
 def readiness(problems: Sequence[str], troubles: Sequence[str]) -> tuple[int, dict[str, Any]]:

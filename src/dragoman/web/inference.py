@@ -8,7 +8,6 @@ says that the request goes on without its client, for some time.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from types import TracebackType
 from typing import Final
 
 from msgspec import Struct
@@ -26,6 +25,7 @@ from dragoman.web.errors import error_headers
 from dragoman.web.intake import body, headers_of, text
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import CORS, JSON, Headers, Message, Pulse, Receive, Send, reply
+from dragoman.web.said import said_by
 from dragoman.web.server.answer import lines
 from dragoman.web.server.exchange import EXCHANGE, Exchange
 from dragoman.wire.answers import ROUTING, Stamp, encode
@@ -33,44 +33,16 @@ from dragoman.wire.chat import ChatCall
 from dragoman.wire.chat_dialect import CHAT
 from dragoman.wire.dialect import ClientDialect, Told
 
-LONGEST_HEADER = 512
-"""Characters of an attribution header that are kept."""
-
 ANSWERED: Final = (
     b"%bcontent-length: %%d\r\n%bx-generation-id: %%b\r\nx-request-id: %%b\r\nrequest-id: %%b\r\n"
 ) % (lines(CORS), lines(JSON))
 """The fields of a whole answer, with places for its length and, three times, its id: the SDKs
 of OpenRouter, OpenAI and Anthropic each know it by another name."""
-COST: Final = b"x-openrouter-cost: %.9f\r\n"
+ANSWERED_AT_COST: Final = ANSWERED + b"x-openrouter-cost: %.9f\r\n"
 BYTES_PER_TOKEN = 4
 """English text under the tokenizers in use; put right once the answer says what it took."""
 
 Scope = Message
-
-SESSIONS: Final = (
-    b"x-session-id", b"x-claude-code-session-id", b"session-id", b"thread-id",
-    b"x-session-affinity", b"x-openwebui-chat-id",
-)  # fmt: skip
-"""Headers that name the conversation a request belongs to, the most telling first: OpenRouter's
-own, and those of Claude Code, Codex (two), OpenCode and Open WebUI."""
-
-TOLD: Final = frozenset({
-    *SESSIONS, b"http-referer", b"referer", b"x-openrouter-title", b"x-title",
-    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata",
-})  # fmt: skip
-"""Headers that few requests have, and that say what `_Headers` holds."""
-
-
-class _Headers(Struct, frozen=True, kw_only=True):
-    """What a request's headers say of it."""
-
-    session_id: str | None = None
-    referer: str | None = None
-    title: str | None = None
-    wants_metadata: bool = False
-
-
-NOTHING_TOLD: Final = _Headers()
 
 
 class Inference(Struct, frozen=True, kw_only=True):
@@ -107,11 +79,16 @@ class Inference(Struct, frozen=True, kw_only=True):
         exchange: Exchange | None = extensions and extensions.get(EXCHANGE)
         if exchange is None:
             headers, raw = headers_of(scope["headers"]), None
+            said = said_by(headers)
         else:
-            headers, raw = exchange.head.fields, exchange.whole()
+            head, raw = exchange.head, exchange.whole()
+            headers = head.fields
+            if head.said is None:
+                head.said = said_by(headers)
+            said = head.said
         if raw is None:
             raw = await body(headers, receive, self.options)
-        caller = self.gate.known(headers) or await self._caller(headers)
+        caller = self.gate.known(said.key_hash) or await self._caller(headers)
         terms = caller.terms
         if terms is not None:
             check_inference(terms)
@@ -121,7 +98,6 @@ class Inference(Struct, frozen=True, kw_only=True):
             permit = await self.permits.permit(caller, _address(scope), _estimate(call))
         created = clock.wall()
         presence = _Presence(exchange, receive)
-        told = NOTHING_TOLD if TOLD.isdisjoint(headers) else _told(headers)
         visit = Visit(
             id=generation_id(created, desk.rng),
             caller=caller,
@@ -129,22 +105,26 @@ class Inference(Struct, frozen=True, kw_only=True):
             dialect=dialect,
             arrived=arrived,
             created=created,
-            session_id=call.session_id or told.session_id,
-            referer=told.referer,
-            title=told.title,
-            user_agent=_kept(headers, b"user-agent"),
-            wants_metadata=told.wants_metadata,
+            session_id=call.session_id or said.session_id,
+            referer=said.referer,
+            title=said.title,
+            user_agent=said.user_agent,
+            wants_metadata=said.wants_metadata,
             left=presence.has_left,
             on_leave=presence.ask,
             permit=permit,
         )
         try:
-            with presence:
-                if call.stream:
-                    await self._stream(visit, send, presence)
-                else:
-                    await self._answer(visit, send, presence)
+            presence.begin()
+            if call.stream:
+                await self._stream(visit, send, presence)
+            else:
+                await self._answer(visit, send, presence)
+        except asyncio.CancelledError:
+            if not presence.ended():
+                raise
         finally:
+            presence.end()
             if permit is not None:
                 permit.close()
 
@@ -237,26 +217,26 @@ class _Presence:
             self._left = True
             self._stop()
 
-    def __enter__(self) -> None:
+    def begin(self) -> None:
         """From here on stop as soon as the client hangs up."""
         if self.exchange is None:
             self._watcher = self._task.get_loop().create_task(self._watch())
         else:
             self.exchange.watch(self.leave)
 
-    def __exit__(
-        self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None
-    ) -> bool:
+    def ended(self) -> bool:
         """Say whether the work was cancelled because the client left, which ends here."""
+        if self._left:
+            self._task.uncancel()
+        return self._left
+
+    def end(self) -> None:
+        """Watch no longer."""
         self._stays = None  # which holds on to the request, as the request does to this
-        if self._watcher is not None:
-            self._watcher.cancel()
-        elif self.exchange is not None:
+        if self.exchange is not None:
             self.exchange.watch(None)
-        if kind is not asyncio.CancelledError or not self._left:
-            return False
-        self._task.uncancel()
-        return True
+        elif self._watcher is not None:
+            self._watcher.cancel()
 
     def _stop(self) -> None:
         self._task.cancel()
@@ -292,13 +272,10 @@ def _cost(answer: Reply) -> Headers:
 def _fields(visit: Visit, answer: Reply) -> bytes:
     """Return what `reply` is told of a whole answer, as our own server wants it."""
     id_ = visit.id.encode()
-    fields = ANSWERED % (len(answer.body), id_, id_, id_)
-    return fields if answer.cost_usd is None else fields + COST % answer.cost_usd
-
-
-def _kept(headers: dict[bytes, bytes], name: bytes) -> str | None:
-    value = headers.get(name)
-    return value[:LONGEST_HEADER].decode("latin-1") if value else None
+    size, cost = len(answer.body), answer.cost_usd
+    if cost is None:
+        return ANSWERED % (size, id_, id_, id_)
+    return ANSWERED_AT_COST % (size, id_, id_, id_, cost)
 
 
 def _address(scope: Scope) -> str:
@@ -309,22 +286,6 @@ def _address(scope: Scope) -> str:
 def _estimate(call: ChatCall) -> int:
     """Return how many tokens a request may take, for its rate limit: its text, and its answer."""
     return call.text_bytes // BYTES_PER_TOKEN + (call.max_tokens or 0)
-
-
-def _told(headers: dict[bytes, bytes]) -> _Headers:
-    return _Headers(
-        session_id=next(filter(None, (_kept(headers, name) for name in SESSIONS)), None),
-        referer=_kept(headers, b"http-referer") or _kept(headers, b"referer"),
-        title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
-        wants_metadata=_wants_metadata(headers),
-    )
-
-
-def _wants_metadata(headers: dict[bytes, bytes]) -> bool:
-    value = headers.get(b"x-openrouter-metadata")
-    if value is None:
-        value = headers.get(b"x-openrouter-experimental-metadata", b"")
-    return value.strip().lower() == b"enabled"
 
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -46,7 +46,7 @@ def key_routes(control: Control) -> APIRouter:
 
     def acting(request: Request, caller: Caller) -> Manager:
         """Return who acts: for the account that `account` names, which the operator may."""
-        account = request.query_params.get("account")
+        account = given(request.query_params).get("account")
         return key_admin.manager_for(manager_of(control, caller), account)
 
     @router.get("/keys", summary="List the inference keys", **needs_management())

@@ -69,8 +69,8 @@ class Stream:
     """
 
     __slots__ = (
-        "_comment", "_give_up", "_headers", "_held", "_room", "_send", "_writing", "began", "line",
-        "quiet_since",
+        "_comment", "_give_up", "_headers", "_held", "_room", "_send", "_straight", "_writing",
+        "began", "line", "quiet_since",
     )  # fmt: skip
 
     def __init__(
@@ -85,16 +85,22 @@ class Stream:
         self._writing = False
         self._held = b""  # put, and not yet sent
         self._room: asyncio.Event | None = None
+        self._straight: Callable[[bytes], asyncio.Event | None] | None = None
+        """The way of events that need not wait: the head is out, and no comment is under way."""
         self._comment: asyncio.Task[None] | None = None
 
     def put(self, events: bytes, now: float) -> bool:
         """Send events, and say whether the client keeps up, as most do; else await `ready`."""
         self.quiet_since = now
-        if self.line is None or not self.began or self._comment is not None:
+        send = self._straight
+        if send is None:
             self._held += events
             return False
-        room = self._room = self.line.put(events)
-        return room is None
+        room = send(events)
+        if room is None:
+            return True
+        self._room = room
+        return False
 
     async def ready(self) -> None:
         """Return once all that was put is on its way, and there is room for more."""
@@ -119,8 +125,13 @@ class Stream:
             if not self.began:
                 await self._begin()
             await self._send({"type": "http.response.body", "body": data, "more_body": True})
+            self._clear_way()
         finally:
             self._writing = False
+
+    def _clear_way(self) -> None:
+        if self.line is not None:
+            self._straight = self.line.put
 
     async def _wait_for(self, room: asyncio.Event) -> None:
         self._writing = True
@@ -162,6 +173,7 @@ class Stream:
     def comment(self, now: float) -> "asyncio.Task[None]":
         """Start sending a comment; whoever writes next waits for it."""
         self.quiet_since = now
+        self._straight = None
         task = self._comment = asyncio.get_running_loop().create_task(self._send_comment())
         return task
 
@@ -170,6 +182,7 @@ class Stream:
             if not self.began:
                 await self._begin()
             await self._send({"type": "http.response.body", "body": PROCESSING, "more_body": True})
+            self._clear_way()
         finally:
             self._comment = None
 

@@ -17,7 +17,7 @@ from dragoman.access import keyring
 from dragoman.access.types import Caller
 from dragoman.catalog.query import choice, given
 from dragoman.core.errors import InvalidRequest
-from dragoman.office.activity import activity_body, activity_question
+from dragoman.office.activity import activity_body, activity_question, keys_of_member
 from dragoman.office.analytics import QueryBody, meta_body, query_body, question, read_query
 from dragoman.office.export import Form, exported
 from dragoman.records.questions import Answer
@@ -40,7 +40,10 @@ def record_routes(control: Control) -> APIRouter:
     @router.get("/activity", summary="What each endpoint served per day", openapi_extra=MANAGED)
     async def activity(request: Request, caller: managed) -> Response:
         query = given(request.query_params)
-        asked = activity_question(query, caller.account, control.clock.wall())
+        keys = None
+        if "user_id" in query:
+            keys = await control.ledger.read(keys_of_member(caller.account, query["user_id"]))
+        asked = activity_question(query, caller.account, control.clock.wall(), keys)
         found = await control.reader.answer(asked)
         return await to_thread(_activity, found, by_workspace="group_by" in query)
 

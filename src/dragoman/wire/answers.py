@@ -34,6 +34,8 @@ _ALWAYS = {
     "reasoning": Raw(_NULL),
 }
 """What every message has, and what it says of itself where the provider says nothing."""
+_PLAIN_MESSAGE = b'{"role":%b,"content":%b,"refusal":null,"reasoning":null}'
+"""One that says no more than it has to, as most do."""
 
 
 class Stamp(Struct, frozen=True, kw_only=True, gc=False):
@@ -96,6 +98,14 @@ def usage_body(usage: Usage, billing: Billing) -> bytes:
 
     Null would be as true, but the official JavaScript clients then refuse the answer.
     """
+    prompt: _PromptDetails | Raw = _NO_PROMPT_DETAILS
+    if usage.cached or usage.cache_write or usage.prompt_audio:
+        prompt = _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio)
+    completion: _CompletionDetails | Raw = _NO_COMPLETION_DETAILS
+    if usage.reasoning or usage.completion_image or usage.completion_audio:
+        completion = _CompletionDetails(
+            usage.reasoning, usage.completion_image, usage.completion_audio
+        )
     return encode(
         _UsageBody(
             usage.prompt,
@@ -103,23 +113,11 @@ def usage_body(usage: Usage, billing: Billing) -> bytes:
             usage.prompt + usage.completion,
             UNSET if billing.cost is None else billing.cost,
             billing.is_byok,
-            _prompt_details(usage),
+            prompt,
             cost_details(billing),
-            _completion_details(usage),
+            completion,
         )
     )
-
-
-def _prompt_details(usage: Usage) -> _PromptDetails | Raw:
-    if usage.cached or usage.cache_write or usage.prompt_audio:
-        return _PromptDetails(usage.cached, usage.cache_write, usage.prompt_audio)
-    return _NO_PROMPT_DETAILS
-
-
-def _completion_details(usage: Usage) -> _CompletionDetails | Raw:
-    if usage.reasoning or usage.completion_image or usage.completion_audio:
-        return _CompletionDetails(usage.reasoning, usage.completion_image, usage.completion_audio)
-    return _NO_COMPLETION_DETAILS
 
 
 def cost_details(billing: Billing) -> CostDetails | UnsetType:
@@ -134,8 +132,8 @@ def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") 
     choices = answer.choices
     return b'%b,"system_fingerprint":%b,"service_tier":%b,"choices":[%b],"usage":%b%b}' % (
         _head(stamp, b"chat.completion"),
-        encode(answer.system_fingerprint),
-        encode(answer.service_tier),
+        _NULL if answer.system_fingerprint is None else encode(answer.system_fingerprint),
+        _NULL if answer.service_tier is None else encode(answer.service_tier),
         _choice(choices[0]) if len(choices) == 1 else b",".join(map(_choice, choices)),
         usage,
         extra,
@@ -143,14 +141,18 @@ def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") 
 
 
 def _choice(choice: Choice) -> bytes:
+    reason, native = choice.finish_reason, choice.native_finish_reason
+    told, message = encode(reason), choice.message
     return (
         b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}'
         % (
             choice.index,
             _NULL if choice.logprobs is None else choice.logprobs,
-            encode(choice.finish_reason),
-            encode(choice.native_finish_reason),
-            encode({**_ALWAYS, **choice.message}),
+            told,
+            told if native == reason else encode(native),
+            _PLAIN_MESSAGE % (message["role"], message["content"])
+            if message.keys() == _PLAIN
+            else encode(_ALWAYS | message),
         )
     )
 
@@ -180,6 +182,10 @@ class ChunkWriter:
         """Return the event for a piece of text."""
         before = self._text_of(text.index) if text.index else self._before_text
         return b"".join((before, text.content, _AFTER_CONTENT))
+
+    def around(self, choice: int) -> tuple[bytes, bytes]:
+        """Return what stands before and after each text of a choice, until the tier changes."""
+        return self._text_of(choice) if choice else self._before_text, _AFTER_CONTENT
 
     def _text_of(self, choice: int) -> bytes:
         """Return what stands before the text of a choice."""

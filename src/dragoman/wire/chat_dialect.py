@@ -48,11 +48,12 @@ CHAT: Final = ChatDialect()
 class ChatWriter:
     """Fulfils `EventWriter`: every event is a `chat.completion.chunk`."""
 
-    __slots__ = ("_chunks", "text")
+    __slots__ = ("_chunks", "around", "text")
 
     def __init__(self, chunks: ChunkWriter) -> None:
         self._chunks = chunks
         self.text = chunks.text
+        self.around = chunks.around
 
     def chunk(self, chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the event for a chunk, of which `pieces` are passed on."""

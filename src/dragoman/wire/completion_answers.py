@@ -11,9 +11,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import Stamp, encode, usage_body
+from dragoman.wire.answers import Stamp, encode, on_one_line, usage_body
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.dialect import Spent
+from dragoman.wire.dialect import Around, Spent
 from dragoman.wire.errors import error_object
 from dragoman.wire.hub import Choice, Chunk, Members, Piece, Text
 from dragoman.wire.sse import DONE
@@ -125,6 +125,10 @@ class CompletionWriter:
             )
         return b"".join((self._before, text.content, _AFTER_TEXT))
 
+    def around(self, choice: int) -> Around | None:
+        """Return what stands before and after each text of the first choice."""
+        return None if choice or self._echo else (self._before, _AFTER_TEXT)
+
     def chunk(self, _chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the event for a chunk, of which `pieces` are passed on."""
         if not pieces:
@@ -158,10 +162,7 @@ class CompletionWriter:
         return self._event(b"", b',"debug":{"echo_upstream_body":%b}' % upstream_body)
 
     def _event(self, choices: bytes, tail: bytes) -> bytes:
-        event = b'%b,"choices":[%b]%b}' % (self._head, choices, tail)
-        if b"\n" in event or b"\r" in event:
-            event = event.replace(b"\n", b" ").replace(b"\r", b" ")
-        return event + b"\n\n"
+        return on_one_line(b'%b,"choices":[%b]%b}' % (self._head, choices, tail)) + b"\n\n"
 
     def _piece(self, piece: Piece) -> bytes:
         text = _text(piece.delta.get("content", _EMPTY))

@@ -37,6 +37,10 @@ class Told(Struct, frozen=True, kw_only=True, gc=False):
     native: bool
 
 
+Around = tuple[bytes, bytes]
+"""What stands before and after a text."""
+
+
 class EventWriter(Protocol):
     """Writes the events of one stream, each as the bytes that go out; no bytes for no event.
 
@@ -45,6 +49,12 @@ class EventWriter(Protocol):
 
     def text(self, text: Text) -> bytes:
         """Return the events for a piece of text."""
+
+    def around(self, choice: int) -> Around | None:
+        """Return what `text` puts around each text of a choice until something else is written.
+
+        None if it does not put the same around each.
+        """
 
     def chunk(self, chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the events for a chunk, of which `pieces` are passed on."""

@@ -35,13 +35,16 @@ NEUTRAL: dict[str, Any] = {
 }
 """Parameters that are used when they have a value, and the value that asks for nothing."""
 
+SETTINGS = frozenset(NEUTRAL)
+"""The names of those."""
+
 WHOLE = (
     "preset", "max_tool_calls", "stop_server_tools_when", "web_search_options", "x_search_filter",
     "transforms",
 )  # fmt: skip
 """Fields without effect yet."""
 
-PARTLY = frozenset({*WHOLE, "service_tier", "plugins", "tools", "tool_choice"})
+PARTLY = frozenset({*WHOLE, "plugins", "tools", "tool_choice"})
 """Fields that have no effect yet, or some of whose values have none."""
 
 
@@ -61,12 +64,13 @@ def parameters(fields: ChatFields, found: Members, reasoning: Reasoning | None) 
 
 def settings(fields: OrdinaryFields, found: Members) -> list[str]:
     """Return the names of the parameters that are used for having a value with effect."""
-    used = []
-    for name in found:
-        if name in NEUTRAL:
-            value = getattr(fields, name)
-            if value is not None and value != NEUTRAL[name]:
-                used.append(name)
+    used: list[str] = []
+    if SETTINGS.isdisjoint(found):
+        return used
+    for name in SETTINGS.intersection(found):
+        value = getattr(fields, name)
+        if value is not None and value != NEUTRAL[name]:
+            used.append(name)
     return used
 
 
@@ -87,8 +91,6 @@ def not_applied(fields: ChatFields, found: Members) -> list[str]:
     names = [name for name in WHOLE if getattr(fields, name) is not None]
     if fields.transforms == []:
         names.remove("transforms")
-    if fields.service_tier not in {None, "auto", "default"}:
-        names.append("service_tier")
     if fields.plugins:
         names += [f"plugins.{each.id}" for each in fields.plugins if each.enabled is not False]
     if fields.tools:

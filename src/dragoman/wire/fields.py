@@ -119,9 +119,9 @@ class CacheControl(Struct, frozen=True, gc=False):
 
 
 class PromptCacheOptions(Struct, frozen=True, gc=False):
-    """Who decides what is kept."""
+    """Who decides what is kept, and for how long: more than OpenRouter's, as OpenAI has it."""
 
-    mode: Literal["explicit"]
+    mode: Literal["implicit", "explicit"] | None = None
     ttl: str | None = None
 
 
@@ -176,12 +176,12 @@ class OrdinaryFields(Struct, frozen=True, kw_only=True, gc=False):
     stream_options: StreamOptions | None = None
     max_tokens: PositiveCount | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_p: Share | None = None
     top_k: Count | None = None
     min_p: Share | None = None
     frequency_penalty: Penalty | None = None
     presence_penalty: Penalty | None = None
-    repetition_penalty: Annotated[float, Meta(gt=0, le=2)] | None = None
+    repetition_penalty: Annotated[float, Meta(ge=0, le=2)] | None = None
     seed: Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | None = None
     stop: str | Annotated[list[str], Meta(max_length=4)] | None = None
 

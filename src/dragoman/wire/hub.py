@@ -130,7 +130,8 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     `changes` what of it differs from what the client sent: they hold where it speaks the same.
     `needs` says where a member is without which a provider of another dialect would answer
     something else than was asked: it is not asked then. `tools` are the types of those that
-    only this dialect has.
+    only this dialect has. `failed` says that results of tools are marked as failures (`is_error`),
+    which OpenAI's messages have no member for.
     """
 
     dialect: str
@@ -140,3 +141,4 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     changes: tuple[Note, ...] = ()
     needs: str | None = None
     tools: frozenset[str] = frozenset()
+    failed: bool = False

@@ -58,10 +58,11 @@ def _check_text(body: bytes) -> None:
     """Refuse what is not UTF-8, or would keep a parser busy, before any parser sees it."""
     if not body:
         raise InvalidRequest("The request body is empty; send a JSON object.")
-    if 0 in body[:4] or body.startswith(MARKS):
+    is_ascii = body.isascii()
+    if 0 in body[:4] or not (is_ascii or not body.startswith(MARKS)):
         raise InvalidRequest("The request body must be UTF-8 without a byte order mark.")
     try:
-        if not body.isascii():
+        if not is_ascii:
             body.decode()
     except UnicodeDecodeError as error:
         reason = f"{error.reason} (byte {error.start})"
@@ -85,7 +86,7 @@ def _unique(body: bytes, prefix: str) -> Members:
 
 def _compact(found: Members) -> int:
     """Return how many bytes an object takes that has these members and no white space."""
-    return len("".join(found)) + len(b"".join(found.values())) + 4 * len(found) + 1
+    return sum(map(len, found)) + sum(map(len, found.values())) + 4 * len(found) + 1
 
 
 def _duplicate(found: Members, body: bytes) -> str | None:

@@ -183,17 +183,19 @@ class Survey(Struct, frozen=True, gc=False):
 
 def survey(messages: list[Message]) -> Survey:
     """Return what a conversation holds. Raises InvalidPrompt for a message that says nothing."""
-    media: set[str] = set()
+    inputs = TEXT_ONLY
     size = 0
     for place, message in enumerate(messages):
         content = message.content
         if isinstance(content, str):
             size += len(content) if content.isascii() else len(content.encode())
         elif content is not None:
+            media: set[str] = set()
             size += _survey_parts(content, f"messages.{place}.content", media)
-        if isinstance(message, Assistant):
+            inputs |= media
+        if type(message) is Assistant:
             size += _survey_answer(message, place)
-    return Survey(TEXT_ONLY | media if media else TEXT_ONLY, size)
+    return Survey(inputs, size)
 
 
 def _survey_parts(parts: Iterable[Part], path: str, media: set[str]) -> int:
@@ -218,8 +220,11 @@ def _survey_answer(message: Assistant, place: int) -> int:
         raise InvalidPrompt(
             f"messages.{place}.content: is required unless the assistant called tools"
         )
-    size = _size(message.reasoning or message.reasoning_content or "")
-    return size + sum(_size(call.function.arguments) for call in message.tool_calls or ())
+    thought = message.reasoning or message.reasoning_content
+    size = _size(thought) if thought else 0
+    if message.tool_calls:
+        size += sum(_size(call.function.arguments) for call in message.tool_calls)
+    return size
 
 
 def _size(text: str) -> int:

@@ -16,7 +16,8 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     `searches` those that the provider made by itself. `cost_usd` is what the provider
     itself says it charged, where it says so. `source` tells how the counts came about:
     `upstream` as reported, `clamped` to what is possible, `estimated` from the text, `lost`
-    where nobody can tell.
+    where nobody can tell. `terms` are what the provider says of how it served that its bill
+    may depend on, as `name:value`: `speed:fast`, `inference_geo:us`, `cache_type:ephemeral`.
     """
 
     prompt: int = 0
@@ -32,3 +33,4 @@ class Usage(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     cache_write_1h: int = 0
     images: int = 0
     searches: int = 0
+    terms: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ _WEB = (b"http://", b"https://")
 _OTHER_NAMES = {b"image/jpg": b"image/jpeg", b"application/x-pdf": PDF}
 _OF_IMAGES = frozenset({"type", "image_url", "cache_control"})
 _OF_FILES = frozenset({"type", "file", "cache_control", "citations", "context"})
+_IN_FILES = frozenset({"filename", "file_data", "file_id"})
 _OF_TEXTS = frozenset({"type", "text", "cache_control", "prompt_cache_breakpoint"})
 _MARKER = Raw(b'{"type":"ephemeral"}')
 
@@ -129,6 +130,7 @@ def _image_source(url: bytes, path: str, draft: Draft) -> bytes:
 
 def _of_file(part: Members, path: str, draft: Draft) -> bytes:
     file = _members(part["file"])
+    _note_strangers(file, _IN_FILES, "messages.content.file", draft)
     _note_strangers(part, _OF_FILES, "messages.content", draft)
     source = _file_source(file, f"{path}.file", draft)
     title = file.get("filename", NULL)

@@ -46,13 +46,13 @@ class Draft:
         """Say that a field is not sent."""
         self.note(Change.DROPPED, field, detail)
 
-    def strangers(self, row: Members, known: frozenset[str]) -> None:
-        """Say which members of a message, beyond the known, are not sent."""
+    def strangers(self, row: Members, known: frozenset[str], path: str = "messages") -> None:
+        """Say which members of a message, or of what stands at `path`, are not sent."""
         if known.issuperset(row):
             return
         for name in row:
             if name not in known and row[name] != _NULL:
-                self.dropped(f"messages.{name}", "this provider's API has no such field")
+                self.dropped(f"{path}.{name}", "this provider's API has no such field")
 
     def input(self, arguments: Raw) -> bytes:
         """Return a call's arguments, a JSON string, as an object; say where they are none."""

@@ -17,6 +17,7 @@ from dragoman.core.notes import Change
 from dragoman.providers.anthropic.content import NULL, blocks, is_text, marked, says, text_block
 from dragoman.providers.anthropic.draft import Draft
 from dragoman.providers.anthropic.thoughts import Thought, thoughts
+from dragoman.providers.strangers import CALL, CALLED
 from dragoman.wire.hub import Members
 
 FIRST = Raw(b'"."')
@@ -32,6 +33,7 @@ _KNOWN = {
         "reasoning", "reasoning_content", "reasoning_details",
     }),
 }  # fmt: skip
+_OF_CALLS = CALL | {"cache_control"}
 _NOT_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]")
 
 _rows = msgspec.json.Decoder(list[Members]).decode
@@ -143,6 +145,7 @@ class Conversation:
                 detail = "sent ahead of the conversation, with the first instructions"
                 self._draft.note(Change.RENAMED, f"messages.{place}", detail)
         for at in range(place, end):
+            self._draft.strangers(rows[at], _KNOWN["system"])
             _add(turn, rows[at], f"messages.{at}", self._draft)
         if turn is not self.system and turn.empty:
             self.turns.pop()
@@ -227,17 +230,19 @@ def _answer(turn: Turn, row: Members, path: str, draft: Draft) -> None:
     calls = row.get("tool_calls", NULL)
     thought = thoughts(row, draft)
     marker = row.get("cache_control", NULL)
-    if content != NULL and is_text(content) and calls == NULL and marker == NULL and not thought:
+    refused = row.get("refusal", NULL) != NULL and says(row["refusal"])
+    plain = calls == NULL and marker == NULL and not (thought or refused)
+    if plain and content != NULL and is_text(content):
         if says(content):
             turn.say(content)
         return
     said = _said(content, f"{path}.content", draft)
-    if not said and row.get("refusal", NULL) != NULL and says(row["refusal"]):
-        said = [text_block(row["refusal"])]
+    if refused:
+        said.append(text_block(row["refusal"]))
         draft.note(Change.RENAMED, "messages.refusal", "sent as text")
     if calls != NULL:
         said += [_call(call, draft) for call in _rows(calls)]
-    elif row.get("function_call", NULL) != NULL:
+    if row.get("function_call", NULL) != NULL:
         draft.dropped("messages.function_call", "this provider's API has no such field")
     if turn.empty and thought:
         turn.thought_first = not said or thought[0].index is None or thought[0].index <= 0
@@ -273,6 +278,8 @@ def _in_places(said: list[bytes], thought: list[Thought]) -> list[bytes]:
 def _call(call: Members, draft: Draft) -> bytes:
     """Return a call of a tool."""
     function = _members(call["function"])
+    draft.strangers(call, _OF_CALLS, "messages.tool_calls")
+    draft.strangers(function, CALLED, "messages.tool_calls.function")
     return b'{"type":"tool_use","id":%b,"name":%b,"input":%b%b}' % (
         _id(call["id"], draft),
         function["name"],

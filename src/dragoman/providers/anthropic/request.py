@@ -20,12 +20,14 @@ from dragoman.providers.anthropic.draft import Body, Draft, encode
 from dragoman.providers.anthropic.headers import FILES_BETA, Headers, odd_betas, others, written
 from dragoman.providers.anthropic.messages import Conversation
 from dragoman.providers.anthropic.native import pass_on
-from dragoman.providers.anthropic.schema import ask_for_json, instruction
+from dragoman.providers.anthropic.schema import ask_for_json, described, instruction
 from dragoman.providers.anthropic.thinking import Thinking, decide
 from dragoman.providers.anthropic.tools import NAMES as TOOLS
 from dragoman.providers.anthropic.tools import offer_tools
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
+from dragoman.providers.strangers import strange_settings
+from dragoman.providers.tiers import NOT_SOLD
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
 from dragoman.wire.hub import Members
@@ -115,8 +117,12 @@ def _translate(draft: Draft, call: ChatCall, endpoint: Endpoint) -> None:
         body["metadata"] = {"user_id": opaque(call.user)}
         draft.note(Change.RENAMED, "user", "sent as an opaque id derived from it")
     tier = members.get("service_tier", NULL)
-    if tier != NULL and "service_tier" not in call.not_applied:
-        body["service_tier"] = _TIERS[_any(tier)]
+    if tier != NULL:
+        name = _TIERS.get(_any(tier))
+        if name is None:
+            draft.dropped("service_tier", NOT_SOLD)
+        else:
+            body["service_tier"] = name
     _note_others(draft, call)
 
 
@@ -145,6 +151,9 @@ def _configure(draft: Draft, call: ChatCall, chosen: Thinking) -> None:
     form = ask_for_json(draft, call)
     if form is not None:
         config["format"] = form
+        if described(call):
+            detail = "no place for it here: put it into the schema"
+            draft.dropped("response_format.json_schema.description", detail)
     if config:
         draft.body["output_config"] = config
 
@@ -202,6 +211,8 @@ def _stop(draft: Draft, value: Raw) -> None:
 
 def _note_others(draft: Draft, call: ChatCall) -> None:
     """Say what of the call the API has no member for."""
+    for field in strange_settings(call.members):
+        draft.dropped(field, "this provider's API has no such field")
     for name, value in call.members.items():
         if name in _SPOKEN or name in call.not_applied or value == NULL:
             continue

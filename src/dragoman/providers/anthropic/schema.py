@@ -68,9 +68,18 @@ def instruction(draft: Draft, call: ChatCall) -> str | None:
         return None
     draft.note(Change.RENAMED, "response_format", "sent as an instruction: nothing enforces it")
     told = "Answer with one JSON value and nothing else: no words around it, no code fence."
+    if said := described(call):
+        told += f" It is this: {said}"
     if isinstance(schema, dict):
         return f"{told} It must match this JSON Schema:\n{_encode(schema).decode()}"
     return told.replace("JSON value", "JSON object")
+
+
+def described(call: ChatCall) -> str:
+    """Return what the caller says that the JSON is, nothing if that is not said."""
+    form = _format(call.members["response_format"])
+    said = form.get("json_schema", {}).get("description")
+    return said if isinstance(said, str) else ""
 
 
 def _binds(draft: Draft) -> bool:

@@ -67,6 +67,8 @@ _KNOWN: Mapping[str, frozenset[str]] = {
     "input_audio": frozenset({"type", "input_audio", "cache_control"}),
     "refusal": frozenset({"type", "refusal", "cache_control"}),
 }
+_OF_IMAGES = frozenset({"url", "detail"})
+_OF_FILES = frozenset({"filename", "file_data", "file_id"})
 _MARKER = Raw(b'{"type":"ephemeral"}')
 
 _parts = msgspec.json.Decoder(list[Members]).decode
@@ -147,6 +149,7 @@ def _of_refusal(part: Members, _path: str, draft: Draft) -> bytes:
 
 def _of_image(part: Members, path: str, draft: Draft) -> bytes:
     image = _members(part["image_url"])
+    draft.strangers(image, _OF_IMAGES, "messages.content.image_url")
     if image.get("detail", NULL) not in (NULL, Raw(b'"auto"')):
         draft.dropped("messages.content.image_url.detail", "this provider's API has no such field")
     return _media(b"image", image["url"], IMAGES, f"{path}.image_url.url", draft)
@@ -191,6 +194,7 @@ def _of_sound(part: Members, path: str, draft: Draft) -> bytes:
 
 def _of_file(part: Members, path: str, draft: Draft) -> bytes:
     file = _members(part["file"])
+    draft.strangers(file, _OF_FILES, "messages.content.file")
     if file.get("file_data", NULL) in NOTHING:
         raise InvalidRequest(f"{path}.file.file_id: {draft.provider.name} keeps no files")
     title = _text(file.get("filename", EMPTY)) if file.get("filename", NULL) != NULL else ""

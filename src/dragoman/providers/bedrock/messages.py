@@ -19,6 +19,7 @@ from dragoman.providers.anthropic.thoughts import thoughts
 from dragoman.providers.bedrock.content import blocks, cache_point, text_block
 from dragoman.providers.bedrock.draft import Draft
 from dragoman.providers.openai.ids import short_id
+from dragoman.providers.strangers import CALL, CALLED
 from dragoman.wire.hub import Members
 
 LONGEST_ID = 64
@@ -111,6 +112,7 @@ class Conversation:
         draft = self._draft
         point = cache_point(row.get("cache_control", NULL), draft)
         if role in _SYSTEM:
+            draft.strangers(row, _KNOWN["user"])
             self._instruct(row, path)
             goes_to = self.system
         else:
@@ -146,12 +148,12 @@ class Conversation:
         said = [block for block in made if block.startswith(_IN_SYSTEM)]
         if len(said) < len(made):
             draft.dropped("messages.content", "this provider takes no media back in an answer")
-        if not said and row.get("refusal", NULL) != NULL and says(row["refusal"]):
-            said = [text_block(row["refusal"])]
+        if row.get("refusal", NULL) != NULL and says(row["refusal"]):
+            said.append(text_block(row["refusal"]))
             draft.note(Change.RENAMED, "messages.refusal", "sent as text")
         if row.get("tool_calls", NULL) != NULL:
             said += [self._call(call) for call in _rows(row["tool_calls"])]
-        elif row.get("function_call", NULL) != NULL:
+        if row.get("function_call", NULL) != NULL:
             draft.dropped("messages.function_call", "this provider's API has no such field")
         thought = self._thoughts(row)
         if not turn.blocks and thought:
@@ -172,6 +174,8 @@ class Conversation:
     def _call(self, call: Members) -> bytes:
         """Return a call of a tool."""
         function = _members(call["function"])
+        self._draft.strangers(call, CALL, "messages.tool_calls")
+        self._draft.strangers(function, CALLED, "messages.tool_calls.function")
         self.called[bytes(function["name"])] = None
         return b'{"toolUse":{"toolUseId":%b,"name":%b,"input":%b}}' % (
             _id(call["id"], self._draft),

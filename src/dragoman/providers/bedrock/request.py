@@ -28,6 +28,8 @@ from dragoman.providers.bedrock.tools import NAMES as TOOLS
 from dragoman.providers.bedrock.tools import offer_tools
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.request import GATEWAY_ONLY
+from dragoman.providers.strangers import strange_settings
+from dragoman.providers.tiers import NOT_SOLD
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
 from dragoman.wire.hub import Members
@@ -105,6 +107,8 @@ def _translate(draft: Draft, call: ChatCall) -> None:
     tier = members.get("service_tier", NULL)
     if tier == Raw(b'"default"'):
         body["serviceTier"] = {"type": "default"}
+    elif tier != NULL and tier != Raw(b'"auto"'):
+        draft.dropped("service_tier", NOT_SOLD)
     _add_own(draft, members.get(OWN_FIELDS, NULL))
     _note_others(draft, call)
 
@@ -228,6 +232,8 @@ def _add_own(draft: Draft, given: Raw) -> None:
 
 def _note_others(draft: Draft, call: ChatCall) -> None:
     """Say what of the call the API has no member for."""
+    for field in strange_settings(call.members):
+        draft.dropped(field, "this provider's API has no such field")
     for name, value in call.members.items():
         if name in _SPOKEN or name in call.not_applied or value == NULL:
             continue

@@ -12,6 +12,7 @@ from msgspec import Raw
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.draft import Draft
+from dragoman.providers.strangers import CALL, CALLED
 from dragoman.wire.hub import Members
 
 NULL = Raw(b"null")
@@ -33,6 +34,7 @@ _OF_IMAGES = frozenset({"type", "image_url"})
 _WEB = (b"http://", b"https://", b"data:")
 
 _rows = msgspec.json.Decoder(list[Members]).decode
+_list = msgspec.json.Decoder(list[Raw]).decode
 _members = msgspec.json.Decoder(Members).decode
 _text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
@@ -94,7 +96,7 @@ def _answer(row: Members, content: Raw, path: str, draft: Draft) -> Members:
     calls = row.get("tool_calls", NULL)
     thought = next((row[name] for name in _TOLD if row.get(name, NULL) not in _NOTHING), None)
     if calls not in _NOTHING:
-        made["tool_calls"] = Raw(b"[%b]" % b",".join([_call(call) for call in _rows(calls)]))
+        made["tool_calls"] = Raw(b"[%b]" % b",".join([_call(call, draft) for call in _rows(calls)]))
         if row.get("tool_plan", NULL) not in _NOTHING:
             made["tool_plan"] = row["tool_plan"]
         elif thought is not None:
@@ -106,14 +108,22 @@ def _answer(row: Members, content: Raw, path: str, draft: Draft) -> Members:
         told = "tool_plan" in made
         if not told:
             draft.dropped("messages.reasoning_details", "this provider signs and takes none")
-    if content in _NOTHING and row.get("refusal", NULL) not in _NOTHING:
-        content = row["refusal"]
+    if row.get("refusal", NULL) not in _NOTHING:
+        content = row["refusal"] if content in _NOTHING else _refused(content, row["refusal"])
         draft.note(Change.RENAMED, "messages.refusal", "sent as text")
     if content not in _NOTHING:
         made["content"] = _content(content, f"{path}.content", draft)
     if thought is not None:
         made["content"] = _with_thought(thought, made.get("content"))
     return made
+
+
+def _refused(content: Raw, refusal: Raw) -> Raw:
+    """Return content with what the model said in place of an answer behind it."""
+    last = b'{"type":"text","text":%b}' % refusal
+    if bytes(content)[:1] == b"[":
+        return Raw(b"[%b]" % b",".join([*(bytes(part) for part in _list(content)), last]))
+    return Raw(b'[{"type":"text","text":%b},%b]' % (content, last))
 
 
 def _with_thought(thought: Raw, content: Raw | None) -> Raw:
@@ -127,8 +137,10 @@ def _with_thought(thought: Raw, content: Raw | None) -> Raw:
     return Raw(b'[%b,{"type":"text","text":%b}]' % (first, content))
 
 
-def _call(call: Members) -> bytes:
+def _call(call: Members, draft: Draft) -> bytes:
     function = _members(call["function"])
+    draft.strangers(call, CALL, "messages.tool_calls")
+    draft.strangers(function, CALLED, "messages.tool_calls.function")
     return b'{"id":%b,"type":"function","function":{"name":%b,"arguments":%b}}' % (
         call["id"],
         function["name"],

@@ -18,6 +18,7 @@ from dragoman.providers.cohere.messages import NULL, write_messages
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.request import GATEWAY_ONLY
+from dragoman.providers.strangers import strange_settings
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
 from dragoman.wire.hub import Members
@@ -101,6 +102,8 @@ def _translate(draft: Draft, call: ChatCall, endpoint: Endpoint) -> None:
             body[name] = members[name]
     if members.get("cache_control", NULL) != NULL:
         draft.dropped("cache_control", "this provider caches by itself")
+    for field in strange_settings(members):
+        draft.dropped(field, "this provider's API has no such field")
     for name, value in members.items():
         if name in _SPOKEN or name in call.not_applied or value == NULL:
             continue
@@ -191,6 +194,9 @@ def _bind(draft: Draft, members: Members) -> None:
     schema = wanted.get("json_schema", {}).get("schema") if kind == "json_schema" else None
     if isinstance(schema, dict):
         form["json_schema"] = schema
+        if wanted["json_schema"].get("description"):
+            detail = "no place for it here: put it into the schema"
+            draft.dropped("response_format.json_schema.description", detail)
     draft.body["response_format"] = form
 
 

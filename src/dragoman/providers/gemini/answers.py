@@ -4,6 +4,9 @@ Every event of a stream carries the usage so far; it counts only where an altern
 what came before it is not final. A stream has no mark of its end: its connection ends.
 """
 
+import msgspec
+from msgspec import Raw, Struct
+
 from dragoman.providers.gemini.events import Candidate, Event, read_event
 from dragoman.providers.gemini.parts import Voice, text_of
 from dragoman.providers.gemini.sources import annotations, logprobs
@@ -31,8 +34,28 @@ FINISH = {
 }
 """`FinishReason` -> OpenRouter's five. All others: stop."""
 
+TIERS = {
+    "standard": "default",
+    "flex": "flex",
+    "priority": "priority",
+    "ON_DEMAND": "default",
+    "ON_DEMAND_FLEX": "flex",
+    "ON_DEMAND_PRIORITY": "priority",
+}
+"""The hub's names of service tiers: AI Studio's `serviceTier`, Vertex AI's `trafficType`."""
+
 _UNSAID = frozenset({None, "", "FINISH_REASON_UNSPECIFIED"})
 _UNBLOCKED = frozenset({None, "", "BLOCKED_REASON_UNSPECIFIED", "BLOCK_REASON_UNSPECIFIED"})
+
+
+class _Tier(Struct, rename="camel", gc=False):
+    """The tier that served, which the object of usage tells (`UsageMetadata` in Google's SDK)."""
+
+    service_tier: str | None = None
+    traffic_type: str | None = None
+
+
+_tier = msgspec.json.Decoder(_Tier).decode
 
 
 def read_answer(body: bytes) -> Answer:
@@ -50,6 +73,7 @@ def read_answer(body: bytes) -> Answer:
         usage=_usage(event),
         fault=fault,
         upstream_id=event.response_id or None,
+        service_tier=tier(event.usage_metadata) if given(event.usage_metadata) else None,
     )
 
 
@@ -84,6 +108,15 @@ def _said(candidate: Candidate, voice: Voice) -> Members:
 
 def _usage(event: Event) -> Usage | None:
     return read_usage(event.usage_metadata) if given(event.usage_metadata) else None
+
+
+def tier(usage: Raw) -> str | None:
+    """Return the tier that served, by the hub's name, None if nothing is said."""
+    try:
+        said = _tier(usage)
+    except msgspec.ValidationError:
+        return None
+    return TIERS.get(said.service_tier or said.traffic_type or "")
 
 
 def _fault(event: Event, data: bytes) -> StreamFault | None:
@@ -158,6 +191,7 @@ class GeminiDecoder:
             usage=usage,
             fault=fault,
             upstream_id=event.response_id or None,
+            service_tier=tier(self._usage) if usage is not None else None,
         )
 
     def _piece(self, candidate: Candidate, place: int, event: Event) -> Piece | None:

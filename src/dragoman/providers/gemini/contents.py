@@ -20,6 +20,7 @@ from dragoman.providers.gemini.draft import Draft
 from dragoman.providers.gemini.media import Part, Piece, Url, is_base64, media
 from dragoman.providers.gemini.values import ABSENT, given, said
 from dragoman.providers.openai.members import first_byte
+from dragoman.providers.strangers import Known
 
 FORMAT = "google-gemini-v1"
 """The format of reasoning details that Gemini signed (OpenRouter, reasoning-tokens)."""
@@ -29,6 +30,29 @@ UNSIGNED = "skip_thought_signature_validator"
 """What stands for a signature in a history that Gemini did not write (…/thought-signatures)."""
 
 _QUOTE, _LIST = b'"['
+_TRUE = Raw(b"true")
+_ANY = frozenset({"role", "content", "name", "cache_control"})
+KNOWN = Known(
+    messages={
+        **dict.fromkeys(("system", "developer", "user"), _ANY),
+        "tool": _ANY | {"tool_call_id", "is_error"},
+        "assistant": _ANY | {
+            "tool_calls", "function_call", "refusal", "reasoning", "reasoning_content",
+            "reasoning_details", "images", "audio",
+        },
+    },
+    parts=frozenset({
+        "type", "text", "refusal", "image_url", "input_audio", "video_url", "file", "cache_control",
+    }),
+    media={
+        "image_url": frozenset({"url", "detail"}),
+        "video_url": frozenset({"url"}),
+        "input_audio": frozenset({"data", "format"}),
+        "file": frozenset({"filename", "file_data", "file_id"}),
+    },
+    tools=frozenset({"type", "function", "cache_control"}),
+)  # fmt: skip
+"""What contents have room for, and what is noted here or beside."""
 
 
 class _Function(Struct, gc=False):
@@ -61,6 +85,7 @@ class _Message(Struct, gc=False):
     name: str | None = None
     tool_calls: list[_Call] | None = None
     tool_call_id: str = ""
+    is_error: Raw = ABSENT
     function_call: _Function | None = None
     refusal: Raw = ABSENT
     reasoning: Raw = ABSENT
@@ -158,7 +183,8 @@ class _Conversation:
             )
         seen: list[Part] = []
         output = self._output(row.content, path, seen)
-        result: Part = {"id": row.tool_call_id, "name": name, "response": {"output": output}}
+        told = "error" if row.is_error == _TRUE else "output"
+        result: Part = {"id": row.tool_call_id, "name": name, "response": {told: output}}
         parts: list[Part] = [{"functionResponse": result}]
         if seen and self._draft.family.sees:
             result["parts"] = seen

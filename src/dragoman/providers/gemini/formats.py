@@ -19,6 +19,7 @@ JSON = "application/json"
 
 class _Schema(Struct, gc=False):
     schema: Raw = ABSENT
+    description: str | None = None
 
 
 class _Format(Struct, gc=False):
@@ -67,17 +68,22 @@ def _respond(draft: Draft, value: Raw) -> None:
         return
     schema = wanted.json_schema.schema if wanted.json_schema else ABSENT
     if "tools" in draft.body and not draft.family.mixes:
-        _instruct(draft, schema)
+        _instruct(draft, wanted.json_schema or _Schema())
         return
     draft.config["responseMimeType"] = JSON
     if given(schema):
         draft.config["responseJsonSchema"] = schema
+    if wanted.json_schema and wanted.json_schema.description:
+        detail = "no place for it here: put it into the schema"
+        draft.drop("response_format.json_schema.description", detail)
 
 
-def _instruct(draft: Draft, schema: Raw) -> None:
+def _instruct(draft: Draft, wanted: _Schema) -> None:
     text = "Unless you call a function, answer with a JSON object and nothing else."
-    if given(schema):
-        text += f" It must fit this JSON Schema: {bytes(schema).decode()}"
+    if wanted.description:
+        text += f" It is this: {wanted.description}"
+    if given(wanted.schema):
+        text += f" It must fit this JSON Schema: {bytes(wanted.schema).decode()}"
     system = draft.body.setdefault("systemInstruction", {"parts": []})
     system["parts"] = [*system["parts"], {"text": text}]
     draft.note(

@@ -14,13 +14,15 @@ from msgspec import Raw
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.dialect import Outgoing
-from dragoman.providers.gemini.contents import converse
+from dragoman.providers.gemini.contents import KNOWN, converse
 from dragoman.providers.gemini.draft import Draft
 from dragoman.providers.gemini.formats import shape
 from dragoman.providers.gemini.thinking import think
 from dragoman.providers.gemini.tools import equip
 from dragoman.providers.gemini.values import NULL
 from dragoman.providers.openai.request import GATEWAY_ONLY
+from dragoman.providers.strangers import strange_settings, strangers
+from dragoman.providers.tiers import NOT_SOLD, sold
 from dragoman.wire.chat import ChatCall
 
 NAMES = {
@@ -66,6 +68,7 @@ def write_request(
     draft = Draft(endpoint, provider, vertex=vertex)
     converse(draft, call.members.get("messages", Raw(b"[]")))
     equip(draft, call)
+    _note_strangers(draft, call)
     _copy(draft, call)
     if call.max_tokens is not None:
         draft.config["maxOutputTokens"] = call.max_tokens
@@ -85,6 +88,14 @@ def write_request(
         body=_encode(draft.body),
         notes=tuple(draft.notes),
     )
+
+
+def _note_strangers(draft: Draft, call: ChatCall) -> None:
+    tools = call.members["tools"] if call.tools else None
+    for field in strangers(call.members["messages"], tools, KNOWN):
+        draft.drop(field, "this provider's API has no such field")
+    for field in strange_settings(call.members):
+        draft.drop(field, "this provider's API has no such field")
 
 
 def _copy(draft: Draft, call: ChatCall) -> None:
@@ -146,10 +157,10 @@ def _top_logprobs(draft: Draft, value: Raw) -> None:
 
 def _tier(draft: Draft, value: Raw) -> None:
     name: Any = _decode(value)
-    if name in _TIERS:
+    if name in _TIERS and sold(name, draft.endpoint, draft.provider):
         draft.body["serviceTier"] = _TIERS[name]
     elif name != "auto":
-        draft.drop("service_tier", f"this provider has no tier {name}")
+        draft.drop("service_tier", NOT_SOLD)
 
 
 def _cache(draft: Draft, _value: Raw) -> None:

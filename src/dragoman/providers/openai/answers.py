@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.providers.openai.event import (
+    ABSENT,
     Alternative,
     Event,
     fault_of,
@@ -31,22 +32,38 @@ MOST_FRAMES = 32
 """Of a stream that never repeats itself so many events are looked at for what it repeats."""
 
 
+class _Function(Struct, gc=False):
+    """What a call is made with: JSON in a text, but an object at some hosts (Mistral's schema)."""
+
+    arguments: Raw = ABSENT
+
+
 class _Call(Struct, gc=False):
-    """The members of a tool call's fragment that say which call it belongs to."""
+    """The members of a tool call's fragment that say which call it belongs to, and its input."""
 
     index: int | None = None
     id: str | None = None
+    function: _Function | None = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether its arguments are an object, for which clients have no place."""
+        function = self.function
+        return function is not None and bytes(memoryview(function.arguments)[:1]) == b"{"
 
 
 NO_FRAME = -1
 """No content is so short that it would fit."""
 NO_EVENT = b"\n"
 """No event begins so."""
+QUOTE = b'"'
 _LF = ord("\n")
 
 _calls = msgspec.json.Decoder(list[_Call]).decode
 _fragments = msgspec.json.Decoder(list[Members]).decode
+_members = msgspec.json.Decoder(Members).decode
 _encode = msgspec.json.Encoder().encode
+_string = msgspec.json.Decoder(str).decode
 
 
 def read_answer(body: bytes) -> Answer:
@@ -95,13 +112,24 @@ def _named(value: Raw, answer: str | None) -> Raw:
         calls = _calls(value)
     except msgspec.ValidationError:
         return value
-    if all(call.id for call in calls):
+    if all(call.id and not call.is_bare for call in calls):
         return value
-    fragments = _fragments(value)
+    fragments = _written_out(value, calls)
     for place, (fragment, call) in enumerate(zip(fragments, calls, strict=True)):
         if not call.id:
             fragment["id"] = _call_id(fragment, answer, place)
     return Raw(_encode(fragments))
+
+
+def _written_out(value: Raw, calls: list[_Call]) -> list[Members]:
+    """Return calls, or fragments of some, with arguments in a text, as OpenAI has them."""
+    fragments = _fragments(value)
+    for fragment, call in zip(fragments, calls, strict=True):
+        if call.is_bare:
+            function = _members(fragment["function"])
+            function["arguments"] = Raw(_encode(bytes(function["arguments"]).decode()))
+            fragment["function"] = Raw(_encode(function))
+    return fragments
 
 
 def _call_id(call: Members, answer: str | None, place: int) -> Raw:
@@ -119,15 +147,16 @@ class OpenAiDecoder:
     """
 
     __slots__ = (
-        "_after", "_before", "_begun", "_closing", "_frame_bytes", "_frame_index", "_frames",
-        "_last_call", "_opening", "_tier",
+        "_after", "_before", "_begun", "_end", "_ending", "_frame_bytes", "_frame_index", "_frames",
+        "_last_call", "_start", "_starting", "_text", "_tier",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._begun = False
         self._tier: str | None = None
         self._before = self._after = b""
-        self._opening = self._closing = NO_EVENT
+        self._start = self._end = NO_EVENT
+        self._starting = self._ending = self._text = slice(0)
         self._frame_bytes = NO_FRAME
         self._frame_index = 0
         self._frames = 0
@@ -136,13 +165,16 @@ class OpenAiDecoder:
 
     def glance(self, data: bytes) -> Text | None:
         """Return the text that `data` adds, if it is one whole event that fits the frame."""
-        if not data.startswith(self._opening) or not data.endswith(self._closing):
+        if data[self._starting] != self._start or data[self._ending] != self._end:
             return None
-        content = data[len(self._opening) : -len(self._closing)]
+        content = data[self._text]
         # Of several events the first may begin, and the last end, as one would.
-        if _LF in content or not is_text(content):
+        if _LF in content:
             return None
-        return Text(self._frame_index, content)
+        try:
+            return Text(self._frame_index, content) if _string(content) else None
+        except ValueError:
+            return None
 
     def feed(self, data: bytes) -> Chunk | Text | None:
         """Return what the event adds, None if nothing. Raises ValueError on nonsense."""
@@ -166,8 +198,13 @@ class OpenAiDecoder:
             return
         self._before, self._after = data[:place], data[place + len(text.content) :]
         self._frame_bytes = len(data) - len(text.content)
-        self._opening, self._closing = BEFORE + self._before, self._after + AFTER
         self._frame_index = text.index
+        # The same with the framing of events, up to the text's first quotation mark and from its
+        # last on: where these fit, they need no look of their own.
+        self._start, self._end = BEFORE + self._before + QUOTE, QUOTE + self._after + AFTER
+        start, end = len(self._start), -len(self._end)
+        self._starting, self._ending = slice(start), slice(end, None)
+        self._text = slice(start - 1, end + 1)
 
     def _chunk(self, event: Event, data: bytes) -> Chunk | None:
         pieces = []
@@ -175,14 +212,14 @@ class OpenAiDecoder:
             piece = self._piece(choice, position, event.id)
             if piece is not None:
                 pieces.append(piece)
-        usage = usage_of(event) if event.usage or event.x_groq else None
+        usage = usage_of(event)
         fault = fault_of(event, data)
         if not pieces and usage is None and fault is None:
             return None
         self._begun = True
         if event.service_tier != self._tier:
             self._tier, self._frame_bytes = event.service_tier, NO_FRAME
-            self._opening = self._closing = NO_EVENT
+            self._start = self._end = NO_EVENT
         return Chunk(
             pieces=tuple(pieces),
             usage=usage,
@@ -234,9 +271,9 @@ class OpenAiDecoder:
             indices.append(index)
         if calls:
             self._last_call[choice] = last
-        if not nameless and all(call.index is not None for call in calls):
+        if not nameless and all(call.index is not None and not call.is_bare for call in calls):
             return value
-        fragments = _fragments(value)
+        fragments = _written_out(value, calls)
         for fragment, index in zip(fragments, indices, strict=True):
             fragment["index"] = Raw(b"%d" % index)
             if index in nameless:

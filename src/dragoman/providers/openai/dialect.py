@@ -1,12 +1,9 @@
 """The OpenAI dialect as one object, for the registry and whoever sends."""
 
-from dragoman.catalog.types import Endpoint, Provider
-from dragoman.providers.dialect import Fault, Outgoing, Parser, StreamDecoder
+from dragoman.providers.dialect import Fault, Parser, StreamDecoder
 from dragoman.providers.openai.answers import OpenAiDecoder, read_answer
 from dragoman.providers.openai.faults import fault
 from dragoman.providers.openai.request import write_request
-from dragoman.wire.chat import ChatCall
-from dragoman.wire.hub import Answer
 from dragoman.wire.sse import SseParser
 
 
@@ -16,13 +13,8 @@ class OpenAiDialect:
     __slots__ = ()
     speaks = "chat"
 
-    def request(self, call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
-        """Translate a request for an endpoint, noting every field that did not survive."""
-        return write_request(call, endpoint, provider)
-
-    def answer(self, body: bytes) -> Answer:
-        """Read a whole answer. Raises ValueError when it is not one."""
-        return read_answer(body)
+    request = staticmethod(write_request)
+    answer = staticmethod(read_answer)
 
     def parser(self) -> Parser:
         """Return what splits one stream into events."""

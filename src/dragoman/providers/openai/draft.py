@@ -4,11 +4,13 @@ Every member passes `offer`, the one gate where the endpoint's abilities and the
 host's quirks decide: kept, renamed, or dropped. Nothing is dropped without a note.
 """
 
+import msgspec
 from msgspec import Raw
 
 from dragoman.catalog.parameters import PARAMETERS
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change, Note
+from dragoman.providers.tiers import NOT_SOLD, sold
 from dragoman.wire.hub import Members
 
 _NAMED_OTHERWISE = frozenset({
@@ -29,15 +31,19 @@ _ALSO_MEANS = {
 }
 """Parameter -> another whose support includes it."""
 
+_text = msgspec.json.Decoder(str).decode
+
 
 class Draft:
     """Collects the members of a body and the notes."""
 
-    __slots__ = ("_provider", "_quirks", "_supports", "body", "notes")
+    __slots__ = ("_endpoint", "_host", "_provider", "_quirks", "_supports", "body", "notes")
 
     def __init__(self, endpoint: Endpoint, provider: Provider) -> None:
         self.body: Members = {}
         self.notes: list[Note] = []
+        self._endpoint = endpoint
+        self._host = provider
         self._provider = provider.slug
         self._quirks = provider.quirks
         self._supports = endpoint.supports
@@ -55,6 +61,8 @@ class Draft:
         if name in quirks.rejects:
             self.note(Change.DROPPED, name, "this provider rejects it")
             return False
+        if name == "service_tier":
+            return self._ask_for_tier(value)
         if name in quirks.renames:
             return self._rename(name, quirks.renames[name], value)
         self.body[name] = value
@@ -65,6 +73,19 @@ class Draft:
         if name not in self.body:
             self.body[name] = value
             self.note(Change.INJECTED, name, "this provider needs it")
+
+    def _ask_for_tier(self, value: Raw) -> bool:
+        asked = _text(value)
+        name = sold(asked, self._endpoint, self._host)
+        if name is None:
+            self.note(Change.DROPPED, "service_tier", NOT_SOLD)
+            return False
+        if name != asked:
+            self.note(
+                Change.RENAMED, "service_tier", f"{asked} is sent as {name}, which is the same"
+            )
+        self.body["service_tier"] = value if name == asked else Raw(msgspec.json.encode(name))
+        return True
 
     def _supported(self, name: str) -> bool:
         supports = self._supports

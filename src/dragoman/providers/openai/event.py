@@ -38,6 +38,8 @@ class Alternative(Struct, gc=False):
     message: Members | None = None
     finish_reason: str | None = None
     logprobs: Raw = ABSENT
+    usage: Raw = ABSENT
+    """Moonshot's, where a stream ends."""
     error: Raw = ABSENT
 
 
@@ -104,21 +106,22 @@ def said(event: Event) -> Text | None:
 
 def is_text(value: bytes) -> bool:
     """Whether bytes are one JSON string, nothing around it, that is not empty."""
-    if len(value) <= _SHORTEST or value[0] != _QUOTE or value[-1] != _QUOTE:
+    if not value or not value[0] == value[-1] == _QUOTE:
         return False
     try:
-        _string(value)
+        return bool(_string(value))
     except ValueError:
         return False
-    return True
 
 
 def usage_of(event: Event) -> Usage | None:
     """Return the event's usage, None if it has none."""
-    if event.usage and event.usage != NULL:
+    if _says(event.usage):
         return read_usage(event.usage)
     if event.x_groq is not None and event.x_groq.usage:
         return read_usage(event.x_groq.usage)
+    if event.choices and len(event.choices) == 1 and _says(event.choices[0].usage):
+        return read_usage(event.choices[0].usage)
     return None
 
 
@@ -181,6 +184,7 @@ def _alternative(raw: Raw) -> Alternative | None:
         message=_try(_members, choice.get("message")),
         finish_reason=_text(choice.get("finish_reason")),
         logprobs=choice.get("logprobs", ABSENT),
+        usage=choice.get("usage", ABSENT),
         error=choice.get("error", ABSENT),
     )
 

@@ -17,6 +17,8 @@ from msgspec import Raw
 from dragoman.catalog.types import Endpoint, Provider, Quirks
 from dragoman.core.notes import Change, Note
 from dragoman.providers.dialect import Outgoing
+from dragoman.providers.openai.cache_marks import NAME as CACHE_CONTROL
+from dragoman.providers.openai.cache_marks import drop_options, fit_marks, takes_breakpoints
 from dragoman.providers.openai.draft import CHOOSY, Draft
 from dragoman.providers.openai.ids import with_short_ids
 from dragoman.providers.openai.members import NULL
@@ -82,29 +84,33 @@ def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Out
 
     The credential is not part of it: whoever sends adds it.
     """
-    if _suits(call, endpoint, provider.quirks):
-        return _outgoing(call, provider, _common(call, endpoint, provider.quirks), ())
+    quirks = provider.quirks
+    if _suits(call, endpoint, quirks):
+        return _outgoing(call, provider, _common(call, endpoint, quirks), ())
     return _translated(call, endpoint, provider)
 
 
 def _suits(call: ChatCall, endpoint: Endpoint, quirks: Quirks) -> bool:
     """Whether a call has common members only, and none to be dropped, renamed, added or noted."""
     members, supports = call.members, endpoint.supports
+    is_short = _PLACED.issuperset(members)
     return (
-        _COMMON.issuperset(members)
+        (is_short or _COMMON.issuperset(members))
         and call.inputs == TEXT_ONLY
         and "messages" in members
         and not (quirks.rejects or quirks.renames or quirks.adds or quirks.short_ids)
+        and not quirks.breakpoints
         and quirks.developer
         and not (call.user or call.reasoning)
         and NULL not in members.values()
         and (
             not supports
             or (
-                (_PLACED.issuperset(members) or supports.issuperset(members.keys() - _PLACED))
+                (is_short or supports.issuperset(members.keys() - _PLACED))
                 and ("max_tokens" in supports or "max_completion_tokens" not in supports)
             )
         )
+        and not (call.native and call.native.failed)
     )
 
 
@@ -135,6 +141,7 @@ def _translated(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgo
         if not quirks.developer:
             _instruct_as_system(draft)
     _copy(draft, call)
+    _fit_marks(draft, endpoint, quirks)
     _limit_output(draft, members, endpoint, quirks)
     ask_for_reasoning(draft, call, endpoint, quirks)
     _offer_cache_control(draft, members, provider)
@@ -226,8 +233,10 @@ def _ask_for_stream(draft: Draft, members: Members, quirks: Quirks) -> None:
 
 
 def _said(draft: Draft, call: ChatCall, provider: Provider) -> Raw:
-    """Return the conversation, in it no media where OpenAI has no place for them."""
+    """Return the conversation, in it no media, and no failures, that OpenAI has no place for."""
     messages = call.members["messages"]
+    if call.native and call.native.failed:
+        messages = _without_failures(draft, messages)
     if call.inputs == TEXT_ONLY or provider.kind == "aggregator":
         return messages
     apart = media_apart(messages)
@@ -235,6 +244,15 @@ def _said(draft: Draft, call: ChatCall, provider: Provider) -> Raw:
         detail = "media in a tool's result are sent in a message of the user's"
         draft.note(Change.RENAMED, _MESSAGES + "content", detail)
     return apart
+
+
+def _without_failures(draft: Draft, messages: Raw) -> Raw:
+    """Return messages of a client of another API less the marks of tools that failed."""
+    rows = _objects(messages)
+    for row in rows:
+        row.pop("is_error", None)
+    draft.note(Change.DROPPED, _MESSAGES + "is_error", "only the content says so here")
+    return Raw(_encode(rows))
 
 
 def _messages(draft: Draft, messages: Raw, quirks: Quirks) -> Raw:
@@ -253,6 +271,16 @@ def _messages(draft: Draft, messages: Raw, quirks: Quirks) -> Raw:
     if not any(f'"{name}"'.encode() in source for name in (*rejected, *renamed)):
         return messages
     return _edited(draft, messages, sorted(rejected), renamed)
+
+
+def _fit_marks(draft: Draft, endpoint: Endpoint, quirks: Quirks) -> None:
+    takes = takes_breakpoints(quirks, endpoint.upstream)
+    if takes or CACHE_CONTROL in quirks.rejects:
+        for name in ("messages", "tools"):
+            if name in draft.body:
+                draft.body[name] = fit_marks(draft, name, draft.body[name], takes=takes)
+    if not takes:
+        drop_options(draft, quirks)
 
 
 def _shorten_ids(draft: Draft) -> None:

@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.openai.draft import Draft
+from dragoman.providers.strangers import Known
 from dragoman.wire.hub import Members
 from dragoman.wire.responses.raw import is_string, says
 from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY
@@ -20,6 +21,23 @@ Item = dict[str, Any]
 
 _NO_PLACE = ("name", "audio", "annotations", "function_call", "images")
 """Members of messages for which an item has no room, but for the text."""
+_ANY = frozenset({"role", "content", *_NO_PLACE})
+KNOWN = Known(
+    messages={
+        **dict.fromkeys(("system", "developer", "user"), _ANY),
+        "tool": _ANY | {"tool_call_id"},
+        "assistant": _ANY | {"tool_calls", "refusal", "reasoning", "reasoning_details"},
+    },
+    parts=frozenset({
+        "type", "text", "refusal", "image_url", "input_audio", "file", "prompt_cache_breakpoint",
+    }),
+    media={
+        "image_url": frozenset({"url", "detail"}),
+        "file": frozenset({"filename", "file_data", "file_id"}),
+    },
+    tools=frozenset({"type", "function"}),
+)  # fmt: skip
+"""What an item has room for, and what is noted here."""
 
 
 class _Function(Struct, frozen=True, gc=False):

@@ -172,7 +172,10 @@ def image_of(item: Item) -> bytes:
 
 
 def hub_annotation(annotation: Raw) -> bytes | None:
-    """Return an annotation in the hub's form, None for one that it has no form for."""
+    """Return an annotation in the hub's form, None for one that it has no form for.
+
+    Those are of files, which only tools find that are sent nowhere (`native.UNMETERED`).
+    """
     if not is_object(annotation):
         return None
     found = _members(annotation)

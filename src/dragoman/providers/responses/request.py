@@ -13,10 +13,12 @@ from msgspec import Raw
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.dialect import Outgoing
+from dragoman.providers.openai.cache_marks import drop_options, fit_marks, takes_breakpoints
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.reasoning import DEFAULT_EFFORT, NO_EFFORT, nearest_effort
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
-from dragoman.providers.responses.items import Script
+from dragoman.providers.responses.items import KNOWN, Script
+from dragoman.providers.strangers import strange_settings, strangers
 from dragoman.wire.chat import ChatCall, Reasoning
 from dragoman.wire.hub import Members
 from dragoman.wire.responses.raw import NULL, says
@@ -42,6 +44,9 @@ _SAME = frozenset({
 })  # fmt: skip
 """Members that both APIs have by one name."""
 
+_WISH = frozenset({"effort", "summary", "max_tokens", "enabled", "exclude"})
+_OWN_WISH = frozenset({"context", "mode"})
+
 _HEADERS = (("Content-Type", "application/json"), ("Accept", "application/json"))
 _STREAM_HEADERS = (("Content-Type", "application/json"), ("Accept", "text/event-stream"))
 _TRUE = Raw(b"true")
@@ -63,11 +68,23 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
     members = call.members
     draft.body["model"] = Raw(_encode(endpoint.upstream))
     script = Script(draft, provider.name, form)
-    script.add(members["messages"])
+    takes = takes_breakpoints(provider.quirks, endpoint.upstream)
+    messages = members["messages"]
+    if takes or "cache_control" in provider.quirks.rejects:
+        messages = fit_marks(draft, "messages", messages, takes=takes)
+    script.add(messages)
+    tools = members["tools"] if call.tools else None
+    for field in dict.fromkeys(strangers(messages, tools, KNOWN)):
+        draft.note(Change.DROPPED, field, "the Responses API has no such field")
+    for field in strange_settings(members):
+        if field.startswith("tool_choice"):  # a form is sent with all that it has
+            draft.note(Change.DROPPED, field, "the Responses API has no such field")
     if script.instructions is not None:
         draft.body["instructions"] = script.instructions
     draft.body["input"] = Raw(_encode(script.items))
     _copy(draft, call)
+    if not takes:
+        drop_options(draft, provider.quirks)
     limit_output(draft, call)
     _ask_for_text(draft, members)
     include = _ask_for_reasoning(draft, call, endpoint, provider)
@@ -156,7 +173,7 @@ def _ask_for_reasoning(
         summary = wish.summary or ("auto" if wish.asked and not wish.exclude else None)
         if summary is not None and "reasoning.summary" not in provider.quirks.rejects:
             told["summary"] = summary
-        told |= _more(call.members.get("reasoning", NULL))
+        told |= _more(draft, call.members.get("reasoning", NULL))
     if told:
         draft.body["reasoning"] = Raw(_encode(told))
     return [ENCRYPTED]
@@ -177,11 +194,14 @@ def _effort(draft: Draft, wish: Reasoning, output: int | None) -> str | None:
     return effort
 
 
-def _more(wish: Raw) -> Members:
-    """Return the members of the wish that are the API's own, newer ones."""
+def _more(draft: Draft, wish: Raw) -> Members:
+    """Return the members of the wish that are the API's own, newer ones; note all others."""
     if not says(wish):
         return {}
-    return {n: v for n, v in _members(wish).items() if n in {"context", "mode"} and says(v)}
+    said = {name: value for name, value in _members(wish).items() if says(value)}
+    for name in said.keys() - _WISH - _OWN_WISH:
+        draft.note(Change.DROPPED, f"reasoning.{name}", "the Responses API has no such field")
+    return {name: value for name, value in said.items() if name in _OWN_WISH}
 
 
 def _ask_for_logprobs(draft: Draft, members: Members) -> list[str]:

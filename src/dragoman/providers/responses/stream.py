@@ -70,7 +70,7 @@ class ResponsesDecoder:
         self._open = NOWHERE
         """Item and part that text belongs to."""
         self._texts: set[tuple[int, int]] = set()
-        """Parts whose text has come."""
+        """Parts whose text, or refusal, has come."""
         self._calls = ToolCalls()
         self._slots: dict[tuple[int, str, int], int] = {}
         """Item, type and number of a passage of reasoning -> its index in the hub."""
@@ -156,13 +156,16 @@ class ResponsesDecoder:
         return Chunk(native=data)
 
     def _message_done(self, place: int, item: Item, data: bytes) -> Chunk:
-        """Tell the texts of a message that only its end has told."""
-        told = b""
+        """Tell the texts and refusals of a message that only its end has told."""
+        told = {"content": b"", "refusal": b""}
         for number, part in enumerate(item.content or ()):
-            if (place, number) not in self._texts and (text := text_in(part.text)):
-                self._texts.add((place, number))
-                told += text[1:-1]
-        return _chunk(data, {"content": Raw(b'"%b"' % told)}) if told else Chunk(native=data)
+            if (place, number) in self._texts:
+                continue
+            self._texts.add((place, number))
+            told["content"] += text_in(part.text)[1:-1]
+            told["refusal"] += text_in(part.refusal)[1:-1]
+        delta = {name: Raw(b'"%b"' % text) for name, text in told.items() if text}
+        return _chunk(data, delta) if delta else Chunk(native=data)
 
     def _thought(self, place: int, item: Item, data: bytes) -> Chunk:
         """Tell what an item of reasoning ends with, and what of it has not come."""
@@ -218,8 +221,18 @@ class ResponsesDecoder:
         return _call_chunk(data, self._calls.all(event.output_index, event.input))
 
     def _refused(self, event: Event, data: bytes) -> Chunk:
+        self._texts.add((event.output_index, event.content_index))
         content = text_in(event.delta)
         return _chunk(data, {"refusal": Raw(content)}) if content else Chunk(native=data)
+
+    def _refusal_done(self, event: Event, data: bytes) -> Chunk:
+        """Tell a refusal that only its end has told."""
+        place = (event.output_index, event.content_index)
+        content = text_in(event.refusal)
+        if place in self._texts or not content:
+            return Chunk(native=data)
+        self._texts.add(place)
+        return _chunk(data, {"refusal": Raw(content)})
 
     def _annotated(self, event: Event, data: bytes) -> Chunk:
         told = hub_annotation(event.annotation)
@@ -306,6 +319,7 @@ _READERS: Mapping[str, Reader] = {
     "response.custom_tool_call_input.delta": ResponsesDecoder._called,  # noqa: SLF001
     "response.custom_tool_call_input.done": ResponsesDecoder._input_done,  # noqa: SLF001
     "response.refusal.delta": ResponsesDecoder._refused,  # noqa: SLF001
+    "response.refusal.done": ResponsesDecoder._refusal_done,  # noqa: SLF001
     "response.output_text.annotation.added": ResponsesDecoder._annotated,  # noqa: SLF001
     "response.completed": ResponsesDecoder._ended,  # noqa: SLF001
     "response.incomplete": ResponsesDecoder._ended,  # noqa: SLF001

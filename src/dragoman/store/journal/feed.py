@@ -6,7 +6,7 @@ Bounded: what does not fit is left out, and the applier reads it from the file.
 import asyncio
 from collections import deque
 
-from dragoman.store.journal.frames import FRAME_BYTES, Record
+from dragoman.store.journal.frames import Record
 from dragoman.store.journal.tail import Chunk
 
 CAPACITY_BYTES = 8 << 20
@@ -25,9 +25,9 @@ class Feed:
     def put(self, chunk: Chunk) -> None:
         """Offer a chunk. Without room it is left out."""
         self.fresh.set()
-        size = chunk.end - chunk.start
-        if self._held + size <= self._capacity:
-            self._held += size
+        held = self._held + chunk.end - chunk.start
+        if held <= self._capacity:
+            self._held = held
             self._chunks.append(chunk)
 
     def take(self, offset: int, most: int) -> list[Record]:
@@ -39,14 +39,15 @@ class Feed:
         records: list[Record] = []
         while chunks and len(records) < most and chunks[0].start <= offset:
             chunk = chunks.popleft()
-            end = chunk.start
-            for number, payload in enumerate(chunk.payloads):
-                if len(records) == most:
-                    chunks.appendleft(Chunk(end, chunk.end, chunk.payloads[number:]))
-                    break
-                end += FRAME_BYTES + len(payload)
-                if end > offset:  # else it was taken before
-                    records.append(Record(end, payload))
+            here = chunk.records
+            if chunk.start < offset:  # some of it was taken before
+                here = [record for record in here if record.offset > offset]
+            room, end = most - len(records), chunk.end
+            if len(here) > room:
+                rest, here = here[room:], here[:room]
+                end = here[-1].offset
+                chunks.appendleft(Chunk(end, chunk.end, rest))
+            records += here
             offset = max(offset, end)
             self._held -= end - chunk.start
         return records

@@ -6,11 +6,12 @@ disk, so that it can be written again to another file when this one fails.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import chain
 
 from msgspec import Struct
 
-from dragoman.store.journal.frames import FRAME_BYTES, frame, salt_of
+from dragoman.store.journal.frames import FRAME_BYTES, Record, frame, salt_of
 
 
 class Chunk(Struct, frozen=True, gc=False):
@@ -18,17 +19,18 @@ class Chunk(Struct, frozen=True, gc=False):
 
     start: int
     end: int
-    payloads: tuple[bytes, ...]
+    records: Sequence[Record]
 
 
 class Tail:
     """The end of one journal, from what is surely on disk to what was appended last."""
 
-    __slots__ = ("_kept", "_pieces", "_salt", "appended", "synced", "taken")
+    __slots__ = ("_kept", "_pieces", "_records", "_salt", "appended", "synced", "taken")
 
     def __init__(self, incarnation: str) -> None:
         self._salt = salt_of(incarnation)
         self._pieces: list[bytes] = []
+        self._records: list[Record] = []
         self._kept: deque[tuple[int, bytes]] = deque()
         self.appended = 0
         self.taken = 0
@@ -46,19 +48,20 @@ class Tail:
 
     def append(self, payload: bytes) -> int:
         """Add a record and return the offset behind it."""
-        before = frame(payload, self._salt, self.appended)
-        self._pieces += (before, payload)
-        self.appended += FRAME_BYTES + len(payload)
-        return self.appended
+        begins = self.appended
+        self._pieces += (frame(payload, self._salt, begins), payload)
+        self.appended = end = begins + FRAME_BYTES + len(payload)
+        self._records.append(Record(end, payload))
+        return end
 
     def take(self) -> tuple[Chunk, bytes]:
         """Return what was appended since the last time, and its bytes, kept until it is synced."""
-        pieces, self._pieces = self._pieces, []
-        start, end = self.taken, self.appended
-        data = b"".join(pieces)
+        start, end, records = self.taken, self.appended, self._records
+        data = b"".join(self._pieces)
+        self._pieces, self._records = [], []
         self._kept.append((end, data))
         self.taken = end
-        return Chunk(start, end, tuple(pieces[1::2])), data
+        return Chunk(start, end, records), data
 
     def sync(self, offset: int) -> None:
         """Learn that everything taken before `offset`, the `taken` of some moment, is on disk."""

@@ -67,6 +67,8 @@ class Journal:
         self, home: Home, options: JournalOptions | None = None, disk: Disk | None = None
     ) -> None:
         self._options = options or JournalOptions()
+        self._most_unsynced = self._options.unsynced_bytes
+        self._most_to_begin = self._most_unsynced - self._options.reserved_bytes
         self._disk = disk or Disk()
         self._home = home
         self._number = home.first.number
@@ -115,8 +117,8 @@ class Journal:
 
     def begin(self, payload: bytes) -> int:
         """Append a record that begins something. Raises Unavailable while the journal is broken."""
-        unsynced = self._tail.unsynced + self._options.reserved_bytes
-        if self.trouble is not None or unsynced > self._options.unsynced_bytes:
+        tail = self._tail
+        if self.trouble is not None or tail.appended - tail.synced > self._most_to_begin:
             raise Unavailable("The journal cannot be written.", retry_after_s=1)
         return self.append(payload)
 
@@ -127,7 +129,7 @@ class Journal:
         Unavailable. Raises ValueError for a payload that is empty or over 1 MiB.
         """
         tail = self._tail
-        if tail.appended - tail.synced > self._options.unsynced_bytes or self.closed:
+        if tail.appended - tail.synced > self._most_unsynced or self.closed:
             raise Unavailable("The journal holds no more.", retry_after_s=1)
         if tail.appended == tail.taken:
             if self._loop is None:  # to ask costs a system call, so once
@@ -140,8 +142,9 @@ class Journal:
 
         Happens by itself at the end of a turn. Whoever cannot wait for that calls it.
         """
-        if self._tail.waiting:
-            chunk, data = self._tail.take()
+        tail = self._tail
+        if tail.appended != tail.taken:
+            chunk, data = tail.take()
             self.feed.put(chunk)
             self._stirred.set()
             if self._file is not None:

@@ -14,10 +14,9 @@ from dragoman.web.server.chunks import Chunks
 from dragoman.web.server.deadlines import LINGER_S, Arrival, body_delay
 from dragoman.web.server.exchange import Exchange
 from dragoman.web.server.floor import Floor, Held
-from dragoman.web.server.head import MOST_BYTES, Head, Repeated, check_begun
+from dragoman.web.server.head import EMPTY_LINE, Head, Repeated
 from dragoman.web.server.origins import Origin
 from dragoman.web.server.refusals import overloaded, rendered, too_large
-from dragoman.web.server.scope import scope_of
 from dragoman.web.server.sockets import waited_s
 from dragoman.web.shedding import LATE_S
 from dragoman.web.voices import Voice
@@ -26,7 +25,6 @@ MOST_UNSENT: Final = 64 * 1024
 """Bytes that may wait to be sent before the application has to."""
 MOST_EARLY: Final = 64 * 1024
 """Bytes of later requests that are held while one is served."""
-EMPTY_LINE: Final = b"\r\n"
 
 
 class Connection(asyncio.Protocol):
@@ -34,41 +32,41 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_began", "_buffer", "_chunks", "_closing", "_exchange", "_heads", "_is_new", "_last",
-        "_left", "_lingers", "_loop", "_most", "_origin", "_outgoing", "_paused", "_peer", "_piled",
-        "_received", "_room", "_to_come", "_transport", "_unsent", "due", "floor",
+        "_left", "_lingers", "_most", "_origin", "_paused", "_piled", "_received", "_to_come",
+        "_transport", "due", "floor", "loop", "outgoing", "peer", "room", "unsent",
     )  # fmt: skip
 
     def __init__(self, floor: Floor, loop: asyncio.AbstractEventLoop) -> None:
         self.floor = floor
         self.due = math.inf
-        self._loop = loop
+        self.loop = loop
         self._origin: Origin[Held] | None = None
         self._exchange: Exchange | None = None
         self._heads = Repeated(floor.reader)
         self._buffer = b""
-        self._outgoing: list[bytes] = []
-        self._unsent = 0
+        self.outgoing: list[bytes] = []
+        self.unsent = 0
         self._to_come = False  # some of the request's body
         self._closing = False
         self._is_new = True
         self._lingers = False
         self._paused = False
-        self._room: asyncio.Event | None = None  # set when there is room to write again
+        self.room: asyncio.Event | None = None  # set when there is room to write again
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # of streams
         """Take the client in, or tell it that there is no room."""
         self._transport = transport
         transport.set_write_buffer_limits(high=MOST_UNSENT)
         peer = transport.get_extra_info("peername") or ("", 0)
-        self._peer = (str(peer[0]), int(peer[1]))
-        self._origin = self.floor.admit(self._peer[0], self)
+        self.peer = (str(peer[0]), int(peer[1]))
+        self._origin = self.floor.admit(self.peer[0], self)
         if self._origin is None:
             error = Overloaded("The gateway has no room for another connection.", retry_after_s=1)
             transport.write(rendered(error, self.floor.date))
             self._closing = True
             transport.close()
             return
-        self.due = self._loop.time() + self.floor.limits.header_s
+        self.due = self.loop.time() + self.floor.limits.header_s
 
     def data_received(self, data: bytes) -> None:
         """Take what the client sends."""
@@ -78,7 +76,7 @@ class Connection(asyncio.Protocol):
             entrance = self.floor.entrance
             if entrance.overloaded and not self._buffer:
                 self._buffer = data
-                entrance.come(self, self._loop)
+                entrance.come(self, self.loop)
             else:
                 self._on_head(data)
         elif self._to_come:
@@ -104,8 +102,8 @@ class Connection(asyncio.Protocol):
             return False
         self._buffer = b""
         self._transport.write(refusals[voice])
-        if self._room is None:
-            self.due = self._loop.time() + floor.limits.idle_s
+        if self.room is None:
+            self.due = self.loop.time() + floor.limits.idle_s
         return True
 
     def eof_received(self) -> None:
@@ -127,9 +125,9 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Have the application wait: the client does not read as fast as it is written to."""
-        self._room = asyncio.Event()
+        self.room = asyncio.Event()
         self._piled = self._transport.get_write_buffer_size()
-        self.due = self._loop.time() + self.floor.limits.stall_s
+        self.due = self.loop.time() + self.floor.limits.stall_s
 
     def resume_writing(self) -> None:
         """Have the application go on."""
@@ -139,7 +137,7 @@ class Connection(asyncio.Protocol):
         if self._exchange is None:
             self._await_request()
         else:
-            self.due = self._loop.time() if self._to_come else math.inf
+            self.due = self.loop.time() if self._to_come else math.inf
 
     def write(self, data: bytes, *, more: bool) -> asyncio.Event | None:
         """Send data; return what to wait for when more would only pile up.
@@ -149,25 +147,27 @@ class Connection(asyncio.Protocol):
         """
         if self._closing:
             return None
-        if not more and not self._outgoing:
-            if not self._transport.is_closing():
-                self._transport.write(data)
-            return self._room
-        self._outgoing.append(data)
-        self._unsent += len(data)
-        if not more or self._unsent >= MOST_UNSENT:
-            self.flush()
-        elif len(self._outgoing) == 1:
-            self.floor.flush_soon(self, self._loop)
-        return self._room
+        outgoing = self.outgoing
+        if more or outgoing:
+            first = not outgoing
+            outgoing.append(data)
+            self.unsent = len(data) if first else self.unsent + len(data)
+            if not more or self.unsent >= MOST_UNSENT:
+                self.flush()
+            elif first:
+                self.floor.flush_soon(self.flush, self.loop)
+        elif not self._transport.is_closing():
+            self._transport.write(data)
+        return self.room
 
     def flush(self) -> None:
         """Hand over what was written."""
-        outgoing = self._outgoing
-        if outgoing and not self._transport.is_closing():
-            self._transport.write(outgoing[0] if len(outgoing) == 1 else b"".join(outgoing))
-        outgoing.clear()
-        self._unsent = 0
+        outgoing = self.outgoing
+        if outgoing:
+            transport = self._transport
+            if not transport.is_closing():
+                transport.write(b"".join(outgoing))
+            outgoing.clear()
 
     def take_in(self, *, wanted: bool) -> None:
         """Read on, or pause."""
@@ -175,14 +175,10 @@ class Connection(asyncio.Protocol):
             return
         self._paused = not wanted
         if wanted:
-            self._last = self._loop.time()
+            self._last = self.loop.time()
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
-
-    def serve(self, exchange: Exchange) -> None:
-        """Have the application serve a request."""
-        exchange.begin(self._loop, scope_of(exchange.head, self.floor, self._peer))
 
     def answered(self, exchange: Exchange, *, closes: bool) -> None:
         """Go on to the next request, or close."""
@@ -196,7 +192,7 @@ class Connection(asyncio.Protocol):
             self._origin.quiet[self] = None
         if self._paused:
             self.take_in(wanted=True)
-        if self._room is None:
+        if self.room is None:
             self._await_request()
 
     def drop(self) -> None:
@@ -216,7 +212,7 @@ class Connection(asyncio.Protocol):
 
     def overdue(self, now: float) -> None:
         """Do what a deadline asks for."""
-        if self._room is not None or (self._closing and not self._lingers):
+        if self.room is not None or (self._closing and not self._lingers):
             self._on_unread(now)
         elif self._lingers:
             self.drop()
@@ -237,52 +233,54 @@ class Connection(asyncio.Protocol):
             early, self._buffer = self._buffer, b""
             self._on_head(early)
         else:
-            self.due = self._loop.time() + self.floor.limits.idle_s
+            self.due = self.loop.time() + self.floor.limits.idle_s
 
     def _on_head(self, data: bytes) -> None:
-        if self._buffer:
-            data = self._buffer + data
-        elif self._room is None:
-            self.due = min(self.due, self._loop.time() + self.floor.limits.header_s)
-        self._buffer = data
-        start = 2 if data.startswith(EMPTY_LINE) else 0  # RFC 9112, section 2.2
-        end = data.find(b"\r\n\r\n", start)
+        early = self._buffer
+        if early:
+            data = early + data
         try:
-            if end < 0 or end - start > MOST_BYTES:
-                check_begun(data[start : end if end >= 0 else None])
-                return
-            head = self._heads.read(data[start:end])
+            found = self._heads.read(data)
         except GatewayError as error:
-            self._refuse(error, self.floor.voice(data[start:]))
+            self._refuse(error, self.floor.voice(data.removeprefix(EMPTY_LINE)))
             return
-        self._buffer = b""
-        self._begin(head, data[end + 4 :])
+        if found is not None:
+            self._buffer = b""
+            self._begin(*found)
+            return
+        self._buffer = data
+        if not early and self.room is None:
+            self.due = min(self.due, self.loop.time() + self.floor.limits.header_s)
 
     def _begin(self, head: Head, rest: bytes) -> None:
         floor = self.floor
         lane = floor.app.lane(head.line.target.path)
-        late = floor.crowded and self._is_new and waited_s(self._transport) > LATE_S
+        late = False
+        if not floor.is_at_ease():
+            late = floor.crowded and self._is_new and waited_s(self._transport) > LATE_S
+            if retry_after_s := floor.refusal(lane, late=late):
+                self._is_new = False
+                self._turn_away(head, rest, retry_after_s, lane.voice)
+                return
         self._is_new = False
-        if retry_after_s := floor.refusal(lane, late=late):
-            self._turn_away(head, rest, retry_after_s, lane.voice)
-            return
         length = head.length
         if length is not None and length > lane.body_bytes:
             bodiless = head.line.method == "HEAD"
             self._refuse(too_large(lane.body_bytes), lane.voice, bodiless=bodiless)
             return
-        self._exchange = exchange = Exchange(self, head)
         if length is not None and length <= len(rest):  # it has come whole, as most do
+            self._exchange = exchange = Exchange(self, head, rest[:length])
             self._buffer = rest[length:]
             self._has_come()
-            exchange.take(rest[:length], last=True)
-        else:
-            self._left, self._most, self._received = length or 0, lane.body_bytes, 0
-            self._chunks = Chunks() if length is None else None
-            self._to_come = True
-            self.due = self._began = self._last = self._loop.time()
-        floor.take_on(exchange, lane, self._loop, late=late)
-        if self._to_come and rest:
+            floor.take_on(exchange, lane, self.loop, late=late)
+            return
+        self._exchange = exchange = Exchange(self, head)
+        self._left, self._most, self._received = length or 0, lane.body_bytes, 0
+        self._chunks = Chunks() if length is None else None
+        self._to_come = True
+        self.due = self._began = self._last = self.loop.time()
+        floor.take_on(exchange, lane, self.loop, late=late)
+        if rest:
             self._on_body(rest)
 
     def _turn_away(self, head: Head, rest: bytes, retry_after_s: int, voice: Voice) -> None:
@@ -295,7 +293,7 @@ class Connection(asyncio.Protocol):
         self.write(refused, more=False)
         if closes:
             self._close(lingers=True)
-        elif self._room is None:
+        elif self.room is None:
             self._await_request()
 
     def _on_body(self, data: bytes) -> None:
@@ -324,12 +322,12 @@ class Connection(asyncio.Protocol):
             self._buffer = rest
             self._has_come()
         else:
-            self._last = self._loop.time()
+            self._last = self.loop.time()
         exchange.take(part, last=done)
 
     def _has_come(self) -> None:
         """Note that the request is complete: from here on it is for us to act."""
-        if self._room is None:
+        if self.room is None:
             self.due = math.inf
         if self._origin is not None:
             self._origin.quiet.pop(self, None)
@@ -370,7 +368,7 @@ class Connection(asyncio.Protocol):
         9.6), so for a while what it sends is read and thrown away.
         """
         self._closing, self._buffer = True, b""
-        now = self._loop.time()
+        now = self.loop.time()
         if lingers and self._transport.can_write_eof() and not self._transport.is_closing():
             self._lingers = True
             self.due = now + LINGER_S
@@ -382,6 +380,6 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _make_room(self) -> None:
-        if self._room is not None:
-            self._room.set()
-            self._room = None
+        if self.room is not None:
+            self.room.set()
+            self.room = None

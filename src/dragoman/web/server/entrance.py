@@ -86,6 +86,10 @@ class Entrance:
         """How many wait."""
         return len(self._waiting)
 
+    def is_clear(self) -> bool:
+        """Say whether nobody waits, and nobody has to be turned away."""
+        return not (self._waiting or self.overloaded)
+
     @property
     def crowded(self) -> bool:
         """Whether it is worth knowing how late somebody comes."""

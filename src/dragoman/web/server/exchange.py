@@ -6,7 +6,7 @@ the client has left, and `send` to one that has left does nothing.
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from dragoman.core.errors import GatewayError, Internal, Unavailable
 from dragoman.web.server import answer
@@ -14,16 +14,28 @@ from dragoman.web.server.answer import CHUNKED, NO_BODY, UNTIL_CLOSED, Framing
 from dragoman.web.server.floor import Floor, Message
 from dragoman.web.server.head import Head
 from dragoman.web.server.refusals import overloaded, rendered
+from dragoman.web.server.scope import Address, scope_of
 from dragoman.web.voices import Voice
 
 EXCHANGE = "dragoman.exchange"
 """The extension of the scope by which an application may do without messages: the exchange."""
+
+MOST_AT_EASE: Final = 16 * 1024
+"""Bytes of a part that can wait for the end of a turn, whatever else waits."""
 
 
 class Line(Protocol):
     """The connection that an exchange goes over."""
 
     floor: Floor
+    loop: asyncio.AbstractEventLoop
+    peer: Address
+    outgoing: list[bytes]
+    """What goes out once all that is ready has run. Whoever adds the first says so to the floor."""
+    unsent: int
+    """Bytes of it; they mean nothing while it is empty."""
+    room: asyncio.Event | None
+    """What to wait for before more is sent, since it would pile up."""
 
     def write(self, data: bytes, *, more: bool) -> asyncio.Event | None:
         """Send data, soon if there is more; return what to wait for when it would pile up."""
@@ -31,8 +43,8 @@ class Line(Protocol):
     def take_in(self, *, wanted: bool) -> None:
         """Have the body come, or pause."""
 
-    def serve(self, exchange: "Exchange") -> None:
-        """Begin an exchange."""
+    def flush(self) -> None:
+        """Hand over what is outgoing."""
 
     def answered(self, exchange: "Exchange", *, closes: bool) -> None:
         """Go on to the next request, or close."""
@@ -66,27 +78,31 @@ class Exchange:
     MOST_HELD = 256 * 1024
     """Bytes of a body that wait for the application before the client has to."""
 
-    def __init__(self, line: Line, head: Head) -> None:
+    def __init__(self, line: Line, head: Head, whole: bytes | None = None) -> None:
+        """Begin with the `whole` body, if it has come."""
         self.head = head
         self.left = False
         self.closes = not head.keep_alive
         self._line = line
-        self._parts: list[bytes] = []
-        self._size = 0
-        self._complete = False  # the body is all there
+        self._parts: list[bytes] = [] if whole is None else [whole]
+        self._size = 0  # of a part of the body
+        self._complete = whole is not None  # the body is all there
         self._told = False  # the application has all of it
-        self._awaited = head.expects and bool(head.line.minor)
+        self._awaited = head.expects
         self._events: asyncio.Event | None = None
         self._start: Message | None = None
         self._begun = False
-        self._framing = NO_BODY
-        self._sent = 0
         self.task: asyncio.Task[None] | None = None
         self._on_leave: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Have the request served, now that there is time."""
-        self._line.serve(self)
+        line = self._line
+        scope = scope_of(self.head, line.floor, line.peer)
+        scope["extensions"] = {EXCHANGE: self}
+        line.floor.running.add(self)
+        # Not by the loop's `create_task`: uvloop's numbers a task before it names it.
+        self.task = asyncio.Task(self._serve(scope), loop=line.loop, name="request")
 
     def turn_away(self, retry_after_s: int) -> None:
         """Answer that there is no time. The connection goes on, if the request is complete."""
@@ -98,12 +114,6 @@ class Exchange:
         )
         self._line.write(refused, more=False)
         self._end()
-
-    def begin(self, loop: asyncio.AbstractEventLoop, scope: Message) -> None:
-        """Have the application serve the request."""
-        scope["extensions"] = {EXCHANGE: self}
-        self._line.floor.running.add(self)
-        self.task = loop.create_task(self._serve(scope), name="request")
 
     @property
     def voice(self) -> Voice:
@@ -191,11 +201,25 @@ class Exchange:
         self._finish(b"%b%b%b\r\n%b" % (answer.STATUS_LINES[status], line.floor.date, fields, body))
 
     def put(self, data: bytes) -> asyncio.Event | None:
-        """Send a part of an answer that has begun; return what to wait for when it piles up."""
+        """Send a part of an answer that has begun; return what to wait for when it piles up.
+
+        Most of a stream goes this way, so the line is not asked to do what takes three steps.
+        """
+        line = self._line
+        outgoing = line.outgoing
+        if self.left or outgoing or len(data) > MOST_AT_EASE or self._framing is not CHUNKED:
+            return self._put_at_length(data)
+        part = b"%x\r\n%b\r\n" % (len(data), data)
+        outgoing.append(part)
+        line.unsent = len(part)
+        line.floor.flush_soon(line.flush, line.loop)
+        return line.room
+
+    def _put_at_length(self, data: bytes) -> asyncio.Event | None:
+        """Send a part of any size and framing, behind what waits to go out."""
         if self.left:
             return None
-        part = answer.chunk(data) if self._framing is CHUNKED else self._wrapped(data, more=True)
-        return self._line.write(part, more=True)
+        return self._line.write(self._wrapped(data, more=True), more=True)
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer. Its head goes out with the first part of its body.
@@ -225,11 +249,11 @@ class Exchange:
 
     def _body(self) -> bytes:
         """Return what has come of the body since the last time."""
-        parts = self._parts
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+        body = b"".join(self._parts)
+        self._parts.clear()
         if self._size >= self.MOST_HELD:
             self._line.take_in(wanted=True)
-        self._parts, self._size = [], 0
+        self._size = 0
         self._told = self._complete
         return body
 
@@ -255,6 +279,7 @@ class Exchange:
 
     def _head(self, body: bytes, *, more: bool) -> bytes:
         start = self._start or {}
+        self._sent = 0
         status, fields = start["status"], list(start["headers"])
         names = dict(fields)
         length = names.get(b"content-length")
@@ -292,7 +317,7 @@ class Exchange:
         if self.task is None:
             self._part(data)
         else:
-            self.task.get_loop().call_soon(self._part, data)
+            self._line.loop.call_soon(self._part, data)
 
     def _part(self, data: bytes) -> None:
         self._line.write(data, more=False)
@@ -304,7 +329,7 @@ class Exchange:
 
     async def _serve(self, scope: Message) -> None:
         try:
-            await self._line.floor.app(scope, self.receive, self.send)
+            await self._line.floor.serve(scope, self.receive, self.send)
         finally:
             self._line.floor.running.discard(self)
             self._on_leave = None

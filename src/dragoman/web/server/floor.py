@@ -58,9 +58,6 @@ class Held(Protocol):
     def overdue(self, now: float) -> None:
         """Do what has to be done."""
 
-    def flush(self) -> None:
-        """Send what was written."""
-
     def drop(self) -> None:
         """Close at once."""
 
@@ -99,6 +96,7 @@ class Floor:
         memory: Callable[[], float] | None = None,
     ) -> None:
         self.app = app
+        self.serve = app.__call__  # once: an object is slower to call than its method
         self.reader = reader
         self.proxies = proxies
         self.limits = limits
@@ -110,7 +108,7 @@ class Floor:
         self._most_requests = caps.requests
         self._origins: Origins[Held] = Origins(caps.connections, caps.per_address)
         self._held: set[Held] = set()
-        self._unsent: list[Held] = []
+        self._flushes: list[Callable[[], None]] = []
         self._few = shedding.few(caps.requests)
         self._lag_s = 0.0
         self._calm = True
@@ -149,11 +147,16 @@ class Floor:
             self._held.discard(line)
             self._origins.remove(origin, line)
 
-    def flush_soon(self, line: Held, loop: asyncio.AbstractEventLoop) -> None:
-        """Have a connection send what it has once all that is ready has run."""
-        if not self._unsent:
+    def flush_soon(self, flush: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        """Have a connection send what it has, by its `flush`, once all that is ready has run."""
+        flushes = self._flushes
+        if not flushes:
             loop.call_soon(self._flush)
-        self._unsent.append(line)
+        flushes.append(flush)
+
+    def is_at_ease(self) -> bool:
+        """Say whether there is time for everybody who comes, so that nobody is refused."""
+        return self._calm and len(self.running) < self._few and self.entrance.is_clear()
 
     @property
     def crowded(self) -> bool:
@@ -181,7 +184,7 @@ class Floor:
         self, request: Request, lane: Lane, loop: asyncio.AbstractEventLoop, *, late: bool
     ) -> None:
         """Have a request served as soon as there is time, and who asks for health at once."""
-        if lane.tier in {Tier.HEALTH, Tier.READINESS}:
+        if lane.tier is Tier.HEALTH or lane.tier is Tier.READINESS:
             request.start()
         else:
             self.entrance.arrive(request, loop, late=late)
@@ -241,9 +244,9 @@ class Floor:
         return Excuses(retry_after_s, self.date)
 
     def _flush(self) -> None:
-        lines, self._unsent = self._unsent, []
-        for line in lines:
-            line.flush()
+        flushes, self._flushes = self._flushes, []
+        for flush in flushes:
+            flush()
 
     @property
     def connections(self) -> int:

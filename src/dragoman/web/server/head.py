@@ -12,6 +12,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from dragoman.core.errors import Unreadable, UnsupportedEncoding
+from dragoman.web.said import Said
 from dragoman.web.server import names
 from dragoman.web.server.target import LONGEST, Target, read_target
 
@@ -43,6 +44,9 @@ SECRET: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization", 
 """Fields that are not kept."""
 VERSIONS: Final = {b"HTTP/1.1": 1, b"HTTP/1.0": 0}
 
+EMPTY_LINE: Final = b"\r\n"
+END: Final = b"\r\n\r\n"
+
 _LENGTH: Final = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: (\d{1,%d})(?=\r\n|\Z)" % MOST_DIGITS)
 
 Pair = tuple[bytes, bytes]
@@ -57,8 +61,12 @@ class Line(Struct, frozen=True):
     minor: int
 
 
-class Head(Struct, frozen=True, gc=False):
-    """A head that is beyond doubt. `length` is None for a body in chunks, 0 without a body."""
+class Head(Struct, gc=False):
+    """A head that is beyond doubt. `length` is None for a body in chunks, 0 without a body.
+
+    `fields` are without the body's length, by which alone repeated heads differ. `said` is what
+    the application made of the fields, for whoever sends the same again.
+    """
 
     line: Line
     pairs: list[Pair]
@@ -66,6 +74,7 @@ class Head(Struct, frozen=True, gc=False):
     length: int | None
     keep_alive: bool
     expects: bool
+    said: Said | None = None
 
 
 class HeadReader:
@@ -94,13 +103,15 @@ class HeadReader:
         if len(fields) != len(pairs):
             _check_once(pairs)
         self._check_host(fields, line.target)
+        length = body_length(fields, line.minor)
+        fields.pop(CONTENT_LENGTH, None)
         return Head(
             line,
             pairs,
             fields,
-            body_length(fields, line.minor),
+            length,
             keeps_alive(fields, line.minor),
-            _check_wishes(fields),
+            _check_wishes(fields) and bool(line.minor),
         )
 
     def _learn_line(self, raw: bytes) -> Line:
@@ -143,30 +154,45 @@ class Repeated:
 
     def __init__(self, reader: HeadReader) -> None:
         self._reader = reader
-        self._before = self._after = b""
+        self._before = self._after = b""  # all but the length, with the empty line at the end
         self._last: Head | None = None
         self._place = 0  # of the length among the pairs
 
-    def read(self, raw: bytes) -> Head:
-        """Return what `HeadReader.read` returns, and raise what it raises."""
-        found = _LENGTH.search(raw)
-        if found is None:
-            return self._reader.read(raw)
-        start, end = found.span(1)
-        last = self._last
-        if last is None or raw[:start] != self._before or raw[end:] != self._after:
-            return self._learn(raw, start, end)
-        pair = (CONTENT_LENGTH, found[1])
-        pairs = last.pairs.copy()
-        pairs[self._place] = pair
-        fields = last.fields | {CONTENT_LENGTH: found[1]}
-        return Head(last.line, pairs, fields, int(found[1]), last.keep_alive, last.expects)
+    def read(self, data: bytes) -> tuple[Head, bytes] | None:
+        """Return the head that data begins with and what is behind it, None if it is not all there.
 
-    def _learn(self, raw: bytes, start: int, end: int) -> Head:
+        Raises what `HeadReader.read` raises.
+        """
+        last, before, after = self._last, self._before, self._after
+        start = len(before)
+        if last is None or data[:start] != before:
+            return self._read(data)
+        end = data.find(b"\r", start, start + MOST_DIGITS + 1)
+        rest = end + len(after)
+        length = data[start:end]
+        if not length.isdigit() or data[end:rest] != after:
+            return self._read(data)
+        pairs = last.pairs.copy()
+        pairs[self._place] = (CONTENT_LENGTH, length)
+        said, size = last.said, int(length)
+        head = Head(last.line, pairs, last.fields, size, last.keep_alive, last.expects, said)
+        return head, data[rest:]
+
+    def _read(self, data: bytes) -> tuple[Head, bytes] | None:
+        start = 2 if data.startswith(EMPTY_LINE) else 0  # RFC 9112, section 2.2
+        end = data.find(END, start)
+        if end < 0 or end - start > MOST_BYTES:
+            check_begun(data[start : end if end >= 0 else None])
+            return None
+        return self._learn(data[start:end]), data[end + len(END) :]
+
+    def _learn(self, raw: bytes) -> Head:
         head = self._reader.read(raw)
-        if len(raw) <= LONGEST_REPEATED:
+        found = _LENGTH.search(raw)
+        if found is not None and len(raw) <= LONGEST_REPEATED:
+            start, end = found.span(1)
             self._place = [name for name, _ in head.pairs].index(CONTENT_LENGTH)
-            self._before, self._after, self._last = raw[:start], raw[end:], head
+            self._before, self._after, self._last = raw[:start], raw[end:] + END, head
         return head
 
 

@@ -36,7 +36,8 @@ UNSENT_BYTES = 128 * 1024
 """What the system may hold unsent for a connection; more would only hide a client that is slow."""
 GRACE_S = 5.0
 """How long what was cancelled may take to say so."""
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""To stop; the last comes from a terminal that is closed."""
 
 
 class StartFailed(Exception):
@@ -127,7 +128,9 @@ class Server:
     def _heeding(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         """Stop on signals, until the end: a late one must not cut off what is being recorded."""
         before = {each: signal.getsignal(each) for each in SIGNALS}
-        for each in SIGNALS:
+        if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup
+            del before[signal.SIGHUP]
+        for each in before:
             loop.add_signal_handler(each, self.stop)
         try:
             yield

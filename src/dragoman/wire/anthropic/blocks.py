@@ -5,13 +5,15 @@ of them, and more every month. It is theirs only.
 """
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Union
 
 import msgspec
 from msgspec import Meta, Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidPrompt
+from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.explain import explain
+from dragoman.wire.hub import Members
 from dragoman.wire.json import TOO_DEEP
 from dragoman.wire.shapes import NonEmpty
 
@@ -60,6 +62,7 @@ class PlainText(Struct, frozen=True, gc=False, tag_field="type", tag="text"):
     """A document that is text."""
 
     data: str
+    media_type: str = "text/plain"
 
 
 class Blocks(Struct, frozen=True, gc=False, tag_field="type", tag="content"):
@@ -114,6 +117,7 @@ class ToolUse(Struct, frozen=True, gc=False, tag_field="type", tag="tool_use"):
     id: NonEmpty
     name: Annotated[str, Meta(min_length=1, max_length=256)]
     input: Raw
+    caller: Raw = ABSENT
     cache_control: Raw = ABSENT
 
 
@@ -150,12 +154,56 @@ _KINDS: dict[str, type[Struct]] = {
         ToolResult,
     )
 }
+
+
+def _closed(kind: type[Struct], *fields: tuple[str, object]) -> type[Struct]:
+    """Return a shape that has no members beyond the declared."""
+    return msgspec.defstruct(
+        kind.__name__,
+        fields,
+        bases=(kind,),
+        frozen=True,
+        gc=False,
+        forbid_unknown_fields=True,
+        tag_field="type",
+        tag=kind.__struct_config__.tag,
+    )
+
+
+_SOURCES = {Image: (Base64, Url, Uploaded), Document: (Base64, Url, Uploaded, PlainText, Blocks)}
+_EXACT = tuple(
+    _closed(kind, ("source", Union[tuple(_closed(each) for each in _SOURCES[kind])]))  # noqa: UP007
+    if kind in _SOURCES
+    else _closed(kind)
+    for kind in _KINDS.values()
+)
+"""The same, but with no members beyond the declared: most blocks, found out in one pass."""
+_exact: Callable[[Raw], Known] = msgspec.json.Decoder(Union[_EXACT]).decode  # noqa: UP007 - at run time
 _known: Callable[[Raw], Known] = msgspec.json.Decoder(Known).decode
 _unknown = msgspec.json.Decoder(Unknown).decode
+_members = msgspec.json.Decoder(Members).decode
 
 
-def read_block(raw: Raw, path: str) -> Block:
-    """Return the block that stands at `path` of a request. Raises InvalidPrompt."""
+def read_block(raw: Raw, path: str, found: Gleanings) -> Block:
+    """Return the block that stands at `path` of a request. Raises InvalidPrompt.
+
+    What is not declared of one that is goes to providers of this dialect only, and is noted.
+    """
+    try:
+        return _exact(raw)
+    except (msgspec.ValidationError, RecursionError):
+        block = _read(raw, path)
+    if not isinstance(block, Unknown):
+        part = "system" if path.startswith("system") else "messages.content"
+        row = _members(raw)
+        found.strangers(row, (*block.__struct_fields__, "type"), part)
+        if isinstance(block, Image | Document):
+            known = (*block.source.__struct_fields__, "type")
+            found.strangers(_members(row["source"]), known, f"{part}.source")
+    return block
+
+
+def _read(raw: Raw, path: str) -> Block:
     try:
         return _known(raw)
     except RecursionError:

@@ -33,6 +33,7 @@ BILLING = "x-anthropic-billing-header:"
 """How the first system block of Claude Code begins: it is for Anthropic's books."""
 
 _NO_INDEX = (b'"encrypted_index":""', b'"encrypted_index": ""')
+_BY_THE_MODEL = b'"direct"'
 _encode = msgspec.json.Encoder().encode
 _list = msgspec.json.Decoder(list[Raw]).decode
 _rows = msgspec.json.Decoder(list[Members]).decode
@@ -42,15 +43,16 @@ class Conversation:
     """A conversation in the hub's form. `foreign` are blocks that Anthropic would refuse.
 
     They are the places of messages, each with the places of its blocks, and what may stand there
-    instead, if anything.
+    instead, if anything. `failed` says that a tool did.
     """
 
-    __slots__ = ("_found", "foreign", "messages")
+    __slots__ = ("_found", "failed", "foreign", "messages")
 
     def __init__(self, found: Gleanings) -> None:
         self._found = found
         self.messages: list[Said] = []
         self.foreign: Foreign = {}
+        self.failed = False
 
     def system(self, content: str | list[Raw]) -> None:
         """Take in the instructions. Raises InvalidPrompt."""
@@ -85,7 +87,7 @@ class Conversation:
 
     def _instructions(self, content: Iterable[Raw], path: str) -> list[Part]:
         parts = []
-        for where, block in read_blocks(content, path):
+        for where, block in read_blocks(content, path, self._found):
             if not isinstance(block, Text):
                 raise InvalidPrompt(f'{where}.type: Invalid option: expected one of "text"')
             parts.append(text_part(block.text, block.cache_control))
@@ -94,7 +96,7 @@ class Conversation:
     def _user(self, content: Iterable[Raw], path: str) -> None:
         parts: list[Part] = []
         results = 0
-        for where, block in read_blocks(content, path):
+        for where, block in read_blocks(content, path, self._found):
             if isinstance(block, ToolResult):
                 results += 1
                 self.messages.append(self._result(block, where))
@@ -104,27 +106,27 @@ class Conversation:
             self.messages.append({"role": "user", "content": content_of(parts)})
 
     def _result(self, block: ToolResult, path: str) -> Said:
-        if block.is_error:
-            self._found.dropped(
-                "messages.content.tool_result.is_error", "only its content says so elsewhere"
-            )
         content = block.content
         if isinstance(content, list):
             parts: list[Part] = []
-            for where, inner in read_blocks(content, f"{path}.content"):
+            for where, inner in read_blocks(content, f"{path}.content", self._found):
                 parts += parts_of(inner, where, self._found)
         else:
             parts = [text_part(content, Raw())] if content else []
         if parts and given(block.cache_control):
             parts[-1].setdefault("cache_control", block.cache_control)
-        return {"role": "tool", "tool_call_id": block.tool_use_id, "content": content_of(parts)}
+        said = {"role": "tool", "tool_call_id": block.tool_use_id, "content": content_of(parts)}
+        if block.is_error:
+            self.failed = True
+            said["is_error"] = True
+        return said
 
     def _assistant(self, content: Iterable[Raw], place: int) -> None:
         parts: list[Part] = []
         calls: list[Said] = []
         details: list[Detail] = []
         path = f"messages.{place}.content"
-        for number, (where, block) in enumerate(read_blocks(content, path)):
+        for number, (where, block) in enumerate(read_blocks(content, path, self._found)):
             before = len(parts) + len(calls) + len(details)
             if isinstance(block, ToolUse):
                 calls.append(self._call(block, where))
@@ -150,6 +152,8 @@ class Conversation:
             raise InvalidPrompt(f"{path}.input: must be an object")
         if given(block.cache_control):
             self._found.dropped("messages.content.tool_use.cache_control")
+        if given(block.caller) and bytes(block.caller).find(_BY_THE_MODEL) < 0:
+            self._found.dropped("messages.content.caller")
         function = {"name": block.name, "arguments": bytes(block.input).decode()}
         return {"id": block.id, "type": "function", "function": function}
 

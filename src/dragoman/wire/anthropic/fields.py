@@ -11,7 +11,7 @@ from typing import Annotated
 from msgspec import Meta, Raw, Struct
 
 from dragoman.wire.anthropic.blocks import ABSENT
-from dragoman.wire.shapes import AnyObject, Count, ModelName, NonEmpty, PositiveCount
+from dragoman.wire.shapes import AnyObject, Count, ModelName, NonEmpty, PositiveCount, Share
 
 MOST_USER = 512
 """As many characters of a user's name are kept."""
@@ -50,6 +50,10 @@ class Message(Struct, frozen=True, gc=False):
     content: str | list[Raw]
 
 
+class ExactMessage(Message, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A turn that has nothing else: nearly all are."""
+
+
 class MessagesFields(Struct, frozen=True, kw_only=True):
     """Every member that is read here; the others are checked where the hub's are."""
 
@@ -60,7 +64,7 @@ class MessagesFields(Struct, frozen=True, kw_only=True):
     max_tokens: PositiveCount | None = None
     stream: bool | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    top_p: Share | None = None
     top_k: Count | None = None
     stop_sequences: list[str] | None = None
     metadata: Metadata | None = None
@@ -71,3 +75,9 @@ class MessagesFields(Struct, frozen=True, kw_only=True):
     output_format: Format | None = None
     service_tier: str | None = None
     speed: str | None = None
+
+
+class ExactFields(MessagesFields, frozen=True, kw_only=True):
+    """The same, where no turn has more than it must."""
+
+    messages: Annotated[list[ExactMessage], Meta(min_length=1)]  # type: ignore[assignment]

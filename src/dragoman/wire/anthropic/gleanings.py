@@ -1,8 +1,12 @@
 """What a Messages request says that the hub's form cannot, gathered while it is read."""
 
+from collections.abc import Container
+
 from dragoman.core.notes import Change, Note
+from dragoman.wire.hub import Members
 
 ANTHROPIC_ONLY = "only providers of Anthropic's API know it"
+_NOTHING = frozenset({b"null", b"[]"})
 
 
 class Gleanings:
@@ -20,6 +24,12 @@ class Gleanings:
     def changed(self, change: Change, field: str, how: str) -> None:
         """Note that something is said in another way."""
         self._notes.setdefault(field, Note(change, field, how))
+
+    def strangers(self, said: Members, known: Container[str], path: str) -> None:
+        """Note the members of what stands at `path` that nobody here knows."""
+        for name, value in said.items():
+            if name not in known and bytes(value) not in _NOTHING:
+                self.dropped(f"{path}.{name}")
 
     @property
     def notes(self) -> tuple[Note, ...]:

@@ -35,11 +35,11 @@ _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
 _PDF = "application/pdf"
 
 
-def read_blocks(content: Iterable[Raw], path: str) -> Iterator[tuple[str, Block]]:
+def read_blocks(content: Iterable[Raw], path: str, found: Gleanings) -> Iterator[tuple[str, Block]]:
     """Yield the blocks of a content that stands at `path`, each with its own path."""
     for place, raw in enumerate(content):
         where = f"{path}.{place}"
-        yield where, read_block(raw, where)
+        yield where, read_block(raw, where, found)
 
 
 def text_part(text: str, cache_control: Raw) -> Part:
@@ -118,7 +118,7 @@ def _of_blocks(source: Blocks, block: Document, path: str, found: Gleanings) -> 
     if isinstance(source.content, str):
         return [text_part(_titled(block.title, source.content), block.cache_control)]
     parts: list[Part] = [text_part(block.title, Raw())] if block.title else []
-    for where, inner in read_blocks(source.content, f"{path}.source.content"):
+    for where, inner in read_blocks(source.content, f"{path}.source.content", found):
         if not isinstance(inner, Text | Image):
             raise InvalidPrompt(f"{where}.type: Invalid option: expected one of text|image")
         parts += parts_of(inner, where, found)

@@ -8,17 +8,23 @@ sent the hub's form; what that cannot say is in the notes of `native`.
 from collections.abc import Mapping
 
 import msgspec
-from msgspec import Raw, inspect
+from msgspec import Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidPrompt, InvalidRequest
 from dragoman.core.notes import Change, Note
 from dragoman.wire import rules
 from dragoman.wire.anthropic.blocks import NULL, given
 from dragoman.wire.anthropic.conversation import Conversation, Foreign, without
-from dragoman.wire.anthropic.fields import MessagesFields
+from dragoman.wire.anthropic.fields import (
+    ExactFields,
+    Message,
+    MessagesFields,
+    Metadata,
+    OutputConfig,
+)
 from dragoman.wire.anthropic.gleanings import Gleanings
-from dragoman.wire.anthropic.tools import Tools, read_choice, read_tools
-from dragoman.wire.anthropic.wishes import format_of, reasoning_of
+from dragoman.wire.anthropic.tools import Choice, Tools, read_choice, read_tools
+from dragoman.wire.anthropic.wishes import Thinking, format_of, reasoning_of
 from dragoman.wire.chat import ChatCall, parse_members
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members, Native
@@ -58,18 +64,28 @@ FOREIGN = Note(
 )
 
 _SPOKEN = SAME | SHARED | READ
+_WITHIN: Mapping[str, type[Struct]] = {
+    "metadata": Metadata,
+    "output_config": OutputConfig,
+    "thinking": Thinking,
+    "tool_choice": Choice,
+}
+"""Members that are objects, of which some members may be nobody's here."""
 _NOTHING = (b"null", b"[]")
 _SHAPE = inspect.type_info(MessagesFields)
 _decode = msgspec.json.Decoder(MessagesFields).decode
+_exact = msgspec.json.Decoder(ExactFields).decode
+_rows = msgspec.json.Decoder(list[Members]).decode
 _encode = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(Members).decode
 
 
 def parse_messages(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
     """Read and check a request. Raises InvalidRequest or InvalidPrompt, which name the member."""
     sent = members(body)
     rules.check_names(sent)
-    fields = _fields(body)
     found = Gleanings()
+    fields = _fields(body, sent, found)
     conversation = Conversation(found)
     if fields.system is not None:
         conversation.system(fields.system)
@@ -85,11 +101,22 @@ def parse_messages(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         notes=found.notes,
         changes=(FOREIGN,) if conversation.foreign else (),
         tools=tools.types,
+        failed=conversation.failed,
     )
     return msgspec.structs.replace(parse_members(hub), native=native)
 
 
-def _fields(body: bytes) -> MessagesFields:
+def _fields(body: bytes, sent: Members, found: Gleanings) -> MessagesFields:
+    try:
+        return _exact(body)
+    except (msgspec.ValidationError, RecursionError):
+        fields = _any_turns(body)
+    for row in _rows(sent["messages"]):
+        found.strangers(row, Message.__struct_fields__, "messages")
+    return fields
+
+
+def _any_turns(body: bytes) -> MessagesFields:
     try:
         return _decode(body)
     except RecursionError:
@@ -128,7 +155,7 @@ def _hub(sent: Members, fields: MessagesFields, found: Gleanings, tools: Tools) 
 
 def _fallbacks(fields: MessagesFields, sent: Members) -> list[str]:
     fallbacks = fields.fallbacks or []
-    if given(sent.get("models", NULL)):
+    if fallbacks and given(sent.get("models", NULL)):
         raise InvalidRequest("fallbacks: cannot be combined with 'models'")
     if len(fallbacks) > MOST_FALLBACKS:
         raise InvalidRequest(f"'fallbacks' array must have {MOST_FALLBACKS} items or fewer.")
@@ -160,6 +187,8 @@ def _note_others(sent: Members, fields: MessagesFields, found: Gleanings) -> Non
     for name, value in sent.items():
         if name not in _SPOKEN and bytes(value) not in _NOTHING:
             found.dropped(name)
+        elif name in _WITHIN and given(value):
+            found.strangers(_members(value), _WITHIN[name].__struct_fields__, name)
 
 
 def _own(sent: Members, fields: MessagesFields, tools: Tools, foreign: Foreign) -> Members:

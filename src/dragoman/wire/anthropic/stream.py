@@ -21,7 +21,7 @@ from dragoman.wire.anthropic.message import ended_by
 from dragoman.wire.anthropic.open_block import AFTER_TEXT, OpenBlock, event
 from dragoman.wire.anthropic.passing import Passing
 from dragoman.wire.anthropic.usage import usage_members
-from dragoman.wire.dialect import Spent, Told
+from dragoman.wire.dialect import Around, Spent, Told
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.sse import DONE
 
@@ -50,6 +50,11 @@ class MessagesWriter:
         if text.index:
             return b""
         return self._begin() + self._lanes.text(_text_delta(text.content))
+
+    def around(self, choice: int) -> Around | None:
+        """Return what stands before and after each text of the first choice in an open block."""
+        before = self._block.before_text
+        return (before, AFTER_TEXT) if before and not choice else None
 
     def chunk(self, chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the events for a chunk, of which `pieces` are passed on."""

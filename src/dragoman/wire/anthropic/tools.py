@@ -14,6 +14,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.wire.anthropic.blocks import ABSENT, given, is_object
 from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.explain import explain
+from dragoman.wire.hub import Members
 from dragoman.wire.json import TOO_DEEP
 from dragoman.wire.shapes import FunctionName, NonEmpty
 
@@ -33,6 +34,7 @@ class Custom(Struct, frozen=True, gc=False):
 
     name: FunctionName
     input_schema: Raw
+    type: str | None = None
     description: str | None = None
     strict: bool | None = None
     cache_control: Raw = ABSENT
@@ -70,6 +72,7 @@ _FALSE = Raw(b"false")
 _CHOICES: dict[str, object] = {"auto": "auto", "any": "required", "none": "none"}
 _tool = msgspec.json.Decoder(Tool).decode
 _custom = msgspec.json.Decoder(Custom).decode
+_members = msgspec.json.Decoder(Members).decode
 _choice = msgspec.json.Decoder(Choice).decode
 
 
@@ -87,7 +90,7 @@ def read_tools(tools: list[Raw], found: Gleanings) -> Tools:
         except msgspec.ValidationError as error:
             raise _wrong(error, Tool, path) from None
         if tool.type is None or tool.type == CUSTOM:
-            custom = _read_custom(raw, path)
+            custom = _read_custom(raw, path, found)
             names.add(custom.name)
             rows.append(_function(custom, found))
             own.append(raw)
@@ -133,9 +136,10 @@ def _named(choice: Choice, tools: Tools, found: Gleanings) -> object | None:
     return None
 
 
-def _read_custom(raw: Raw, path: str) -> Custom:
+def _read_custom(raw: Raw, path: str, found: Gleanings) -> Custom:
     try:
         custom = _custom(raw)
+        found.strangers(_members(raw), Custom.__struct_fields__, "tools")
     except msgspec.ValidationError as error:
         raise _wrong(error, Custom, path) from None
     except RecursionError:

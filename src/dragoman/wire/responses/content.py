@@ -9,7 +9,7 @@ from msgspec import Raw, Struct, inspect
 from dragoman.core.errors import InvalidPrompt
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members
-from dragoman.wire.responses.raw import is_list, is_object, is_string, says
+from dragoman.wire.responses.raw import EMPTY, is_list, is_object, is_string, says, strangers
 
 TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 KINDS = ("input_text", "input_image", "input_file", "input_audio", "input_video", "output_text")
@@ -32,21 +32,42 @@ class Part(Struct, frozen=True, gc=False):
     filename: str | None = None
     input_audio: Raw = Raw()
     video_url: str | None = None
+    annotations: Raw = Raw()
+    logprobs: Raw = Raw()
     cache_control: Raw = Raw()
     prompt_cache_breakpoint: Raw = Raw()
+
+
+class _Exact(Part, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A part that has nothing else: nearly all are."""
 
 
 Parts = list[Part]
 
 _SHAPE = inspect.type_info(Parts)
 _decode = msgspec.json.Decoder(Parts).decode
+_exact = msgspec.json.Decoder(list[_Exact]).decode
+_rows = msgspec.json.Decoder(list[Members]).decode
 _encode = msgspec.json.Encoder().encode
 
 
-def read_parts(content: Raw, path: str) -> Parts:
-    """Return the parts of a content that is a list. Raises InvalidPrompt."""
+def read_parts(content: Raw, path: str, lost: list[str]) -> Parts:
+    """Return the parts of a content that is a list; what nobody knows is named in `lost`.
+
+    Raises InvalidPrompt.
+    """
     if not is_list(content):
         raise InvalidPrompt(f"{path}: must be a string or an array")
+    try:
+        return [*_exact(content)]
+    except msgspec.ValidationError:
+        parts = _lenient(content, path)
+    for row in _rows(content):
+        lost += strangers(row, Part, "input.content")
+    return parts
+
+
+def _lenient(content: Raw, path: str) -> Parts:
     try:
         return _decode(content)
     except msgspec.ValidationError as error:
@@ -55,22 +76,24 @@ def read_parts(content: Raw, path: str) -> Parts:
         raise InvalidPrompt(f"{where}: {reason}") from None
 
 
-def content_of(content: Raw, path: str) -> Raw:
+def content_of(content: Raw, path: str, lost: list[str]) -> Raw:
     """Return a content in the hub's form: text if it is one, else parts. Raises InvalidPrompt."""
     if is_string(content):
         return content
-    parts = read_parts(content, path)
+    parts = read_parts(content, path, lost)
     if len(parts) == 1 and parts[0].type in TEXTS and not _marked(parts[0]):
         return string(parts[0].text, f"{path}.0.text")
     return Raw(_encode([_part(part, f"{path}.{n}") for n, part in enumerate(parts)]))
 
 
-def said(content: Raw, path: str) -> tuple[Raw | None, Raw | None]:
+def said(content: Raw, path: str, lost: list[str]) -> tuple[Raw | None, Raw | None]:
     """Return the text and the refusal of what an assistant said. Raises InvalidPrompt."""
     if is_string(content):
         return content, None
     texts, refusals = [], []
-    for n, part in enumerate(read_parts(content, path)):
+    for n, part in enumerate(read_parts(content, path, lost)):
+        if is_list(part.annotations) and part.annotations != EMPTY:
+            lost.append("input.content.annotations")
         if part.type == "refusal":
             refusals.append(string(part.refusal, f"{path}.{n}.refusal"))
         elif part.type in TEXTS:
@@ -129,7 +152,9 @@ def _told(part: Part, path: str) -> Members:
 
 def _image(part: Part, path: str) -> Members:
     if not part.image_url:
-        raise InvalidPrompt(f"{path}.image_url: is required; uploaded files are not kept here")
+        if not part.file_id:
+            raise InvalidPrompt(f"{path}: needs 'image_url' or 'file_id'")
+        return {"type": Raw(b'"file"'), "file": Raw(_encode({"file_id": part.file_id}))}
     image = {"url": part.image_url}
     if part.detail is not None:
         image["detail"] = part.detail

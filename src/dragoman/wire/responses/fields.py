@@ -15,8 +15,8 @@ SHARED = frozenset({
     "trace", "debug", "image_config", "modalities", "stop_server_tools_when", "x_search_filter",
     "temperature", "top_p", "top_k", "min_p", "top_a", "seed", "stop", "repetition_penalty",
     "frequency_penalty", "presence_penalty", "logit_bias", "metadata", "parallel_tool_calls",
-    "max_tool_calls", "prompt_cache_key", "prompt_cache_options", "cache_control",
-    "service_tier", "stream", "user", "transforms", "web_search_options",
+    "max_tool_calls", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention",
+    "cache_control", "service_tier", "stream", "user", "transforms", "web_search_options",
 })  # fmt: skip
 """Members that are the hub's as they are."""
 

@@ -14,8 +14,9 @@ from msgspec import Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidPrompt, InvalidRequest
 from dragoman.wire.explain import explain
+from dragoman.wire.hub import Members
 from dragoman.wire.responses import calls, content
-from dragoman.wire.responses.raw import is_list, is_string, says
+from dragoman.wire.responses.raw import is_list, is_string, says, strangers
 from dragoman.wire.responses.thoughts import Detail, Passage, Thought, details_of, words_of
 from dragoman.wire.responses.toolbox import Toolbox
 
@@ -48,8 +49,14 @@ class Item(calls.Item):
     status: str | None = None
 
 
+class _Exact(Item, forbid_unknown_fields=True):
+    """An item that has nothing else: nearly all are."""
+
+
 _SHAPE = inspect.type_info(list[Item])
 _decode = msgspec.json.Decoder(list[Item]).decode
+_exact = msgspec.json.Decoder(list[_Exact]).decode
+_rows = msgspec.json.Decoder(list[Members]).decode
 _encode = msgspec.json.Encoder().encode
 _text = msgspec.json.Decoder(str).decode
 
@@ -65,12 +72,26 @@ class _Turn(Struct):
     details: list[Detail] = []
 
 
-def read_items(value: Raw) -> list[Item]:
-    """Return the items of `input`. Raises InvalidRequest or InvalidPrompt."""
+def read_items(value: Raw, lost: list[str]) -> list[Item]:
+    """Return the items of `input`; what nobody knows of them is named in `lost`.
+
+    Raises InvalidRequest or InvalidPrompt.
+    """
     if is_string(value):
         return [Item(role="user", content=value)]
     if not is_list(value):
         raise InvalidRequest("input: must be a string or an array")
+    try:
+        return [*_exact(value)]
+    except msgspec.ValidationError:
+        items = _lenient(value)
+    for row, item in zip(_rows(value), items, strict=True):
+        if item.type in _TAKES:
+            lost += strangers(row, Item, "input")
+    return items
+
+
+def _lenient(value: Raw) -> list[Item]:
     try:
         return _decode(value)
     except msgspec.ValidationError as error:
@@ -132,7 +153,7 @@ class Conversation:
         self._close()
         if not says(item.content):
             raise InvalidPrompt(f"{path}.content: is required")
-        text = content.content_of(item.content, f"{path}.content")
+        text = content.content_of(item.content, f"{path}.content", self.lost)
         self.messages.append({"role": role, "content": text})
 
     def _said(self, item: Item, path: str) -> None:
@@ -142,7 +163,7 @@ class Conversation:
         if turn is None:
             turn = self._begin()
         if says(item.content):
-            text, refusal = content.said(item.content, f"{path}.content")
+            text, refusal = content.said(item.content, f"{path}.content", self.lost)
             turn.texts += [] if text is None else [text]
             turn.refusals += [] if refusal is None else [refusal]
 
@@ -152,7 +173,7 @@ class Conversation:
             turn = self._begin()
         passages = None
         if says(item.content):
-            parts = content.read_parts(item.content, f"{path}.content")
+            parts = content.read_parts(item.content, f"{path}.content", self.lost)
             passages = [
                 Passage(_text(content.string(part.text, f"{path}.content.{n}.text")))
                 for n, part in enumerate(parts)
@@ -196,7 +217,7 @@ class Conversation:
             raise InvalidPrompt(f"{path}.call_id: is required")
         self._close()
         self._open.discard(call_id)
-        text = _put_out(item, f"{path}.output")
+        text = _put_out(item, f"{path}.output", self.lost)
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
 
     def _begin(self) -> _Turn:
@@ -225,11 +246,11 @@ class Conversation:
         self.messages.append(message)
 
 
-def _put_out(item: Item, path: str) -> Raw:
+def _put_out(item: Item, path: str, lost: list[str]) -> Raw:
     """Return what a tool put out, in the hub's form."""
     output = item.output
     if item.type in {"function_call_output", "custom_tool_call_output"}:
-        return content.content_of(output, path)
+        return content.content_of(output, path, lost)
     if item.type == "tool_search_output":
         return Raw(_encode(_encode(item.tools or []).decode()))
     if is_string(output):

@@ -75,6 +75,9 @@ class NativeWriter:
             self._before_text, text.content, b',"sequence_number":', b"%d" % number, b"}\n\n",
         ))  # fmt: skip
 
+    def around(self, _choice: int) -> None:
+        """Return that there is nothing which stands around each text: events are numbered."""
+
     def chunk(self, chunk: Chunk, _pieces: tuple[Piece, ...]) -> bytes:
         """Return the event that the chunk came as, if any."""
         data = chunk.native

@@ -50,7 +50,7 @@ def toolbox(asked: Members) -> Toolbox:
     given = asked.get("input", NULL)
     items: list[Item] = []
     if any(bytes(given).find(kind) >= 0 for kind in _BRINGING):
-        items = read_items(given)
+        items = read_items(given, [])
     return toolbox_of(_tools(asked.get("tools", NULL)), items)
 
 

@@ -1,10 +1,14 @@
 """Looks into values that are still bytes, without copying them."""
 
 import struct
+from collections.abc import Iterator
 
-from msgspec import Raw
+from msgspec import Raw, Struct
+
+from dragoman.wire.hub import Members
 
 NULL = Raw(b"null")
+EMPTY = Raw(b"[]")
 
 _first = struct.Struct("c").unpack_from
 
@@ -33,6 +37,13 @@ def is_list(value: Raw) -> bool:
 def says(value: Raw) -> bool:
     """Whether a value is there and not null."""
     return bool(value) and value != NULL
+
+
+def strangers(row: Members, shape: type[Struct], path: str) -> Iterator[str]:
+    """Yield where an object at `path` says something that its shape does not declare."""
+    for name, value in row.items():
+        if name not in shape.__struct_fields__ and says(value) and value != EMPTY:
+            yield f"{path}.{name}"
 
 
 def on_one_line(json: bytes) -> bytes:

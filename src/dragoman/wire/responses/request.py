@@ -5,7 +5,7 @@ Members that the hub has no room for reach providers of the same API as they are
 for all others (`Native.notes`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from msgspec import Raw, inspect
@@ -28,7 +28,7 @@ from dragoman.wire.responses.fields import (
     ToolChoice,
 )
 from dragoman.wire.responses.items import BRING_TOOLS, Conversation, Item, read_items
-from dragoman.wire.responses.raw import NULL, is_object, says
+from dragoman.wire.responses.raw import NULL, is_object, says, strangers
 from dragoman.wire.responses.toolbox import CLIENT_RUN, Toolbox
 from dragoman.wire.tools import SERVER_TOOL_PREFIXES
 
@@ -46,10 +46,13 @@ _UNDERSTOOD = frozenset({LOGPROBS, ENCRYPTED})
 _WISHES = frozenset({"effort", "summary", "max_tokens", "enabled", "context", "mode"})
 """Members of `reasoning` that are the hub's, too (OpenRouter, `ReasoningConfig`)."""
 
+SOUND = b'"audio"'
+
 _TRUE = Raw(b"true")
 _SHAPE = inspect.type_info(ResponsesFields)
 _decode = msgspec.json.Decoder(ResponsesFields).decode
 _encode = msgspec.json.Encoder().encode
+_texts = msgspec.json.Decoder(list[str]).decode
 
 
 def parse_responses(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
@@ -59,6 +62,7 @@ def parse_responses(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
     _check(fields, found)
     try:
         hub, lost, needs = _translated(fields, found)
+        silent = _silenced(hub)
         call = parse_members(hub)
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None
@@ -70,11 +74,25 @@ def parse_responses(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         headers=tuple(
             (name.decode(), headers[name].decode("latin-1")) for name in TOLD if name in headers
         ),
-        notes=tuple(Note(Change.DROPPED, name, NO_ROOM) for name in dict.fromkeys(lost)),
+        notes=(*(Note(Change.DROPPED, name, NO_ROOM) for name in dict.fromkeys(lost)), *silent),
         needs=needs,
     )
     idle = tuple(name for name in call.not_applied if name not in held)
     return msgspec.structs.replace(call, native=native, not_applied=idle)
+
+
+def _silenced(hub: Members) -> tuple[Note, ...]:
+    """Ask for no sound, which has no place in an answer of this API; say so if it was asked for."""
+    asked = hub.get("modalities", NULL)
+    if bytes(asked).find(SOUND) < 0:
+        return ()
+    try:
+        kept = [each for each in _texts(asked) if each != "audio"]
+    except msgspec.ValidationError:
+        return ()
+    hub["modalities"] = Raw(_encode(kept or ["text"]))
+    detail = "an answer of the Responses API has no place for sound: ask for it by chat completions"
+    return (Note(Change.DROPPED, "modalities.audio", detail),)
 
 
 def _is_native(name: str) -> bool:
@@ -118,7 +136,8 @@ def _translated(fields: ResponsesFields, found: Members) -> tuple[Members, list[
     """Return the members in the hub's form, names of what is lost, and what needs the same API."""
     if not says(fields.input):
         raise InvalidRequest("input: is required")
-    items = read_items(fields.input)
+    unknown: list[str] = []
+    items = read_items(fields.input, unknown)
     box = toolbox_of(fields.tools, items)
     talk = Conversation(box)
     if fields.instructions:
@@ -129,11 +148,12 @@ def _translated(fields: ResponsesFields, found: Members) -> tuple[Members, list[
     if not messages:
         raise InvalidPrompt("input: must not be empty")
     lost = [name for name in found if name not in SHARED and name not in UNTOLD]
-    lost += [*box.lost, *talk.lost]
+    lost += [*box.lost, *unknown, *talk.lost]
     hub = {name: value for name, value in found.items() if name in SHARED}
     hub["messages"] = Raw(_encode(messages))
     _tell_tools(hub, fields, box, lost)
     _tell_text(hub, fields, lost)
+    lost += _strange_settings(fields, found)
     _tell_reasoning(hub, found, lost)
     if fields.max_output_tokens is not None:
         hub["max_tokens"] = found["max_output_tokens"]
@@ -212,6 +232,20 @@ def _tell_text(hub: Members, fields: ResponsesFields, lost: list[str]) -> None:
         if fields.top_logprobs:
             hub["top_logprobs"] = Raw(b"%d" % fields.top_logprobs)
     lost += [f"include.{each}" for each in include if each not in _UNDERSTOOD]
+
+
+def _strange_settings(fields: ResponsesFields, found: Members) -> Iterator[str]:
+    """Yield where `text` and `tool_choice` say what nobody here knows."""
+    if fields.text is not None:
+        text = object_members(found["text"], "text") or {}
+        yield from strangers(text, TextConfig, "text")
+        if fields.text.format is not None:
+            form = object_members(text["format"], "text.format") or {}
+            form.pop("type", None)
+            yield from strangers(form, type(fields.text.format), "text.format")
+    if isinstance(fields.tool_choice, ToolChoice):
+        choice = object_members(found["tool_choice"], "tool_choice") or {}
+        yield from strangers(choice, ToolChoice, "tool_choice")
 
 
 def _tell_reasoning(hub: Members, found: Members, lost: list[str]) -> None:

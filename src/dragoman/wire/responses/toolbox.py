@@ -15,7 +15,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members
 from dragoman.wire.responses.calls import Kind, Named, flat_name, marked
-from dragoman.wire.responses.raw import is_object, says
+from dragoman.wire.responses.raw import is_object, says, strangers
 from dragoman.wire.tools import SERVER_TOOL_PREFIXES
 
 CLIENT_RUN: dict[str, Kind] = {
@@ -85,7 +85,7 @@ class Format(Struct, frozen=True, gc=False):
 
 
 class Environment(Struct, frozen=True, gc=False):
-    """Where a shell runs."""
+    """Where a shell runs. For the use of a computer it is a mere word."""
 
     type: str = "local"
 
@@ -101,11 +101,17 @@ class Tool(Struct, frozen=True, gc=False):
     format: Format | None = None
     tools: list[Raw] | None = None
     execution: str | None = None
-    environment: Environment | None = None
+    environment: Environment | str | None = None
+
+
+class _Exact(Tool, frozen=True, gc=False, forbid_unknown_fields=True):
+    """A tool that has nothing else: nearly all are."""
 
 
 _SHAPE = inspect.type_info(Tool)
 _decode = msgspec.json.Decoder(Tool).decode
+_exact = msgspec.json.Decoder(_Exact).decode
+_members = msgspec.json.Decoder(Members).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -129,7 +135,7 @@ class Toolbox:
         """Take in tools that stand at `path`. Raises InvalidRequest."""
         for place, raw in enumerate(tools):
             where = f"{path}.{place}"
-            tool = _read(raw, where)
+            tool = self._read(raw, where)
             if tool.type == "namespace" and namespace is None:
                 if not tool.name:
                     raise InvalidRequest(f"{where}.name: is required")
@@ -140,6 +146,15 @@ class Toolbox:
                 self.served.append(raw)
             else:
                 self.lost.append(f"tools.{tool.type}")
+
+    def _read(self, raw: Raw, where: str) -> Tool:
+        try:
+            return _exact(raw)
+        except msgspec.ValidationError:
+            tool = _read(raw, where)
+        if tool.type == "namespace" or tool.type in CLIENT_RUN:
+            self.lost += strangers(_members(raw), Tool, "tools")
+        return tool
 
     def name(self, tool: Named) -> str:
         """Return the name of the function that stands for a tool, known or not."""
@@ -178,7 +193,8 @@ def _is_local(tool: Tool) -> bool:
     """Whether the client runs a tool that OpenAI may run as well."""
     if tool.type == "tool_search":
         return tool.execution == "client"
-    return tool.type != "shell" or tool.environment is None or tool.environment.type == "local"
+    where = tool.environment
+    return tool.type != "shell" or not isinstance(where, Environment) or where.type == "local"
 
 
 def _function(tool: Tool, kind: Kind, flat: str, where: str) -> Members:

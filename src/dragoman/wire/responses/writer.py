@@ -67,6 +67,9 @@ class Writer:
         before = self._begin() + self._speak()
         return before + self._spoken().say(self._events, text.content)
 
+    def around(self, _choice: int) -> None:
+        """Return that there is nothing which stands around each text: events are numbered."""
+
     def chunk(self, chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the events for a chunk, of which `pieces` are passed on."""
         if chunk.service_tier is not None:
