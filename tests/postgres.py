@@ -21,7 +21,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from dragoman.store.options import DatabaseOptions
-from dragoman.store.postgres import Patience, PostgresDatabase, make_schema
+from dragoman.store.postgres import PostgresDatabase, make_schema
 from dragoman.store.sql import Database
 from dragoman.store.sqlite import SqliteDatabase
 
@@ -159,7 +159,7 @@ def open_database(state: DatabaseOptions, path: Path) -> Database:
     """Open the database that a test is to run on: a file at `path`, or a schema."""
     if state.server is None:
         return SqliteDatabase(path, synchronous="NORMAL", busy_timeout_s=0.05)
-    database = PostgresDatabase(state.server, state.schema, Patience(lock_s=0.05))
+    database = PostgresDatabase(state.server, state.schema)
     database.run_now(make_schema(state.schema))
     return database
 
