@@ -272,6 +272,13 @@ async def paced(call: Call) -> None:
         await asyncio.sleep(float(call.argument))
 
 
+async def flood(call: Call) -> None:
+    """Send more than anybody reads, for as long as somebody listens."""
+    await call.open_stream()
+    while not call.gone:
+        await call.word("much" * 250)
+
+
 async def after_finish(call: Call) -> None:
     await call.open_stream()
     await call.words(1)
@@ -302,7 +309,7 @@ SCRIPTS: dict[str, Script] = {
     "hang_body": hang_body, "drip": drip, "slow": slow, "cut": cut, "eof": eof, "rst": rst,
     "garbage": garbage, "late_error": late_error, "stall": stall, "no_finish": no_finish,
     "no_done": no_done, "paced": paced, "after_finish": after_finish, "echo": echo,
-    "keyed": keyed,
+    "keyed": keyed, "flood": flood,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.conftest import IMPATIENT
 from tests.e2e.gateway import Gateway, Reply
+from tests.e2e.raw import Wire
 from tests.e2e.scripted import ScriptedUpstream
 from tests.e2e.test_e2e_chat import eventually
 
@@ -35,7 +36,7 @@ class Asked:
 @contextmanager
 def started(home: Path, upstream: ScriptedUpstream, drain_s: str) -> Iterator[Gateway]:
     """Start a gateway of one's own. The test stops it."""
-    scripts = ("slow-0.5", "stall-1", "hang_head")
+    scripts = ("slow-0.5", "stall-1", "hang_head", "flood")
     models = {f"t/{script}": {"upstream": script} for script in scripts}
     config = {"providers": {"bad": {"base_url": upstream.url, "models": models}}}
     file = home / "dragoman.yaml"
@@ -76,3 +77,26 @@ def test_what_does_not_end_in_time_is_told_so(
         assert reply.body.count(b'"error":') == 1
         (made,) = gateway.run("logs", "--json")
         assert (made["cancelled"], made["streamed"]) == (False, stream)
+
+
+def test_a_client_that_is_behind_with_reading_is_told_so_too(
+    tmp_path: Path, bad: ScriptedUpstream
+) -> None:
+    body = {"model": "t/flood", "stream": True, "messages": [{"role": "user", "content": "hello"}]}
+    with started(tmp_path, bad, "0.5") as gateway, Wire(gateway) as wire:
+        asked = json.dumps(body).encode()
+        head = (
+            f"POST /api/v1/chat/completions HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {gateway.key}\r\nContent-Length: {len(asked)}\r\n\r\n"
+        )
+        wire.send(head.encode() + asked)
+        assert eventually(lambda: bad.calls)
+        stopping = threading.Thread(target=gateway.stop)
+        stopping.start()
+        assert eventually(lambda: bad.left)
+        answer = wire.rest()
+        stopping.join(20)
+        assert answer.count(b'"error":') == 1
+        assert answer.endswith(b"\r\n0\r\n\r\n")
+        (made,) = gateway.run("logs", "--json")
+        assert (made["cancelled"], made["finish_reason"]) == (False, "error")

@@ -141,6 +141,15 @@ def test_an_answer_that_cannot_be_trusted_is_a_protocol_error(data: bytes) -> No
     assert failure(fed(data)).phase == "protocol"
 
 
+@pytest.mark.parametrize("status", [301, 401, 429, 503])
+def test_of_an_error_the_head_counts_however_its_content_is_encoded(status: int) -> None:
+    head = "Content-Encoding: gzip\r\nRetry-After: 9"
+    one = fed(answer(b"\x1f\x8b", head).replace(b"200", b"%d" % status, 1))
+    finished(one.head())
+    assert (one.status, one.headers["retry-after"]) == (status, "9")
+    assert finished(one.read()) == b"\x1f\x8b"
+
+
 @pytest.mark.parametrize("coding", ["identity", "Identity", ""])
 def test_identity_is_no_encoding(coding: str) -> None:
     assert finished(fed(answer(b"x", f"Content-Encoding: {coding}")).read()) == b"x"

@@ -36,6 +36,7 @@ NOW = "Sun, 22 Nov 2026 10:00:00 GMT"
         ({"retry-after-ms": "350"}, 1.0),
         ({"retry-after-ms": "350", "retry-after": "9"}, 1.0),
         ({"retry-after-ms": "x", "retry-after": "9"}, 9.0),
+        ({"retry-after-ms": "-5", "retry-after": "9"}, 9.0),
         ({"x-ratelimit-reset-requests": "6s", "x-ratelimit-reset-tokens": "1.57s"}, None),
     ],
 )

@@ -208,10 +208,12 @@ class Ear:
     async def ready(self) -> None:
         if self._behind:
             self.waits += 1
-            await asyncio.sleep(0)
-            if len(self.writes) == self._stops_at:
-                await asyncio.Event().wait()
-            self._behind = False
+            try:
+                await asyncio.sleep(0)
+                if len(self.writes) == self._stops_at:
+                    await asyncio.Event().wait()
+            finally:
+                self._behind = False
 
 
 class Heard:

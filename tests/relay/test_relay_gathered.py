@@ -267,3 +267,16 @@ async def test_several_choices_with_tools_and_reasoning() -> None:
     ]
     assert (first["finish_reason"], second["finish_reason"]) == ("tool_calls", "length")
     assert second["message"]["content"] == "x"
+
+
+async def test_an_error_after_the_end_of_every_choice_is_too_late() -> None:
+    error = event(error={"message": "busy", "code": 500})
+    scene = limited(10**9, a=plays(says("all"), ends(), error, counts(10, 5), DONE))
+    assert content(await answer(scene)) == "all"
+    assert (scene.hosts.called, scene.record.cost_nanos) == (["a"], 20_000)
+
+
+async def test_an_error_after_an_end_without_content_leads_to_the_next_host() -> None:
+    error = event(error={"message": "busy", "code": 500})
+    scene = limited(10**9, a=plays(ROLE, ends(), error), b=streamed("from b"))
+    assert content(await answer(scene)) == "from b"

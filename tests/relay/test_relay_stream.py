@@ -1,7 +1,9 @@
 """A chat answer as a stream: which events leave, in which order, with which ending."""
 
+import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from dragoman.catalog.types import Price
@@ -341,3 +343,37 @@ async def test_content_and_nonsense_in_one_piece_are_content_and_then_an_error()
     await stream_chat(scene.desk, scene.visit(stream=True), ear)
     heard = Heard(ear.writes)
     assert (heard.text(), heard.last["error"]["code"]) == ("one two", 502)
+
+
+@pytest.mark.parametrize("late", [event(error={"message": "busy", "code": 500}), ends("error")])
+async def test_an_error_after_the_end_of_every_choice_is_too_late(late: bytes) -> None:
+    scene = Scene(a=plays(ROLE, says("all"), ends(), late, counts(10, 5), DONE))
+    heard = await scene.stream()
+    assert (heard.text(), heard.finished) == ("all", True)
+    assert "error" not in heard.last
+    assert (scene.record.status, scene.record.cost_nanos) == (200, 20_000)
+
+
+async def test_an_error_after_an_end_without_content_counts() -> None:
+    scene = Scene(a=plays(ROLE, ends(), event(error={"message": "busy", "code": 500})))
+    heard = await scene.stream()
+    assert heard.last["error"]["code"] == 502
+    assert (scene.record.status, scene.record.cost_nanos) == (502, 0)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_client_that_is_behind_is_told_that_the_server_stops(count: int) -> None:
+    scene = Scene(a=plays(ROLE, says("one "), says("two"), "hang"))
+    ear, visit = Ear(stops_at=count), scene.visit(stream=True)
+    here = msgspec.structs.replace(visit, left=lambda: False)
+    task = asyncio.create_task(stream_chat(scene.desk, here, ear))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    task.cancel()
+    await task
+    heard = Heard(ear.writes)
+    assert heard.text() == ("one " if count == 1 else "one two")
+    assert heard.last["error"]["code"] == 503
+    assert sum("error" in chunk for chunk in heard.chunks) == 1
+    assert (scene.record.status, scene.record.error_type) == (503, "gateway_unavailable")
+    assert scene.hosts.responses[0].closed == 1

@@ -85,6 +85,28 @@ async def test_a_flood_of_nothing_before_content_is_not_kept() -> None:
     opened.stream.close()
 
 
+@pytest.mark.parametrize("coding", ["gzip", "BR"])
+async def test_of_a_refusal_that_is_encoded_the_head_is_read(coding: str) -> None:
+    stage = Stage(refuses(429, content_encoding=coding, retry_after="9"))
+    fault = (await failure(stage.attempt())).fault
+    assert (fault.kind, fault.status, fault.retry_after_s) == (Kind.RATE, 429, 9.0)
+    assert (fault.message, fault.raw) == ("HTTP 429", None)
+
+
+async def test_a_refusal_that_says_that_it_is_not_encoded_is_read() -> None:
+    stage = Stage(refuses(429, content_encoding="Identity"))
+    assert (await failure(stage.attempt())).fault.message == "scripted 429"
+
+
+async def test_half_a_character_does_not_make_an_answer_unreadable() -> None:
+    (body,) = whole("ab@").acts
+    assert isinstance(body, bytes)
+    stage = Stage(plays(body.replace(b"@", b"\\ud83d")))
+    answered = await answer(stage.attempt(stream=False))
+    (choice,) = answered.answer.choices
+    assert bytes(choice.message["content"]) == b'"ab\\ufffd"'
+
+
 async def failure(attempt: Attempt) -> AttemptFailed:
     """Return how an attempt fails, streamed or not as its call says."""
     with pytest.raises(AttemptFailed) as failed:

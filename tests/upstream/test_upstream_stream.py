@@ -102,6 +102,31 @@ async def test_the_end_may_be_marked_by_an_event() -> None:
     assert (stream.said_done, await stream.next()) == (True, None)
 
 
+@pytest.mark.parametrize("mark", [b"data: [DONE] \n\n", b"data:  [DONE]\n\n", b"data:[DONE]\t\n\n"])
+async def test_the_mark_may_have_blanks_around_it(mark: bytes) -> None:
+    stream = upstream(says("a") + mark + says("ghost"))
+    assert await heard(stream) == "a"
+    assert stream.said_done
+
+
+@pytest.mark.parametrize("empty", [b"data:\n\n", b"data: \n\n", b"data\n\n", b"data: \t\n\n"])
+async def test_an_event_with_nothing_in_it_adds_nothing(empty: bytes) -> None:
+    assert await heard(upstream(empty, says("a") + empty + says("b"), empty, DONE)) == "ab"
+
+
+@given(st.integers(1, 4))
+def test_a_character_that_was_cut_in_two_is_whole_again(at_once: int) -> None:
+    texts = (b'"a"', b'"b\\ud83d"', b'"\\ude00c"', b'"d"', b'"\\ude00e"', b'"f"')
+    events = [says("@").replace(b'"@"', text) for text in texts]
+    parts = [b"".join(events[at : at + at_once]) for at in range(0, len(events), at_once)]
+    assert asyncio.run(heard(upstream(*parts, DONE))) == "ab\\ud83d\\ude00cd\\ufffdef"
+
+
+async def test_a_host_that_sends_blank_lines_before_it_answers_whole_is_understood() -> None:
+    body = json.dumps({"choices": [{"message": {"content": "ab"}, "finish_reason": "stop"}]})
+    assert await heard(upstream(b"\n    \n\n   \n  ", body.encode())) == "ab"
+
+
 async def test_nothing_after_the_mark_is_read() -> None:
     assert await heard(upstream(says("a") + DONE + says("ghost"), says("ghost"))) == "a"
 

@@ -145,6 +145,21 @@ async def test_a_comment_never_lands_inside_a_write() -> None:
     assert client.body == b"one"
 
 
+async def test_who_is_cancelled_while_a_comment_is_on_its_way_can_still_end_the_stream() -> None:
+    client = slow()
+    scene = Scene(client)
+    await scene.after(11)
+    assert not scene.stream.put(b"one", scene.clock.now)
+    waiting = asyncio.create_task(scene.stream.ready())
+    await settle()
+    waiting.cancel()
+    await settle()
+    client.reads.set()
+    scene.stream.finish(b"two")
+    await scene.stream.end()
+    assert (client.body.removeprefix(PROCESSING), client.ended) == (b"onetwo", True)
+
+
 async def test_one_comment_at_a_time() -> None:
     client = slow()
     scene = Scene(client)

@@ -8,6 +8,8 @@ answer, and the fields are taken apart only for who asks.
 from dragoman.net.types import Limits
 
 END = b"\r\n\r\n"
+PLAIN = frozenset({"identity", ""})
+"""Content codings that are none."""
 
 _LENGTH = b"\r\ncontent-length:"
 _TRANSFER = b"\r\ntransfer-encoding:"
@@ -24,14 +26,17 @@ def ends_with_connection(head: bytes) -> bool:
 
 
 def refusal(head: bytes, status: int) -> str:
-    """Return why an answer cannot be read, from its head; else ``."""
+    """Return why an answer cannot be read, from its head; else ``.
+
+    Of an error, the status counts, and when to come back: its content may be encoded.
+    """
     if head[:_VERSION_BYTES] not in _VERSIONS:
         version = head.partition(b" ")[0].decode("latin-1")
         return f"{version} on an HTTP/1.1 connection"
     if status < 200:
         return f"status {status}, which was not asked for"
     lowered = head.lower()
-    return "" if lowered.find(_ENCODING) < 0 else _encoded(lowered)
+    return "" if lowered.find(_ENCODING) < 0 else _encoded(lowered, status)
 
 
 def excess(head: bytes, limits: Limits) -> str:
@@ -56,10 +61,11 @@ def pairs(head: bytes) -> list[tuple[bytes, bytes]]:
     return [(name.lower(), value.strip(b" \t")) for name, _, value in found]
 
 
-def _encoded(lowered: bytes) -> str:
-    for coding in _values(lowered, _CONTENT):
-        if coding not in {"identity", ""}:
-            return f"the content is encoded as {coding!r} although identity was asked for"
+def _encoded(lowered: bytes, status: int) -> str:
+    if status < 300:
+        for coding in _values(lowered, _CONTENT):
+            if coding not in PLAIN:
+                return f"the content is encoded as {coding!r} although identity was asked for"
     for coding in _values(lowered, _TRANSFER):
         if coding != "chunked":
             return f"the transfer is encoded as {coding!r}"

@@ -22,8 +22,8 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     are None.
     """
     milliseconds = _number(headers.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return _sane(milliseconds / 1000)
+    if milliseconds is not None and (wait_s := _sane(milliseconds / 1000)) is not None:
+        return wait_s
     text = headers.get("retry-after", "")
     seconds = _number(text)
     if seconds is not None:

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from dragoman.core.errors import GatewayError, Unavailable
 from dragoman.providers.dialect import Fault
-from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.relay.gathered import Gathered
 from dragoman.relay.life import Turn, begin
 from dragoman.relay.linger import GiveUp
@@ -17,7 +16,8 @@ from dragoman.relay.meter import QUOTES
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
 from dragoman.upstream.faults import AttemptFailed, in_band, stopping
-from dragoman.upstream.stream import cut_off, gave_up
+from dragoman.upstream.gatherer import fault_in
+from dragoman.upstream.stream import cut_off
 from dragoman.wire.dialect import Around, Spent, Told
 from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.hub import LARGE_BYTES, Answer, Choice, Chunk, Members, Piece, Text
@@ -107,10 +107,13 @@ class Outlet(Protocol):
         """
 
     async def ready(self) -> None:
-        """Return once all that was put is on its way and there is room for more."""
+        """Return once all that was put is on its way and there is room for more.
+
+        Who is cancelled here, since the server stops, may `finish` all the same.
+        """
 
     def finish(self, events: bytes) -> None:
-        """Send the last events. Everything before them is on its way."""
+        """Send the last events, behind all that was put."""
 
 
 async def stream_chat(desk: Desk, visit: Visit, outlet: Outlet) -> None:
@@ -135,16 +138,32 @@ async def stream_chat(desk: Desk, visit: Visit, outlet: Outlet) -> None:
             pump = _Pump(turn, opened, outlet)
             visit.on_leave(pump.stays)
             pump.begin()
-            await pump.outlet.ready()
-            while await _pour(pump, opened):
-                await pump.outlet.ready()
-            await pump.outlet.ready()
+            there = await _caught_up(pump)
+            while there and await _pour(pump, opened):
+                there = await _caught_up(pump)
+            if there:
+                await _caught_up(pump)
             pump.end()
 
 
 def _stopped() -> Unavailable:
     """Return what a cancellation is to a client who is still there: the server stops."""
     return Unavailable(stopping().message, retry_after_s=1)
+
+
+async def _caught_up(pump: "_Pump") -> bool:
+    """Wait until the client has room for more; False when the server stops before that.
+
+    That becomes the pump's fault: a client that reads slowly is told of it, too.
+    """
+    try:
+        await pump.outlet.ready()
+    except CancelledError:
+        if pump.left():
+            raise
+        pump.broke(stopping())
+        return False
+    return True
 
 
 async def _pour(pump: "_Pump", opened: Opened) -> bool:
@@ -309,11 +328,11 @@ class _Pump:
                 if hear(chunk, now):
                     events.append(text(chunk))
                 continue
-            if chunk.fault is not None:
-                self.fault = fault_of_stream(chunk.fault)
-                break
-            if any(piece.finish_reason == "error" for piece in chunk.pieces):
-                self.fault = gave_up()
+            fault = fault_in(chunk)
+            if fault is not None:
+                if self._meter.said_all:
+                    continue
+                self.fault = fault
                 break
             pieces = see(chunk, now)
             if pieces and self._strip:

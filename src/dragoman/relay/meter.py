@@ -47,6 +47,11 @@ class Meter:
         """Whether every choice that was begun has ended, and there was one."""
         return bool(self.ends) and self.begun <= self.ends.keys()
 
+    @property
+    def said_all(self) -> bool:
+        """Whether there was content, and all of it: then an error is too late to matter."""
+        return bool(self.begun) and self.complete
+
     def see(self, chunk: Chunk, now: float) -> tuple[Piece, ...]:
         """Take in a chunk that came at `now`, monotonic; return what of it is passed on.
 

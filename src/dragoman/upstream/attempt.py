@@ -17,8 +17,9 @@ from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
+from dragoman.net.head import PLAIN
 from dragoman.net.types import Limits, NetError, Request, Response, Transport
-from dragoman.providers.dialect import Fault, Outgoing
+from dragoman.providers.dialect import Dialect, Fault, Outgoing
 from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.routing.types import Step
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untranslatable
@@ -30,6 +31,7 @@ from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
 from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off, gave_up
 from dragoman.wire.chat import ChatCall
+from dragoman.wire.halves import without_halves
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
 from dragoman.wire.usage import Usage
 
@@ -295,7 +297,10 @@ async def _refusal(attempt: Attempt, response: Response) -> Fault:
         body = b""
     finally:
         response.close()
-    return attempt.line.dialect.fault(response.status, response.headers, body)
+    headers = response.headers
+    if headers.get("content-encoding", "").lower() not in PLAIN:
+        body = b""  # which nobody could read; the status tells enough
+    return attempt.line.dialect.fault(response.status, headers, body)
 
 
 def _lets_in(attempt: Attempt) -> Headers:
@@ -354,9 +359,20 @@ def _opens(chunks: list[Chunk | Text]) -> bool:
     return False
 
 
+def _understood(dialect: Dialect, body: bytes) -> Answer:
+    """Return the answer in `body`, even if characters of it are halves. Raises ValueError."""
+    try:
+        return dialect.answer(body)
+    except ValueError:
+        mended = without_halves(body)
+        if mended == body:
+            raise
+    return dialect.answer(mended)
+
+
 def _read(attempt: Attempt, body: bytes) -> Answer:
     try:
-        whole = attempt.line.dialect.answer(body)
+        whole = _understood(attempt.line.dialect, body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
     if whole.fault is not None:

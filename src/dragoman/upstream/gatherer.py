@@ -76,10 +76,12 @@ class Gatherer:
             if isinstance(chunk, Text):
                 gathering.hear(chunk)
                 continue
-            self._fault = fault_in(chunk)
-            if self._fault is not None:
+            fault = fault_in(chunk)
+            if fault is None:
+                gathering.see(chunk)
+            elif not gathering.said_all:
+                self._fault = fault
                 return False
-            gathering.see(chunk)
         if gathering.size > self._most_bytes:
             self._fault = nonsense(f"an answer over {self._most_bytes} bytes")
             return False

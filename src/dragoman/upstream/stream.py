@@ -18,9 +18,11 @@ from dragoman.net.types import NetError, Response
 from dragoman.providers.dialect import Fault, Glance, Kind, Parser, StreamDecoder
 from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net
 from dragoman.upstream.patience import Patience, Timekeeper
+from dragoman.wire.halves import Halves
 from dragoman.wire.hub import Chunk, Text
 
 DONE = b"[DONE]"
+THE_END = Chunk(ended=True)
 NEVER = -math.inf
 
 AFTER_S = 0.05
@@ -51,6 +53,7 @@ class UpstreamStream:
         "_decoder",
         "_glance",
         "_glance_until",
+        "_halves",
         "_hear",
         "_last_content",
         "_now",
@@ -84,6 +87,7 @@ class UpstreamStream:
         self._glance: Glance = getattr(decoder, "glance", _sees_nothing)
         self._glance_until = NEVER
         """Until when the next bytes may be looked at alone."""
+        self._halves: Halves | None = None
         self._now = clock.monotonic
         self._content_gap_s = bounds.content_gap_s
         self._deadline = bounds.deadline
@@ -190,7 +194,10 @@ class UpstreamStream:
                 if event == DONE:
                     self.done = self.said_done = True
                     break
-                chunk = feed(event)
+                try:
+                    chunk = feed(event)
+                except ValueError:
+                    chunk = self._read_again(event)
                 if chunk is not None:
                     chunks.append(chunk)
                     if type(chunk) is Chunk and chunk.ended:
@@ -200,6 +207,21 @@ class UpstreamStream:
             self._broken = nonsense(f"unreadable stream: {error}")
         return chunks
 
+    def _read_again(self, event: bytes) -> Chunk | Text | None:
+        """Return what an event adds that could not be read: it may be one with nothing in it.
+
+        The mark of the end may have blanks around it, and a text may end in half a character.
+        Raises ValueError if it is nonsense after all.
+        """
+        word = event.strip()
+        if not word:
+            return None
+        if word == DONE:
+            return THE_END
+        if self._halves is None:
+            self._halves = Halves()
+        return self._decoder.feed(self._halves.joined(event))
+
     def _events(self, data: bytes | None) -> list[bytes]:
         """Return the data of the events that `data` completes, or that the end does."""
         if data is not None:
@@ -208,7 +230,7 @@ class UpstreamStream:
             return events
         rest = self._parser.rest()
         last = self._parser.flush()
-        if last is None and not self._spoke and rest.startswith(b"{"):
+        if last is None and not self._spoke and rest.lstrip().startswith(b"{"):
             # Asked for a stream, some hosts answer whole: mostly when they refuse with a 200.
             return [rest]
         return [] if last is None else [last]

@@ -103,7 +103,12 @@ class Stream:
         return False
 
     async def ready(self) -> None:
-        """Return once all that was put is on its way, and there is room for more."""
+        """Return once all that was put is on its way, and there is room for more.
+
+        Whoever is cancelled here may still `end` the answer: nothing that was put is lost.
+        """
+        if self._comment is not None:
+            await asyncio.shield(self._comment)
         held, self._held = self._held, b""
         if held:
             await self.write(held, self.quiet_since)

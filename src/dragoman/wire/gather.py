@@ -67,6 +67,12 @@ class Gathering:
         voices = self._voices.values()
         return bool(voices) and all(voice.finish is not None for voice in voices)
 
+    @property
+    def said_all(self) -> bool:
+        """Whether there was content, and all of it: then an error is too late to matter."""
+        came = (values for voice in self._voices.values() for values in voice.members.values())
+        return self.complete and any(not _NOTHING.issuperset(values) for values in came)
+
     def hear(self, text: Text) -> None:
         """Take in text, unless its choice has ended."""
         voice = self._voice(text.index)
