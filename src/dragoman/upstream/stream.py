@@ -196,8 +196,8 @@ class UpstreamStream:
                     break
                 try:
                     chunk = feed(event)
-                except ValueError:
-                    chunk = self._read_again(event)
+                except ValueError as error:
+                    chunk = self._read_again(event, error)
                 if chunk is not None:
                     chunks.append(chunk)
                     if type(chunk) is Chunk and chunk.ended:
@@ -207,11 +207,11 @@ class UpstreamStream:
             self._broken = nonsense(f"unreadable stream: {error}")
         return chunks
 
-    def _read_again(self, event: bytes) -> Chunk | Text | None:
+    def _read_again(self, event: bytes, error: ValueError) -> Chunk | Text | None:
         """Return what an event adds that could not be read: it may be one with nothing in it.
 
         The mark of the end may have blanks around it, and a text may end in half a character.
-        Raises ValueError if it is nonsense after all.
+        Raises the `error` if it is nonsense after all.
         """
         word = event.strip()
         if not word:
@@ -220,7 +220,10 @@ class UpstreamStream:
             return THE_END
         if self._halves is None:
             self._halves = Halves()
-        return self._decoder.feed(self._halves.joined(event))
+        mended = self._halves.joined(event)
+        if mended == event:
+            raise error
+        return self._decoder.feed(mended)
 
     def _events(self, data: bytes | None) -> list[bytes]:
         """Return the data of the events that `data` completes, or that the end does."""
