@@ -51,6 +51,10 @@ def test_a_model_that_is_asked_elsewhere(
     assert error.availability.retryable is False
     assert error.availability.requested_models == ("acme/turbo",)
     assert error.availability.affected_providers == ("acme",)
+    assert error.availability.constraint is not None
+    assert error.availability.constraint.field == "model"
+    assert error.availability.constraint.detail in error.message
+    assert ": use POST /api/v1/" in error.availability.constraint.detail
     assert [row["provider"] for row in error.metadata["endpoints"]] == ["Acme"]
 
 

@@ -5,6 +5,7 @@ import pytest
 from dragoman.core.errors import (
     CapacityExhausted,
     InvalidRequest,
+    NoEndpoint,
     Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
@@ -13,7 +14,7 @@ from dragoman.core.errors import (
 )
 from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
-from dragoman.upstream.faults import in_band, of_net, sum_up, untranslatable
+from dragoman.upstream.faults import Try, in_band, of_net, sum_up, untranslatable
 from tests.upstream.scenery import fault, step, tried
 
 A, B = step("a"), step("b")
@@ -87,6 +88,25 @@ def test_several_in_trouble_are_503_and_sdks_are_told_not_to_retry_what_we_retri
     assert told.availability.code == "temporarily_unavailable"
 
 
+@pytest.mark.parametrize(
+    "tries",
+    [[tried(A, fault(status=404))] * 3, [tried(A, fault(status=404)), tried(B, fault(status=404))]],
+)
+def test_a_model_that_every_provider_has_removed_is_404(tries: list[Try]) -> None:
+    told = sum_up(tries, ASKED)
+    assert type(told) is NoEndpoint
+    assert (told.code, told.type, told.retry_after_s) == (404, "not_found", None)
+    assert told.availability is not None
+    assert told.availability.code == "model_unavailable_upstream"
+    assert told.availability.retryable is False
+    assert told.metadata["provider_name"] == tries[-1].step.endpoint.provider_name
+
+
+def test_a_model_that_only_one_provider_has_removed_may_come_back() -> None:
+    told = sum_up([tried(A, fault(status=404)), tried(B, fault(status=500))], ASKED)
+    assert told.code == 503
+
+
 def test_a_hint_from_a_provider_in_trouble_is_passed_on() -> None:
     tries = [tried(A, fault(status=503, retry_after_s=5)), tried(B, fault())]
     told = sum_up(tries, ASKED)
@@ -103,8 +123,8 @@ def test_the_last_model_to_refuse_the_request_has_the_last_word() -> None:
     told = sum_up(tries, ASKED)
     assert told.code == 400
     assert told.metadata["previous_errors"] == [
-        {"provider": "A", "code": "provider_unavailable", "status": 500},
-        {"provider": "B", "code": "invalid_request", "status": 400},
+        {"provider": "a", "code": "provider_unavailable", "status": 500},
+        {"provider": "b", "code": "invalid_request", "status": 400},
     ]
 
 
@@ -112,7 +132,7 @@ def test_what_was_sent_has_the_word_before_what_was_not() -> None:
     mute = tried(A, untranslatable("input.1: cannot be sent to A"))
     told = sum_up([mute, tried(B, fault(Kind.TRANSIENT, 503)), mute], ASKED)
     assert (told.code, told.metadata["provider_name"]) == (503, "B")
-    assert [one["provider"] for one in told.metadata["previous_errors"]] == ["A", "B", "A"]
+    assert [one["provider"] for one in told.metadata["previous_errors"]] == ["a", "b", "a"]
     assert sum_up([mute, tried(B, fault(Kind.LOCAL, None))], ASKED).code == 503
 
 
@@ -122,8 +142,8 @@ def test_where_nothing_was_sent_the_first_choice_is_named() -> None:
     assert type(told) is InvalidRequest
     assert (told.message, told.metadata["provider_name"]) == ("input.1: cannot be sent to A", "A")
     assert told.metadata["previous_errors"] == [
-        {"provider": "A", "code": "untranslatable", "status": None},
-        {"provider": "B", "code": "untranslatable", "status": None},
+        {"provider": "a", "code": "untranslatable", "status": None},
+        {"provider": "b", "code": "untranslatable", "status": None},
     ]
 
 

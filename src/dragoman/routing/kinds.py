@@ -33,7 +33,7 @@ ROUTES = {
 
 
 def astray(refusals: Sequence[Refusal], ask: Ask) -> str | None:
-    """Return what to tell a caller none of whose models is for the route that was asked.
+    """Return where the models are to be asked, if none of them is for the route that was asked.
 
     None where one of them is, or has no route at all.
     """
@@ -48,12 +48,11 @@ def astray(refusals: Sequence[Refusal], ask: Ask) -> str | None:
         return None
     if any(not found or wanted in found for found in routes.values()):
         return None
-    said = " ".join(
+    return " ".join(
         f"{model} offers {' and '.join(each.name for each in found)} only: use"
         f" {' or '.join(f'POST {each.path}' for each in found)}."
         for model, found in routes.items()
     )
-    return f"{nothing_found(ask)} {said} {others(ask)}"
 
 
 def nothing_found(ask: Ask) -> str:

@@ -106,8 +106,12 @@ def refusal(plan: Plan, ask: Ask, catalog: Catalog) -> GatewayError:
     deciding = _deciding(plan.refusals)
     drops = frozenset(each.drop for each in deciding)
     metadata = {"endpoints": to_builtins([*excluded(plan.refusals, catalog.providers)])}
-    if wrong := astray(plan.refusals, ask):
-        return InvalidRequest(wrong, metadata=metadata, availability=_wrong_endpoint(plan, ask))
+    if instead := astray(plan.refusals, ask):
+        return InvalidRequest(
+            f"{nothing_found(ask)} {instead} {others(ask)}",
+            metadata=metadata,
+            availability=_wrong_endpoint(plan, ask, instead),
+        )
     hint = _hint(plan.refusals, catalog.providers)
     if drops == {Drop.CONTEXT_TOO_SMALL}:
         return ContextTooLong(_too_long(deciding, ask) + hint, metadata=metadata)
@@ -230,13 +234,14 @@ def _availability(
     )
 
 
-def _wrong_endpoint(plan: Plan, ask: Ask) -> Availability:
+def _wrong_endpoint(plan: Plan, ask: Ask, instead: str) -> Availability:
     return Availability(
         code="wrong_endpoint",
         retryable=False,
         requested_models=_asked(ask),
         docs_url=AVAILABILITY_DOCS_URL,
         affected_providers=_slugs(plan.refusals),
+        constraint=Constraint("model", instead),
     )
 
 

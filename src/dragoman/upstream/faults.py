@@ -15,6 +15,7 @@ from dragoman.core.errors import (
     CapacityExhausted,
     GatewayError,
     InvalidRequest,
+    NoEndpoint,
     Overloaded,
     ProviderOverloaded,
     ProviderTimeout,
@@ -27,6 +28,7 @@ from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
 
 OVERLOADED = frozenset({503, 529})
+GONE = 404
 ATTEMPTS_THAT_EXHAUST = 3
 NOBODYS = frozenset({Kind.CALLER, Kind.LOCAL, Kind.UNTRANSLATABLE})
 """Faults that are held against no endpoint and no credential."""
@@ -163,8 +165,8 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
 
     A provider's word that the request itself is at fault is passed on. Otherwise
     the answer is about all providers that were tried: 429 if all are rate
-    limited, 504 or 502 if there was one, 503 if there were several. Calls that were
-    never made, for want of a connection, are a 503 of our own.
+    limited, 404 if none has the model any more, 504 or 502 if there was one, 503 if there
+    were several. Calls that were never made, for want of a connection, are a 503 of our own.
 
     Endpoints whose dialect cannot say the request have a word only where there was no other
     attempt: then it is a 400 with the first one's, which is that of the caller's first choice.
@@ -199,6 +201,8 @@ def _of_sent(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
         return Overloaded("Every connection to the provider is in use.", retry_after_s=1)
     if all(f.kind is Kind.RATE for f in faults):
         return _exhausted(tries, faults, requested)
+    if all(f.status == GONE for f in faults):
+        return _gone(tries, faults, requested)
     if len({t.step.endpoint.id for t in tries}) == 1:
         return _single(last, last.fault, tries, requested)
     return _several(tries, faults, requested)
@@ -230,6 +234,15 @@ def _exhausted(
         metadata=_metadata(faults[-1], tries) | {"limit_source": _limit_source(tries)},
         availability=_availability("capacity_exhausted", tries, requested, wait_s),
         retry_after_s=wait_s,
+    )
+
+
+def _gone(tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, ...]) -> NoEndpoint:
+    names = " or ".join(requested)
+    return NoEndpoint(
+        f"No provider that was asked for {names} has it any more: each answered 404.",
+        metadata=_metadata(faults[-1], tries),
+        availability=_availability("model_unavailable_upstream", tries, requested, None),
     )
 
 
@@ -290,7 +303,7 @@ def _availability(
 ) -> Availability:
     return Availability(
         code=code,
-        retryable=True,
+        retryable=code != "model_unavailable_upstream",
         requested_models=requested,
         docs_url=AVAILABILITY_DOCS_URL,
         retry_after=retry_after_s,
@@ -315,7 +328,7 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
 def _errors(tries: Sequence[Try]) -> list[dict[str, object]]:
     return [
         {
-            "provider": t.step.endpoint.provider_name,
+            "provider": t.step.endpoint.provider,
             "code": t.fault.code or t.fault.error_type,
             "status": t.fault.status,
         }
