@@ -93,6 +93,21 @@ def test_who_asks_for_what_has_no_effect_is_told_what_would_do(field: str) -> No
     assert notes[1].detail == NO_EFFECT
 
 
+@pytest.mark.parametrize(
+    ("field", "word"),
+    [
+        ("plugins.context-compression", "window"),
+        ("plugins.response-healing", "json_schema"),
+        ("plugins.auto-router", "models"),
+        ("plugins.web", "function"),
+    ],
+)
+def test_each_plugin_has_its_own_advice(field: str, word: str) -> None:
+    _, notes = asked("acme/turbo", not_applied=(field, "plugins.of-tomorrow"))
+    assert word in notes[0].detail.removeprefix(NO_EFFECT)
+    assert notes[1].detail == NO_EFFECT
+
+
 def test_limits_on_prices_are_applied_and_not_noted() -> None:
     most = MaxPrice(prompt=PicoUsd(1), audio=PicoUsd(1))
     _, notes = asked(preferences=Preferences(max_price=most))
@@ -129,6 +144,23 @@ def test_a_provider_is_known_by_any_of_its_names(
 ) -> None:
     resolved = resolve(Preferences(**{field: names}), CATALOG)  # type: ignore[arg-type]
     assert getattr(resolved, field) == slugs
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Recraft", "recraft"),
+        ("black-forest-labs", "black-forest-labs"),
+        ("Black Forest Labs", "black-forest-labs"),
+        (" CLAUDE PLATFORM ON AWS/us ", "claude-platform-on-aws/us"),
+    ],
+)
+@pytest.mark.parametrize("field", ["only", "order", "ignore"])
+def test_a_provider_that_is_openrouters_alone_is_no_mistake(
+    field: str, name: str, slug: str
+) -> None:
+    resolved = resolve(Preferences(**{field: (name, "OpenAI")}), CATALOG)  # type: ignore[arg-type]
+    assert getattr(resolved, field) == (slug, "openai")
 
 
 def test_preferences_without_names_stay_as_they_are() -> None:

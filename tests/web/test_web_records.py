@@ -181,7 +181,7 @@ async def test_a_key_that_is_not_ones_own_is_warned_of(managed: Plane) -> None:
 @pytest.mark.parametrize(
     ("body", "said"),
     [
-        ({}, "metrics"),
+        ({}, "Invalid request parameters: metrics: is required"),
         ({"metrics": []}, "metrics"),
         ({"metrics": ["request_cuont"]}, "request_count"),
         ({"metrics": ["error_rate"], "dimensions": ["model", "app", "tag"]}, "dimensions"),

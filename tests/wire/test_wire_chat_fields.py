@@ -239,7 +239,11 @@ BAD: list[tuple[str, Any, str]] = [
     ),
     ("route", "random", 'route: Invalid option: expected one of "fallback"|"lowest-cost"|"sort"'),
     ("provider", "openai", "provider: must be an object"),
-    ("prompt", "Once upon", "prompt: is not accepted here; send 'messages'"),
+    (
+        "prompt",
+        "Once upon",
+        "prompt: is not accepted here; send 'messages', or POST /api/v1/completions",
+    ),
     ("reasoning", "high", "reasoning: must be an object"),
     (
         "reasoning",

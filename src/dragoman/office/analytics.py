@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
 from dragoman.catalog.names import nearest
 from dragoman.core.errors import InvalidRequest
+from dragoman.office.reading import read
 from dragoman.records.metrics import DIMENSIONS, METRICS, Value
 from dragoman.records.questions import Answer, Filter, Granularity, Line, Operator, Question
 
@@ -67,15 +67,10 @@ class QueryBody(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     classifier_filters: Any = None
 
 
-_decode = msgspec.json.Decoder(QueryBody).decode
-
-
 def read_query(body: bytes) -> QueryBody:
     """Return the body of a query. Raises InvalidRequest naming what is wrong, and what would do."""
     try:
-        query = _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidRequest(str(error)) from error
+        query = read(body, QueryBody)
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
     for name in query.metrics:

@@ -17,18 +17,30 @@ from dragoman.wire.preferences import Preferences
 
 NO_EFFECT = "accepted, but without effect in this version"
 
+SEARCH = "offer a function as a tool, or ask a model that searches by itself"
+SHORTEN = "leave out what the model's window has no room for"
+ROUTER = "name the models to be tried in `models`"
+
 INSTEAD = {
     "preset": "send the settings that it stands for",
-    "transforms": "leave out what the model's window has no room for",
-    "plugins": "offer a function as a tool, or ask a model that searches by itself",
+    "transforms": SHORTEN,
+    "plugins.auto-router": ROUTER,
+    "plugins.auto-beta-router": ROUTER,
+    "plugins.context-compression": SHORTEN,
+    "plugins.file-parser": "ask a model that takes files",
+    "plugins.moderation": "check what is said before you send it",
+    "plugins.pareto-router": ROUTER,
+    "plugins.response-healing": "ask for a `json_schema` with `strict`",
+    "plugins.web": SEARCH,
+    "plugins.web-fetch": SEARCH,
     "tools": "offer a function, which you run",
     "tool_choice": "choose a function, which you run",
-    "web_search_options": "offer a function as a tool, or ask a model that searches by itself",
-    "x_search_filter": "offer a function as a tool, or ask a model that searches by itself",
+    "web_search_options": SEARCH,
+    "x_search_filter": SEARCH,
     "max_tool_calls": "count the calls that you answer",
     "stop_server_tools_when": "stop answering calls",
 }
-"""What a caller can do where a field has no effect."""
+"""What a caller can do where a field has no effect, by the field or by what it is a member of."""
 
 
 def ask(
@@ -99,5 +111,5 @@ def _not_applied(call: ChatCall) -> list[Note]:
 
 
 def _unapplied(field: str) -> str:
-    instead = INSTEAD.get(field.partition(".")[0])
+    instead = INSTEAD.get(field) or INSTEAD.get(field.partition(".")[0])
     return f"{NO_EFFECT}: {instead}" if instead else NO_EFFECT

@@ -1,11 +1,13 @@
 """Provider names in a request, as the catalog spells them.
 
 Callers write slugs, display names and older names in any case; routing compares
-slugs exactly. A name that nobody knows is an error rather than a wish ignored.
+slugs exactly. A name that nobody knows is an error rather than a wish ignored; one that
+OpenRouter knows and nobody here is a slug that no endpoint has.
 """
 
 from msgspec import structs
 
+from dragoman.catalog.elsewhere import elsewhere_slug
 from dragoman.catalog.names import nearest, provider_slug
 from dragoman.catalog.types import Catalog
 from dragoman.core.errors import InvalidRequest
@@ -28,7 +30,7 @@ def _slugs(field: str, names: tuple[str, ...], catalog: Catalog) -> tuple[str, .
     known: dict[str, None] = {}
     unknown: list[str] = []
     for name in names:
-        slug = provider_slug(catalog, name)
+        slug = provider_slug(catalog, name) or elsewhere_slug(name)
         if slug is None:
             unknown.append(name)
         else:

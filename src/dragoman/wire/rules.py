@@ -58,7 +58,8 @@ def check_names(found: Members) -> None:
         name = min(FORBIDDEN & found.keys())
         raise InvalidRequest(f"{name}: is not accepted; where requests go is set by the operator")
     if "prompt" in found and found["prompt"] != msgspec.Raw(b"null"):
-        raise InvalidRequest("prompt: is not accepted here; send 'messages'")
+        instead = "send 'messages', or POST /api/v1/completions"
+        raise InvalidRequest(f"prompt: is not accepted here; {instead}")
     for name in found.keys() - _KNOWN:
         _check_number(name, found[name])
 
