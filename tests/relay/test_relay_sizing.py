@@ -74,3 +74,10 @@ def test_terms_that_a_client_of_anthropics_api_asks_for_are_part_of_the_size() -
     asked = body | {"speed": "fast", "inference_geo": None}
     assert size_of(MESSAGES.parse(json.dumps(asked).encode(), {})).terms == ("speed:fast",)
     assert size_of(CHAT.parse(json.dumps(body).encode(), {})).terms == ()
+
+
+@pytest.mark.parametrize("kind", ["input_file", "input_video"])
+def test_media_of_embeddings_count_by_a_table_and_not_by_their_bytes(kind: str) -> None:
+    part = {"type": kind, kind: {"data": "data:x;base64," + "A" * 4000}}
+    size = size_of(embed([{"content": [part]}]))
+    assert (size.unsized, size.body_bytes < 400) == (1, True)

@@ -249,6 +249,7 @@ async def test_debug_shows_every_body_that_was_sent_first_of_all() -> None:
     echoes = [chunk["debug"]["echo_upstream_body"] for chunk in heard.chunks[:2]]
     assert echoes == scene.hosts.bodies()
     assert all(chunk["choices"] == [] for chunk in heard.chunks[:2])
+    assert [chunk["provider"] for chunk in heard.chunks[:3]] == ["A", "B", "B"]
     assert "debug" not in heard.chunks[2]
     assert "secret" not in str(heard.data)
 

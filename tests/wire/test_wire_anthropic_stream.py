@@ -319,12 +319,12 @@ ERRORS: list[tuple[GatewayError, int, str]] = [
 
 @pytest.mark.parametrize(("error", "status", "kind"), ERRORS)
 def test_errors_are_in_the_envelope(error: GatewayError, status: int, kind: str) -> None:
-    code, body = MESSAGES.refusal(error, "gen-1")
+    code, body = MESSAGES.refusal(error, told())
     assert code == status
     assert json.loads(body) == {
         "type": "error",
         "error": {"type": kind, "message": "no", "error_type": error.type},
-        "request_id": "gen-1",
+        "request_id": STAMP.id,
     }
 
 
@@ -343,7 +343,7 @@ def test_details_of_an_error_are_told() -> None:
     )
     error = NotFound("no", metadata={"provider_name": "P"}, availability=availability)
     error.routing = {"requested": "a/b"}
-    body = json.loads(MESSAGES.refusal(error, "gen-1")[1])
+    body = json.loads(MESSAGES.refusal(error, told())[1])
     assert body["metadata"] == {"provider_name": "P"}
     assert body["openrouter_metadata"] == {"requested": "a/b"}
     assert body["error"]["availability"]["code"] == "no_endpoints"
@@ -361,5 +361,5 @@ def test_a_stream_that_breaks_ends_in_an_error_event() -> None:
 
 
 def test_an_echo_has_no_name_and_one_line() -> None:
-    event = MESSAGES.writer(told()).debug(b'{"a":\n1}')
+    event = MESSAGES.writer(told()).debug(b'{"a":\n1}', STAMP)
     assert event == b'data: {"type":"debug","debug":{"echo_upstream_body":{"a": 1}}}\n\n'

@@ -236,8 +236,10 @@ def test_an_error_ends_a_stream_with_one_event() -> None:
 
 
 def test_what_went_upstream_is_echoed_on_one_line() -> None:
-    source = COMPLETIONS.writer(told()).debug(b'{\n"a": 1}')
-    assert events(source)[0]["debug"]["echo_upstream_body"] == {"a": 1}
+    other = Stamp(id="gen-1", created=7, model="a/b", provider="B")
+    (event,) = events(COMPLETIONS.writer(told()).debug(b'{\n"a": 1}', other))
+    assert event["debug"]["echo_upstream_body"] == {"a": 1}
+    assert (event["choices"], event["provider"]) == ([], "B")
 
 
 def test_a_refusal_is_the_common_one() -> None:

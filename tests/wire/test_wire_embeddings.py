@@ -71,8 +71,29 @@ def test_parts_say_what_goes_in() -> None:
 
 
 @pytest.mark.parametrize(
+    ("part", "modality"),
+    [
+        ({"type": "input_audio", "input_audio": {"data": "AAAA"}}, "audio"),
+        ({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}}, "audio"),
+        ({"type": "input_video", "input_video": {"data": "data:video/mp4;base64,AA"}}, "video"),
+        ({"type": "input_video", "video_url": {"url": "https://a/b.mp4"}}, "video"),
+        ({"type": "input_file", "input_file": {"data": "data:application/pdf;base64,AA"}}, "file"),
+    ],
+)
+def test_media_are_written_as_openrouters_schema_has_them(
+    part: dict[str, Any], modality: str
+) -> None:
+    assert parse(input=[{"content": [part]}]).inputs == {modality}
+
+
+@pytest.mark.parametrize(
     ("body", "begins"),
     [
+        (
+            {"input": [{"content": [{"type": "text", "text": "a"}, {"type": "input_video"}]}]},
+            "input.0.content.1.input_video: is required",
+        ),
+        ({"input": [{"content": [{"type": "input_file"}]}]}, "input.0.content.0.input_file: is"),
         ({"input": ""}, "input: must be a string of at least 1 character"),
         ({"input": []}, "input: must be"),
         ({"input": ["a", ""]}, "input.1: must be a string of at least 1 character"),

@@ -61,7 +61,7 @@ def test_events_without_a_number_get_one() -> None:
 def test_after_an_echo_events_are_numbered_anew() -> None:
     decoder = DIALECTS["responses"].decoder()
     writer = RESPONSES.writer(told(call(), native=True))
-    data = writer.debug(b"{}")
+    data = writer.debug(b"{}", told(call()).stamp)
     for event in stream(ANSWER):
         chunk = decoder.feed(event)
         assert chunk is not None
@@ -106,10 +106,15 @@ def test_a_providers_whole_answer_is_passed_on_with_what_is_ours() -> None:
 
 
 def test_errors_before_the_answer_are_chats_but_for_those_about_length() -> None:
-    status, body = RESPONSES.refusal(RateLimited("slow"), GENERATION)
+    status, body = RESPONSES.refusal(RateLimited("slow"), told(call()))
     assert (status, json.loads(body)["error"]["code"]) == (429, 429)
-    status, body = RESPONSES.refusal(ContextTooLong("too long"), GENERATION)
+    cut = ContextTooLong("too long")
+    cut.routing = {"attempt": 1}
+    status, body = RESPONSES.refusal(cut, told(call(instructions="Be brief.")))
     found = json.loads(body)
+    assert found.pop("openrouter_metadata") == {"attempt": 1}
     OpenResponsesResult.model_validate(found)
     assert (status, found["status"], found["created_at"]) == (200, "incomplete", 1760000000)
+    assert (found["id"], found["model"]) == (GENERATION, "acme/turbo")
+    assert (found["instructions"], "usage" in found) == ("Be brief.", False)
     assert RESPONSES.refusal(ContextTooLong("too long"), None)[0] == 400

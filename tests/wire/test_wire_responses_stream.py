@@ -204,8 +204,9 @@ def test_an_answer_of_nothing_is_a_response() -> None:
 def test_routing_and_debug() -> None:
     asked = call()
     writer = RESPONSES.writer(told(asked))
-    data = writer.debug(b'{"model":\n"x"}') + writer.text(Text(0, b'"x"'))
+    data = writer.debug(b'{"model":\n"x"}', told(asked).stamp) + writer.text(Text(0, b'"x"'))
     events = read(data + writer.end(STOPPED, SPENT, b',"openrouter_metadata":{"a":1}'))
+    assert all("usage" not in event["response"] for event in events[:2])
     assert events[2]["debug"] == {"echo_upstream_body": {"model": "x"}}
     assert events[-1]["response"]["openrouter_metadata"] == {"a": 1}
 

@@ -15,7 +15,7 @@ from dragoman.relay.linger import GiveUp
 from dragoman.relay.meter import QUOTES
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
-from dragoman.upstream.faults import AttemptFailed, in_band, stopping
+from dragoman.upstream.faults import AttemptFailed, in_band, stopping, was_sent
 from dragoman.upstream.gatherer import fault_in
 from dragoman.upstream.stream import cut_off
 from dragoman.wire.dialect import Around, Spent, Told
@@ -259,13 +259,21 @@ class _Pump:
         The echo is an event for every body that was sent.
         """
         turn, now = self._turn, self._meter.now()
-        echo = turn.visit.call.echo_upstream_body
-        events = [self._writer.debug(body) for body in turn.journey.sent] if echo else []
+        events = self._echoes() if turn.visit.call.echo_upstream_body else []
         events.append(self._write(self._opened.first, now))
         if self._transcript is not None:
             self._transcript.hear(self._opened.first)
         if any(events):
             self.outlet.put(b"".join(events), now)
+
+    def _echoes(self) -> list[bytes]:
+        """Return the events that echo what went upstream, each in the name of who was asked."""
+        journey = self._turn.journey
+        asked = [one.step for one in journey.tries if was_sent(one)]
+        return [
+            self._writer.debug(body, self._turn.stamp(step))
+            for body, step in zip(journey.sent, asked, strict=False)
+        ]
 
     def take(self, chunks: list[Chunk | Text], now: float) -> bool:
         """Send the events for chunks that came at `now`; say whether more may come at once."""

@@ -163,6 +163,10 @@ class Turn:
         """Note who answers; return what every part of the answer carries."""
         self.step = step
         self.notes += notes
+        return self.stamp(step)
+
+    def stamp(self, step: Step) -> Stamp:
+        """Return what tells of this request and of who was asked."""
         return Stamp(
             id=self.visit.id,
             created=int(self.visit.created),

@@ -16,7 +16,7 @@ from dragoman.wire.messages import TEXT_ONLY
 
 MARKS = len('"":,')
 IMAGES = frozenset({"image_url", "input_image"})
-UNSIZED = frozenset({"video_url", "input_video", "file"})
+UNSIZED = frozenset({"video_url", "input_video", "file", "input_file"})
 
 
 CHUNK_TOKENS, LEAST_CHUNK, CHUNKS_PER_SEARCH = 500, 100, 100

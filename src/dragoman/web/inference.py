@@ -137,7 +137,7 @@ class Inference(Struct, frozen=True, kw_only=True):
             answer = await answer_chat(self.desk, visit)
         except GatewayError as error:
             if not presence.has_left():
-                await refuse(send, error, _id_headers(visit), visit.dialect, visit.id)
+                await refuse(send, error, _id_headers(visit), visit.dialect, _told(visit))
             return
         if presence.has_left():
             return
@@ -156,9 +156,9 @@ class Inference(Struct, frozen=True, kw_only=True):
             if presence.has_left():
                 return
             # What is no failure in the client's dialect is told in its own events all the same.
-            status, _ = visit.dialect.refusal(error, visit.id)
+            status, _ = visit.dialect.refusal(error, _told(visit))
             if not await stream.committed() and status != 200:
-                await refuse(send, error, _id_headers(visit), visit.dialect, visit.id)
+                await refuse(send, error, _id_headers(visit), visit.dialect, _told(visit))
                 return
             stream.finish(_late_error(visit, error))
         finally:
@@ -172,10 +172,10 @@ async def refuse(
     error: GatewayError,
     headers: Headers,
     dialect: ClientDialect = CHAT,
-    generation: str | None = None,
+    told: Told | None = None,
 ) -> None:
     """Send an error as a whole answer."""
-    status, content = dialect.refusal(error, generation)
+    status, content = dialect.refusal(error, told)
     await reply(send, status, content, [*JSON, *error_headers(error), *headers])
 
 
@@ -249,13 +249,17 @@ class _Presence:
 
 def _late_error(visit: Visit, error: GatewayError) -> bytes:
     """Return the event for an error before first content, once the 200 is already out."""
+    routing = b"" if error.routing is None else ROUTING + encode(error.routing)
+    return visit.dialect.writer(_told(visit)).error(error, None, routing)
+
+
+def _told(visit: Visit) -> Told:
+    """Return what an error is written with: the model asked for first, and no provider."""
     models = visit.call.models
     stamp = Stamp(
         id=visit.id, created=int(visit.created), model=models[0] if models else "", provider=""
     )
-    routing = b"" if error.routing is None else ROUTING + encode(error.routing)
-    told = Told(stamp=stamp, call=visit.call, native=False)
-    return visit.dialect.writer(told).error(error, None, routing)
+    return Told(stamp=stamp, call=visit.call, native=False)
 
 
 def _id_headers(visit: Visit) -> Headers:

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw, structs
 
 from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import ROUTING, ChunkWriter, answer_body, encode, usage_body
+from dragoman.wire.answers import ROUTING, ChunkWriter, Stamp, answer_body, encode, usage_body
 from dragoman.wire.chat import ChatCall, parse_chat
 from dragoman.wire.dialect import EventWriter, Spent, Told
 from dragoman.wire.errors import error_object
@@ -37,7 +37,7 @@ class ChatDialect:
         """Return a whole `chat.completion`."""
         return answer_body(told.stamp, answer, usage_body(spent.usage, spent.billing), routing)
 
-    def refusal(self, error: GatewayError, _generation: str | None) -> tuple[int, bytes]:
+    def refusal(self, error: GatewayError, _told: Told | None) -> tuple[int, bytes]:
         """Return status and body for a request that failed before its answer began."""
         return error.code, refusal_body(error)
 
@@ -73,9 +73,9 @@ class ChatWriter:
         usage = None if spent is None else usage_body(spent.usage, spent.billing)
         return self._chunks.error(error_object(error), usage, routing)
 
-    def debug(self, upstream_body: bytes) -> bytes:
-        """Return the event that echoes what was sent upstream."""
-        return self._chunks.debug(upstream_body)
+    def debug(self, upstream_body: bytes, asked: Stamp) -> bytes:
+        """Return the event that echoes what was sent upstream, `asked` being who got it."""
+        return ChunkWriter(asked).debug(upstream_body)
 
 
 def _one_by_one(piece: Piece) -> list[Piece]:

@@ -157,9 +157,10 @@ class CompletionWriter:
         ended = Piece(index=0, delta={}, finish_reason="error", native_finish_reason="error")
         return self._event(self._piece(ended), tail + routing)
 
-    def debug(self, upstream_body: bytes) -> bytes:
-        """Return the event that echoes what was sent upstream."""
-        return self._event(b"", b',"debug":{"echo_upstream_body":%b}' % upstream_body)
+    def debug(self, upstream_body: bytes, asked: Stamp) -> bytes:
+        """Return the event that echoes what was sent upstream, `asked` being who got it."""
+        echo = b',"choices":[],"debug":{"echo_upstream_body":%b}}\n\n' % on_one_line(upstream_body)
+        return b"data: " + head(asked) + echo
 
     def _event(self, choices: bytes, tail: bytes) -> bytes:
         return on_one_line(b'%b,"choices":[%b]%b}' % (self._head, choices, tail)) + b"\n\n"

@@ -87,7 +87,7 @@ class CompletionsDialect:
             routing,
         )
 
-    def refusal(self, error: GatewayError, _generation: str | None) -> tuple[int, bytes]:
+    def refusal(self, error: GatewayError, _told: Told | None) -> tuple[int, bytes]:
         """Return status and body for a request that failed before its answer began."""
         return error.code, refusal_body(error)
 

@@ -68,8 +68,8 @@ class EventWriter(Protocol):
     def error(self, error: GatewayError, spent: Spent | None, routing: bytes) -> bytes:
         """Return the events that end a stream which broke."""
 
-    def debug(self, upstream_body: bytes) -> bytes:
-        """Return the event that echoes what was sent upstream."""
+    def debug(self, upstream_body: bytes, asked: Stamp) -> bytes:
+        """Return the event that echoes what was sent upstream, `asked` being who got it."""
 
 
 class ClientDialect(Protocol):
@@ -88,5 +88,8 @@ class ClientDialect(Protocol):
     def answer(self, told: Told, answer: Answer, spent: Spent, routing: bytes) -> bytes:
         """Return the body of a whole answer."""
 
-    def refusal(self, error: GatewayError, generation: str | None) -> tuple[int, bytes]:
-        """Return status and body for a request that failed before its answer began."""
+    def refusal(self, error: GatewayError, told: Told | None) -> tuple[int, bytes]:
+        """Return status and body for a request that failed before its answer began.
+
+        `told` is None where that was before the request was read.
+        """

@@ -12,7 +12,7 @@ import re
 import sys
 from array import array
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -24,7 +24,7 @@ from dragoman.wire.chat import ChatCall
 from dragoman.wire.dialect import Spent, Told
 from dragoman.wire.hub import LARGE_BYTES, Answer
 from dragoman.wire.json import members
-from dragoman.wire.messages import TEXT_ONLY, Audio, File, Image, InputVideo, Text, Video
+from dragoman.wire.messages import TEXT_ONLY, File, Image, Text, Video, VideoUrl
 from dragoman.wire.other_kinds import (
     Asked,
     CommonFields,
@@ -34,6 +34,7 @@ from dragoman.wire.other_kinds import (
     embeddings_usage,
     stamp_members,
 )
+from dragoman.wire.shapes import NonEmpty
 
 BYTES_PER_TOKEN: Final = 4
 """What a token of the input counts as text."""
@@ -47,11 +48,39 @@ _FLOAT_BYTES = 4
 
 
 Bytes = bytes | memoryview
-Part = Text | Image | Audio | Video | InputVideo | File
+
+
+class Media(Struct, frozen=True, gc=False):
+    """What is no text, in base64 or at a URL (OpenRouter, schema `MultimodalMedia`)."""
+
+    data: NonEmpty
+    format: str | None = None
+
+
+class Sound(Struct, frozen=True, gc=False, tag_field="type", tag="input_audio"):
+    """A recording, whose format may be left out here."""
+
+    input_audio: Media
+
+
+class InputFile(Struct, frozen=True, gc=False, tag_field="type", tag="input_file"):
+    """A document, as it is written for embeddings only."""
+
+    input_file: Media
+
+
+class InputVideo(Struct, frozen=True, gc=False, tag_field="type", tag="input_video"):
+    """A video, as it is written for embeddings, or in chat."""
+
+    input_video: Media | None = None
+    video_url: VideoUrl | None = None
+
+
+Part = Text | Image | Sound | Video | InputVideo | File | InputFile
 
 _MODALITIES: Mapping[type[Part], str] = {
-    Text: "text", Image: "image", Audio: "audio", Video: "video", InputVideo: "video",
-    File: "file",
+    Text: "text", Image: "image", Sound: "audio", Video: "video", InputVideo: "video",
+    File: "file", InputFile: "file",
 }  # fmt: skip
 
 
@@ -259,10 +288,18 @@ def _asked(given: Input) -> Asked:
     objects = [each for each in given if isinstance(each, Parts)]
     if len(objects) != len(given):
         raise InvalidRequest("input: must hold items of one sort")
+    _check_videos(given)
     return _of_sizes(
         [sum(_text_bytes(part) for part in each.content) for each in objects],
         frozenset(_MODALITIES[type(part)] for each in objects for part in each.content),
     )
+
+
+def _check_videos(given: Sequence[object]) -> None:
+    for place, each in enumerate(given):
+        for number, part in enumerate(each.content if isinstance(each, Parts) else ()):
+            if isinstance(part, InputVideo) and not (part.input_video or part.video_url):
+                raise InvalidRequest(f"input.{place}.content.{number}.input_video: is required")
 
 
 def _of_texts(texts: Mapping[str, str]) -> Asked:

@@ -31,9 +31,9 @@ class MessagesDialect:
         """Return a whole message."""
         return message_body(told, answer, spent, routing)
 
-    def refusal(self, error: GatewayError, generation: str | None) -> tuple[int, bytes]:
+    def refusal(self, error: GatewayError, told: Told | None) -> tuple[int, bytes]:
         """Return status and body for a request that failed before its answer began."""
-        return error.code, envelope(error, generation)
+        return error.code, envelope(error, None if told is None else told.stamp.id)
 
 
 MESSAGES: Final = MessagesDialect()

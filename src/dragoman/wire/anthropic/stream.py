@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Raw
 
 from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import on_one_line
+from dragoman.wire.answers import Stamp, on_one_line
 from dragoman.wire.anthropic.content import calls_of, citations_of, details_of, image_blocks, member
 from dragoman.wire.anthropic.errors import error_event
 from dragoman.wire.anthropic.lanes import Lanes
@@ -90,7 +90,7 @@ class MessagesWriter:
         """Return the event that ends a stream which broke."""
         return error_event(error, self._told.stamp.id, routing)
 
-    def debug(self, upstream_body: bytes) -> bytes:
+    def debug(self, upstream_body: bytes, _asked: Stamp) -> bytes:
         """Return what was sent upstream, as an event without a name, which clients skip."""
         return b'data: {"type":"debug","debug":{"echo_upstream_body":%b}}\n\n' % on_one_line(
             upstream_body

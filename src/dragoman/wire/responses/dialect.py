@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import Stamp
+from dragoman.wire.answers import ROUTING, encode
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.chat_dialect import refusal_body
 from dragoman.wire.dialect import EventWriter, Spent, Told
@@ -44,21 +44,15 @@ class ResponsesDialect:
         resource.tier = answer.service_tier
         return resource.ended(b",".join(output.items), choice.finish_reason, spent, routing)
 
-    def refusal(self, error: GatewayError, generation: str | None) -> tuple[int, bytes]:
+    def refusal(self, error: GatewayError, told: Told | None) -> tuple[int, bytes]:
         """Return status and body for a request that failed before its answer began.
 
         Errors are chat's, but for those about length: they end the response, and do not fail it.
         """
-        if generation is None or not is_cut(error):
+        if told is None or not is_cut(error):
             return error.code, refusal_body(error)
-        stamp = Stamp(id=generation, created=_second_of(generation), model="", provider="")
-        return 200, Resource(stamp, {}).cut(b"", None, b"")
+        routing = b"" if error.routing is None else ROUTING + encode(error.routing)
+        return 200, Resource(told.stamp, asked_of(told)).cut(b"", None, routing)
 
 
 RESPONSES: Final = ResponsesDialect()
-
-
-def _second_of(generation: str) -> int:
-    """Return when a generation began, which its id tells (`dragoman.core.ids`)."""
-    second = generation.split("-")[1:2]
-    return int(second[0]) if second and second[0].isdigit() else 0

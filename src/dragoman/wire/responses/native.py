@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.core.errors import GatewayError
-from dragoman.wire.answers import encode
+from dragoman.wire.answers import Stamp, encode
 from dragoman.wire.dialect import Spent, Told
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.responses.events import Events
@@ -123,7 +123,7 @@ class NativeWriter:
         whole = self._resource().failed(self._output(), body, error.type, spent, routing)
         return self._events.event(b"failed", b'"response":' + whole) + DONE
 
-    def debug(self, upstream_body: bytes) -> bytes:
+    def debug(self, upstream_body: bytes, _asked: Stamp) -> bytes:
         """Return the event that echoes what was sent upstream (OpenRouter, `DebugEvent`)."""
         rest = b'"debug":{"echo_upstream_body":%b}' % on_one_line(upstream_body)
         return self._events.event(b"debug", rest)

@@ -2,6 +2,7 @@
 
 It says back what was asked for, with OpenAI's defaults where nothing was. The strict clients of
 OpenRouter want all members that its schema requires, null or not (`BaseResponsesResult`).
+`usage` is left out until it is known, as OpenRouter does: its schema allows no null there.
 `completed_at` is null: there is no clock here; what a provider of the same API tells is passed on.
 """
 
@@ -50,11 +51,11 @@ class Resource:
     __slots__ = ("_echo", "_head", "tier")
 
     def __init__(self, stamp: Stamp, asked: Members) -> None:
-        self._head = b'{"id":%b,"object":"response","created_at":%d,"model":%b,"provider":%b' % (
+        self._head = b'{"id":%b,"object":"response","created_at":%d,"model":%b%b' % (
             encode(stamp.id),
             stamp.created,
             encode(stamp.model),
-            encode(stamp.provider),
+            b',"provider":' + encode(stamp.provider) if stamp.provider else b"",
         )
         self._echo = _echo(asked)
         self.tier: str | None = None
@@ -62,7 +63,7 @@ class Resource:
 
     def begun(self) -> bytes:
         """Return it as it is before anything was said."""
-        return self._whole(b"in_progress", b"", b"", b"null", b"null")
+        return self._whole(b"in_progress", b"", b"", b"", b"null")
 
     def ended(self, output: bytes, finish: str | None, spent: Spent, routing: bytes) -> bytes:
         """Return it whole. `output` are the items, `routing` a member to add or nothing."""
@@ -75,7 +76,7 @@ class Resource:
 
     def cut(self, output: bytes, spent: Spent | None, routing: bytes) -> bytes:
         """Return it as ended for its length, by an error that is no failure in this API."""
-        usage = b"null" if spent is None else usage_body(spent)
+        usage = b"" if spent is None else usage_body(spent)
         details = b'{"reason":"max_output_tokens"}'
         return self._whole(b"incomplete", output, routing, usage, details)
 
@@ -83,7 +84,7 @@ class Resource:
         self, output: bytes, error: bytes, error_type: str, spent: Spent | None, routing: bytes
     ) -> bytes:
         """Return it as broken off by an error: `{"code","message"}`."""
-        usage = b"null" if spent is None else usage_body(spent)
+        usage = b"" if spent is None else usage_body(spent)
         more = b',"error_type":%b%b' % (encode(error_type), routing)
         return self._whole(b"failed", output, more, usage, b"null", error)
 
@@ -99,7 +100,8 @@ class Resource:
         return b"".join((
             self._head, b',"status":"', status, b'","completed_at":null,"output":[',
             output, b'],"error":', error, b',"incomplete_details":', details,
-            b',"usage":', usage, b',"service_tier":', encode(self.tier), self._echo, more, b"}",
+            b',"usage":' if usage else b"", usage,
+            b',"service_tier":', encode(self.tier), self._echo, more, b"}",
         ))  # fmt: skip
 
 

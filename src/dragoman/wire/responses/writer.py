@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from dragoman.core.errors import GatewayError
+from dragoman.wire.answers import Stamp
 from dragoman.wire.dialect import Spent, Told
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.responses import output
@@ -98,7 +99,7 @@ class Writer:
         response = self._resource.failed(self._output(), body, error.type, spent, routing)
         return before + self._events.event(b"failed", b'"response":' + response) + DONE
 
-    def debug(self, upstream_body: bytes) -> bytes:
+    def debug(self, upstream_body: bytes, _asked: Stamp) -> bytes:
         """Return the event that echoes what was sent upstream (OpenRouter, `DebugEvent`)."""
         rest = b'"debug":{"echo_upstream_body":%b}' % on_one_line(upstream_body)
         return self._begin() + self._events.event(b"debug", rest)
