@@ -141,6 +141,12 @@ def test_every_setting_of_a_node_is_known(compose: dict[str, Any], node: str) ->
         assert int(service["stop_grace_period"].rstrip("s")) > options.server.drain_s
 
 
+def test_a_database_that_is_still_being_made_does_not_count_as_one(compose: dict[str, Any]) -> None:
+    # The image makes it with a server of its own, which only its socket reaches, and ends that.
+    check = compose["services"]["postgres"]["healthcheck"]["test"]
+    assert check[check.index("-h") + 1] == "127.0.0.1"
+
+
 def test_addresses_lead_to_services(compose: dict[str, Any]) -> None:
     given = environment(compose["services"]["node-1"])
     postgres = environment(compose["services"]["postgres"])
@@ -210,5 +216,9 @@ def test_the_image_runs_as_nobody_in_particular_and_tells_how_it_is(tmp_path: Pa
     (check,) = re.findall(r'^    CMD \["python", "-c", "(.+)"\]$', text, re.MULTILINE)
     assert "/healthz" in check
     with town(tmp_path, Plan()) as found:
-        here = check.replace("127.0.0.1:4000", f"127.0.0.1:{found.ports[0]}")
-        subprocess.run([sys.executable, "-c", here], check=True, timeout=30)
+        given = {**environ(), "DRAGOMAN__SERVER__PORT": str(found.ports[0])}
+        subprocess.run([sys.executable, "-c", check], env=given, check=True, timeout=30)
+    gone = subprocess.run(
+        [sys.executable, "-c", check], env=given, check=False, capture_output=True, timeout=30
+    )
+    assert gone.returncode == 1
