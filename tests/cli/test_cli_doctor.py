@@ -39,7 +39,20 @@ def test_a_fresh_machine_is_fine_and_nothing_is_made(data: Path) -> None:
     assert "none runs at 127.0.0.1:" in checked["gateway"]["detail"]
     assert "dragoman serve" in checked["gateway"]["detail"]
     assert "DRAGOMAN__SERVER__PORT" in checked["gateway"]["detail"]
+    assert checked["providers"]["state"] == "ok"
+    assert "the demo models answer" in checked["providers"]["detail"]
+    assert "OPENAI_API_KEY" in checked["providers"]["fix"]
     assert not data.exists()
+
+
+def test_nothing_to_call_is_noted_and_nothing_is_said_where_there_is_a_provider(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DRAGOMAN__DEMO", "off")
+    told = found(run("doctor", "--offline", "--json"))["providers"]
+    assert (told["state"], told["detail"]) == ("note", "none is configured")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-one")
+    assert "providers" not in found(run("doctor", "--offline", "--json"))
 
 
 def test_people_get_a_line_for_each_finding_with_its_fix(tmp_path: Path) -> None:

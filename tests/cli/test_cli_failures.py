@@ -1,11 +1,14 @@
 """Which failure says what, and how the command ends."""
 
+import errno
+from pathlib import Path
+
 import pytest
 import typer
 from sqlalchemy.exc import OperationalError
 
 from dragoman.catalog.errors import CatalogError
-from dragoman.cli.exits import Failure
+from dragoman.cli.exits import Failure, whose
 from dragoman.cli.failures import KNOWN, explain, report
 from dragoman.config import ConfigError
 from dragoman.core.errors import InvalidRequest, NotFound, Unavailable
@@ -54,3 +57,31 @@ def test_a_sentence_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_defect_is_not_explained_away(defect: Exception) -> None:
     assert explain(defect) is None
     assert report(defect) is None
+
+
+def test_a_folder_of_somebody_elses_is_named_with_its_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = Unavailable("The database did not answer.")
+    error.__cause__ = PermissionError(errno.EACCES, "Permission denied", f"{tmp_path}/ledger.db")
+    mine = explain(error)
+    assert mine is not None
+    assert mine[0].endswith("the data directory is yours to write.")
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    others = explain(error)
+    assert others is not None
+    assert f"{tmp_path} belongs to user {owner}, and this is user {owner + 1}: chown" in others[0]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device", "/data/ledger.db"),
+        PermissionError(errno.EACCES, "Permission denied"),
+        PermissionError(errno.EACCES, "Permission denied", "/no/such/folder/ledger.db"),
+    ],
+    ids=["another trouble", "no file", "no folder"],
+)
+def test_whose_a_folder_is_is_said_only_where_it_matters(error: OSError) -> None:
+    assert whose(error) == ""

@@ -48,6 +48,9 @@ def test_without_providers_the_demo_is_listed() -> None:
     ran = run("models")
     assert ran.code == 0
     assert {line.split()[0] for line in ran.out.splitlines()[1:]} == {"demo/parrot", "demo/scholar"}
+    assert "2 more can be called and do not chat: --all" in ran.err
+    for narrowed in (["parrot"], ["--needs", "tools"], ["--all"]):
+        assert "more" not in run("models", *narrowed).err
 
 
 def test_a_row_has_the_cheapest_price_and_the_largest_context() -> None:

@@ -18,6 +18,7 @@ from tests.web.asgi import Client
 from tests.web.front import Front, control, lifespan
 
 PATH = "/v1/chat/completions"
+TWICE = "It has {} twice: the client adds that itself, so its base URL ends before."
 
 
 @pytest.mark.parametrize(
@@ -100,6 +101,12 @@ async def test_a_wrong_method_is_told_of_the_path_that_was_asked() -> None:
         ("/chat/completions", "/chat/completions. The API is under /api/v1."),
         ("/api/chat/completions", "/api/chat/completions. The API is under /api/v1."),
         ("/", "/. The API is under /api/v1."),
+        ("/a//b", "/a//b. The API is under /api/v1."),
+        ("/api/v1/v1/messages", f"/api/v1/v1/messages. {TWICE.format('/v1')}"),
+        (
+            "/v1/chat/completions/chat/completions",
+            f"/v1/chat/completions/chat/completions. {TWICE.format('/chat/completions')}",
+        ),
     ],
 )
 def test_nothing_at_a_path_is_told_of_it_as_it_was_asked(path: str, told: str) -> None:

@@ -107,6 +107,19 @@ def prices(chosen: Settings) -> Iterator[Check]:
                 )
 
 
+def providers(shelf: Shelf, chosen: Settings) -> Iterator[Check]:
+    """Yield a line where no provider is configured, with what would change that."""
+    if shelf.hosts.configured or shelf.hosts.discover:
+        return
+    demo = chosen.options.demo != "off"
+    yield Check(
+        name="providers",
+        state="ok" if demo else "note",
+        detail="none is configured" + (": the demo models answer" if demo else ""),
+        fix="Set a key such as OPENAI_API_KEY for the gateway, or: dragoman init",
+    )
+
+
 def aliases(shelf: Shelf) -> Iterator[Check]:
     """Yield a note for each alias that leads nowhere yet."""
     for name, target in dangling(shelf.catalog):

@@ -59,11 +59,16 @@ def print_table(
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
     looks = ["bold", *styles, *[None] * (len(lines) - 1 - len(styles))]
     for line, look in zip(lines, looks, strict=True):
-        cells = (
-            _padded(cell, width, to_the_right=head[0] == ">")
-            for head, cell, width in zip(heads, line, widths, strict=True)
-        )
-        console.print(GAP.join(cells).rstrip(), style=look)
+        console.print(aligned(heads, line, widths), style=look)
+
+
+def aligned(heads: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
+    """Return a row as a line of the table with these heads. What is wider than its column stays."""
+    cells = (
+        _padded(cell, width, to_the_right=head[0] == ">")
+        for head, cell, width in zip(heads, row, widths, strict=True)
+    )
+    return GAP.join(cells).rstrip()
 
 
 def _padded(cell: str, width: int, *, to_the_right: bool) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dragoman.cli.exits import USAGE, Failure, reason
+from dragoman.cli.exits import USAGE, Failure, reason, whose
 from dragoman.config import (
     FILE_NAME,
     ConfigError,
@@ -135,6 +135,6 @@ def usable(data: Path) -> Iterator[None]:
         where = error.filename or data
         raise Failure(
             f"The data directory {data} cannot be used: {where}: {error.strerror}. "
-            "Choose another with --data.",
+            f"Choose another with --data.{whose(error)}",
             USAGE,
         ) from error

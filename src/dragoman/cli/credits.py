@@ -100,6 +100,7 @@ def open_(
         return
     out().print(shown.account, style="bold")
     err().print(f"{shown.name!r} is prepaid and begins with {_dollars(shown.credits_usd)}.")
+    err().print(f"It goes by that id: dragoman keys create NAME --account {shown.account}")
 
 
 @app.command(epilog=EPILOG)

@@ -79,6 +79,7 @@ def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
         report.add(shelf)
         return
     report.take(checks.catalog(shelf, chosen))
+    report.take(checks.providers(shelf, chosen))
     report.take(checks.aliases(shelf))
     report.take(checks.prices(chosen))
     report.take(checks.environment(shelf, chosen.environ))

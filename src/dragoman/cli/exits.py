@@ -5,6 +5,7 @@ becomes which sentence is told in `dragoman.cli.failures`.
 """
 
 import os
+from pathlib import Path
 from typing import Final
 
 OK: Final = 0
@@ -27,3 +28,20 @@ def reason(error: OSError) -> str:
     """Return what the system says of an error, without what Python adds to it."""
     number = error.errno or 0
     return os.strerror(number) if number > 0 else error.strerror or str(error)
+
+
+def whose(error: OSError) -> str:
+    """Say to whom a folder belongs that refused this user, in a sentence to be appended.
+
+    Empty where the folder is this user's own, or where something else is wrong.
+    """
+    if not isinstance(error, PermissionError) or not isinstance(error.filename, str):
+        return ""
+    folder = Path(error.filename).absolute().parent
+    try:
+        owner, me = folder.stat().st_uid, os.geteuid()
+    except OSError:
+        return ""
+    if owner == me:
+        return ""
+    return f" {folder} belongs to user {owner}, and this is user {me}: chown {me} {folder}"

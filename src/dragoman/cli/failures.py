@@ -6,7 +6,7 @@ A failure that is not listed here is a defect, and keeps its traceback.
 import typer
 
 from dragoman.catalog.errors import CatalogError
-from dragoman.cli.exits import FAILED, USAGE, Failure
+from dragoman.cli.exits import FAILED, USAGE, Failure, whose
 from dragoman.config import ConfigError
 from dragoman.core.errors import GatewayError, InvalidRequest, Unavailable
 from dragoman.store.custody import CustodyError
@@ -48,6 +48,8 @@ def _cause(error: Unavailable) -> str:
         fix = "Check database.url or DATABASE_URL, and that the server runs and lets you in."
     else:
         fix = "Check that the disk has room and that the data directory is yours to write."
+        if isinstance(cause, OSError):
+            fix = whose(cause).strip() or fix
     return f"{_sentence(str(driver or '') or 'It is closed')} {fix}"
 
 

@@ -11,7 +11,7 @@ import msgspec
 import typer
 from msgspec.structs import replace
 
-from dragoman.cli.console import err, out, print_json, print_table, printable
+from dragoman.cli.console import aligned, err, out, print_json, print_table, printable
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
 from dragoman.core.money import usd
@@ -28,7 +28,9 @@ POLL_S = 1.0
 LONGEST_S = 900.0
 """How long ago one may have begun that ends now."""
 MOST_RECENT = 1000
-MODEL_WIDTH = 32
+HEADS = ("time", "model", "provider", "status", ">tokens", ">cost", ">first", ">attempts", "id")
+WIDTHS = (19, 32, 16, 24, 11, 9, 7, 8, 0)
+"""Columns of what is followed: nobody knows yet what will come."""
 OLDEST_S = 100 * 366 * 86_400
 """No generation is older; beyond it are times that no calendar has."""
 
@@ -98,6 +100,9 @@ def _follow(reader: Reader, wanted: Wanted, number: int, *, as_json: bool) -> No
     the last minutes are looked at again, and each is shown once.
     """
     show = _print_line if as_json else _print_row
+    if not as_json:
+        heads = [head.lstrip(">").upper() for head in HEADS]
+        out().print(aligned(HEADS, heads, WIDTHS), style="bold")
     for each in reversed(asyncio.run(reader.latest(wanted, number))):
         show(each)
     known = {each.id for each in _recent(reader, wanted)}
@@ -120,9 +125,9 @@ def _print_line(each: Generation) -> None:
 
 
 def _print_row(each: Generation) -> None:
-    cells = [*_cells(each)]
-    cells[1] = cells[1].ljust(MODEL_WIDTH)
-    out().print(printable("  ".join(cells)))
+    console = out()
+    console.print(printable(aligned(HEADS, _cells(each), WIDTHS)))
+    console.file.flush()
 
 
 def seconds(age: str) -> int:
@@ -148,11 +153,7 @@ def _key_hash(premises: Premises, wanted: str | None) -> str | None:
 
 
 def _show(found: Iterable[Generation]) -> None:
-    rows = [_cells(each) for each in found]
-    heads = (
-        "time", "model", "provider", "status", ">tokens", ">cost", ">first", ">attempts", "id",
-    )  # fmt: skip
-    print_table(heads, [tuple(map(printable, row)) for row in rows])
+    print_table(HEADS, [tuple(map(printable, _cells(each))) for each in found])
 
 
 def _cells(each: Generation) -> tuple[str, ...]:

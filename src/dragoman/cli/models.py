@@ -117,6 +117,8 @@ def models(
         print_json(found)
     elif found:
         _show(found, all_)
+        if not (any(query.values()) or free):
+            _tell_of_others(shelf.catalog, len(found))
     else:
         wished = any(query.values()) or free
         err().print(_nothing(shelf, query["q"], wished=wished))
@@ -180,6 +182,14 @@ def _nothing(shelf: Shelf, words: str, *, wished: bool) -> str:
     if shelf.silent:
         return "No model can be called. Is the host up? What is wrong with it: dragoman doctor"
     return "No model can be called. Set a key such as OPENAI_API_KEY, or: dragoman init"
+
+
+def _tell_of_others(catalog: Catalog, shown: int) -> None:
+    """Say that there are models for something else than chat, if there are."""
+    if others := len(chosen(catalog, {"output_modalities": "all"})) - shown:
+        err().print(
+            f"{others} more can be called and {'do' if others > 1 else 'does'} not chat: --all"
+        )
 
 
 def _show(found: Sequence[Line], all_: bool) -> None:

@@ -47,7 +47,9 @@ def find_account(connection: Connection, id_: str) -> Account:
     """Read an account. Raises NotFound."""
     row = connection.execute(select(account).where(account.c.id == id_)).mappings().first()
     if row is None:
-        raise NotFound(f"There is no account {id_[:100]!r}")
+        raise NotFound(
+            f"There is no account {id_[:100]!r}. Accounts go by their ids: `dragoman credits show`."
+        )
     return _account(row)
 
 

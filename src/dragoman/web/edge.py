@@ -7,7 +7,7 @@ and a slash at the end does not matter.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -193,7 +193,22 @@ def not_found(scope: Scope) -> NotFound:
     """Return the error for a path that leads nowhere. Who is under our API need not hear where."""
     path = asked_path(scope)
     where = "" if canonical(path).startswith("/v1/") else " The API is under /api/v1."
+    if twice := _repeated(path.split("/")[1:]):
+        where = f" It has {twice} twice: the client adds that itself, so its base URL ends before."
     return NotFound(f"There is nothing at {path}.{where}")
+
+
+def _repeated(names: Sequence[str]) -> str:
+    """Return the part of a path that follows itself, empty if none does.
+
+    It does where a base URL goes further than its client expects.
+    """
+    for size in (1, 2):
+        for start in range(len(names) - 2 * size + 1):
+            part = names[start : start + size]
+            if all(part) and part == names[start + size : start + 2 * size]:
+                return "/" + "/".join(part)
+    return ""
 
 
 async def _excuse(out: _Watched, voice: Voice) -> None:
