@@ -227,6 +227,8 @@ def test_the_audit_log_tells_what_was_done_here() -> None:
     ]
     assert entries[0]["detail"] == {"disabled": [False, True]}
     assert "disabled=[false,true]" in run("audit", "-n", "1").out
+    run("keys", "create", "brief", "--expires", "2127-12-31T23:59:59Z")
+    assert "expires_at=2127-12-31T23:59:59Z" in run("audit", "-n", "1").out
 
 
 def test_an_audit_log_without_entries_says_so(data: Path) -> None:

@@ -4,10 +4,8 @@ import time
 from pathlib import Path
 
 import pytest
-import typer
 from msgspec.structs import replace
 
-from dragoman.cli import logs
 from dragoman.core.money import NanoUsd
 from dragoman.core.notes import Change, Note
 from dragoman.office.premises import open_premises
@@ -181,23 +179,3 @@ def test_before_the_first_request_there_is_nothing_to_be_like() -> None:
     assert "No generations yet." in run("logs").err
     assert "No generations like that." in run("logs", "--failed").err
     assert "No generations like that." in run("logs", "--model", "a/b").err
-
-
-@pytest.mark.usefixtures("hash_")
-def test_what_is_followed_is_a_table_that_grows(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    new = replace(GOOD, id="gen-new", created_at=time.time())
-
-    def write_then_end(_: float, written: list[str] = []) -> None:  # noqa: B006 - remembers
-        if written:
-            raise typer.Exit(0)
-        premises = open_premises(data)
-        premises.records.run_now(lambda connection: store(connection, [new]))
-        premises.close()
-        written.append(new.id)
-
-    monkeypatch.setattr(f"{logs.__name__}.time.sleep", write_then_end)
-    lines = run("logs", "--follow", "-n", "2").out.splitlines()
-    assert [line.split()[-1] for line in lines] == ["ID", "gen-bad", "gen-good", "gen-new"]
-    assert len({line.rindex("gen-") for line in lines[1:]} | {lines[0].rindex("ID")}) == 1

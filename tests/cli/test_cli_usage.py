@@ -206,6 +206,9 @@ def test_following_shows_each_new_one_once(
         ran = run("logs", "-f", "-n", "1")
     except KeyboardInterrupt:
         pytest.fail("an interrupt is an ordinary end")
-    ids = [line.split()[-1] for line in ran.out.splitlines()]
-    assert ids == ["gen-0", "gen-new-1", "gen-new-2", "gen-new-3"]
+    lines = ran.out.splitlines()
+    ids = ["ID", "gen-0", "gen-new-1", "gen-new-2", "gen-new-3"]
+    assert [line.split()[-1] for line in lines] == ids
+    places = {line.rindex(id_) for line, id_ in zip(lines, ids, strict=True)}
+    assert len(places) == 1, "the columns of what comes later are those of the head"
     assert hash_

@@ -39,7 +39,7 @@ def audit(
 
 
 def _line(entry: Entry) -> tuple[str, ...]:
-    detail = " ".join(f"{name}={_said(value)}" for name, value in entry.detail.items())
+    detail = " ".join(f"{name}={_said(name, value)}" for name, value in entry.detail.items())
     return (
         iso(int(entry.at)),
         _short(entry.actor),
@@ -49,7 +49,9 @@ def _line(entry: Entry) -> tuple[str, ...]:
     )
 
 
-def _said(value: object) -> str:
+def _said(name: str, value: object) -> str:
+    if name.endswith("_at") and isinstance(value, int | float):
+        return iso(value)
     return msgspec.json.encode(value).decode()
 
 
