@@ -87,7 +87,7 @@ def spent(db: Database, was: Settlement) -> list[int]:
 def test_a_lower_price_gives_back_to_the_account_and_its_purses_once(db: Database) -> None:
     was = charged(db, 1000)
     assert rerated(db, was, 700, "new") == Adjusted(
-        generation="gen-1", outcome="booked", account=-300
+        generation="gen-1", outcome="booked", charged=700, account=-300
     )
     assert (left(db, PAID), left(db, House.INCOME), spent(db, was)) == (9_300, 700, [700, 700])
     assert rerated(db, was, 700, "new").outcome == "same"
@@ -114,7 +114,7 @@ def test_a_price_may_change_its_mind_and_every_step_is_booked(db: Database) -> N
 def test_what_is_not_free_is_borne_by_the_house(db: Database) -> None:
     was = charged(db, 1000)
     done = rerated(db, was, 31_000, "new", charge_more=True)
-    assert (done.account, done.house) == (9_000, 21_000)
+    assert (done.account, done.house, done.charged) == (9_000, 21_000, 10_000)
     assert (left(db, PAID), left(db, House.OVERRUN)) == (0, -21_000)
     assert left(db, House.INCOME) == 31_000
     done = rerated(db, was, 12_000, "newer")

@@ -16,6 +16,7 @@ from dragoman.ledger import alert_tables
 from dragoman.ledger import migrations as money
 from dragoman.net.fetch import SafeFetch
 from dragoman.net.options import FetchOptions
+from dragoman.office import keys
 from dragoman.office.alert_options import SmtpOptions
 from dragoman.office.courier import Courier, Ways
 from dragoman.records import migrations as records
@@ -24,6 +25,7 @@ from dragoman.store.migrations import Migration, migrate
 from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database
 from tests.office.alert_scene import SECRETS
+from tests.office.past import Homes
 from tests.postgres import open_database
 
 Couriers = Callable[..., Courier]
@@ -75,3 +77,24 @@ def couriers(ledger: Database, stack: AsyncExitStack) -> Couriers:
         return Courier(ledger, ways, Clock(), Random(1), asyncio.Event())
 
     return make
+
+
+@pytest.fixture
+def homes(tmp_path: Path, state: DatabaseOptions) -> Iterator[Homes]:
+    """The databases of the ledger and of the records, as they are on each kind of server."""
+    ledger = open_database(state, tmp_path / "ledger.db")
+    archive = open_database(state, tmp_path / "records.db")
+    for database in {ledger, archive} if state.server is None else {ledger}:
+        for room in (access, money, records):
+            steps: tuple[Migration, ...] = room.MIGRATIONS
+            database.run_now(partial(migrate, room=room.ROOM, migrations=steps, now=0.0))
+    yield ledger, archive
+    ledger.close()
+    archive.close()
+
+
+@pytest.fixture
+def key(homes: Homes) -> str:
+    """The hash of a key of the default account."""
+    work = keys.create("k", prefix="sk-", pepper=Pepper(bytes(32)), now=0.0)
+    return homes[0].run_now(work)[1].hash

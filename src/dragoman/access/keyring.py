@@ -124,12 +124,6 @@ def touch(connection: Connection, account: str | None = None) -> None:
         connection.execute(theirs.values(changed_epoch=present))
 
 
-def accounts(hashes: Iterable[str]) -> Work[dict[str, str]]:
-    """Read whose keys these are: hash -> account. Keys that are not there are left out."""
-    query = select(api_key.c.hash, api_key.c.account).where(api_key.c.hash.in_(sorted(hashes)))
-    return lambda connection: {row.hash: row.account for row in connection.execute(query)}
-
-
 def take_turn(connection: Connection) -> None:
     """Let changes of keys, credentials and accounts follow one another: this one waits for others.
 

@@ -8,10 +8,13 @@ only out of what is free: the rest is the house's, as any overrun.
 A generation's adjustments are numbered in their references, so that each is booked once,
 and the note of the latest tells what is charged by now. The sums per purse stand in
 `charge` beside those of journals, under the name ADJUSTED, where the proof finds them.
+
+A purse may count what was spent before there was one (`leases.bring_forward`): a generation
+that it was not charged for is part of that sum, and moves with it all the same.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -20,7 +23,8 @@ from sqlalchemy import Connection, select, text, update
 from dragoman.core.money import NanoUsd
 from dragoman.ledger import leases
 from dragoman.ledger.entries import transfer
-from dragoman.ledger.purses import key_of_user, parse, purse_of_account
+from dragoman.ledger.purses import INTERVALS, key_of_user, parse, purse_of_account
+from dragoman.ledger.purses import purse as purse_of
 from dragoman.ledger.tables import account, charge, entry, purse
 from dragoman.ledger.types import AccountKind, Code, Draw, Entry, House
 from dragoman.store.sql import Work
@@ -45,8 +49,8 @@ _ADD = text(
 class Settlement(Struct, frozen=True, kw_only=True):
     """A generation as it was settled, what it should have cost, and by which price.
 
-    `cost` and `owed` include the account's fee. `draws` is what was charged to purses;
-    without any, all of the cost was charged to the account.
+    `cost` and `owed` include the account's fee, and `cost` what the house bore of it. `draws` is
+    what was charged to purses; without any, all of the cost was charged to the account.
     """
 
     generation: str
@@ -55,13 +59,21 @@ class Settlement(Struct, frozen=True, kw_only=True):
     owed: NanoUsd
     price: str
     draws: tuple[Draw, ...] = ()
+    scopes: tuple[str, ...] = ()
+    """Whose purses may have counted it later, which were not there or not limited yet."""
+    at: float = 0.0
+    """When the generation began, in Unix time: it tells their windows."""
 
 
 class Adjusted(Struct, frozen=True, kw_only=True):
-    """What became of a settlement: how much the account and the house pay more, or less."""
+    """What became of a settlement: how much the account and the house pay more, or less.
+
+    `charged` is what the account pays for the generation by then.
+    """
 
     generation: str
     outcome: Outcome
+    charged: int
     account: int = 0
     house: int = 0
 
@@ -85,47 +97,63 @@ def adjust(
     """
 
     def work(connection: Connection) -> tuple[Adjusted, ...]:
-        leases.lock_purses(connection, {id_ for each in batch for id_ in _purses(each)})
+        later = leases.brought_forward(connection, {id_ for each in batch for id_ in _later(each)})
+        ids = {id_ for each in batch for id_ in _purses(each, later)}
+        leases.lock_purses(connection, ids)
         payers = {each.account for each in batch}
         kinds = _lock_accounts(connection, {*payers, *PAYEES})
-        books = _Books(connection, kinds, now, charge_more)
+        books = _Books(connection, kinds, later, now, charge_more)
         return tuple(_adjusted(books, each) for each in batch)
 
     return work
 
 
 class _Books(Struct, frozen=True):
-    """The transaction, the kinds of the accounts in it, its time, and what is asked for."""
+    """The transaction, its accounts' kinds and late purses, its time, and what is asked for."""
 
     connection: Connection
     kinds: dict[str, AccountKind]
+    later: Collection[str]
     now: float
     charge_more: bool
 
 
 def _adjusted(books: _Books, settlement: Settlement) -> Adjusted:
-    was = _state(books.connection, settlement)
+    id_, was = settlement.generation, _state(books.connection, settlement)
     if was.price == settlement.price:
-        return Adjusted(generation=settlement.generation, outcome="same")
+        return Adjusted(generation=id_, outcome="same", charged=was.charged)
     kind = books.kinds.get(settlement.account)
-    purses = _purses(settlement, prepaid=kind == "prepaid")
+    purses = _purses(settlement, books.later, prepaid=kind == "prepaid")
     becomes = _becomes(books.connection, settlement, was, purses)
     more, borne = becomes.charged - was.charged, becomes.overrun - was.overrun
     if more + borne > 0 and not books.charge_more:
-        return Adjusted(generation=settlement.generation, outcome="left")
+        return Adjusted(generation=id_, outcome="left", charged=was.charged)
     payer = settlement.account if kind is not None else House.SUSPENSE
     _book(books, settlement, (payer, more), becomes)
     _book(books, settlement, (House.OVERRUN, borne), becomes)
-    for id_ in purses:
-        _move(books.connection, id_, more)
+    for each in purses:
+        _move(books.connection, each, more)
     outcome: Outcome = "booked" if more or borne else "same"
-    return Adjusted(generation=settlement.generation, outcome=outcome, account=more, house=borne)
+    return Adjusted(
+        generation=id_, outcome=outcome, charged=becomes.charged, account=more, house=borne
+    )
 
 
-def _purses(settlement: Settlement, *, prepaid: bool = True) -> list[str]:
-    """Return what a generation was charged to, the credit of a prepaid account in any case."""
+def _purses(settlement: Settlement, later: Collection[str], *, prepaid: bool = True) -> list[str]:
+    """Return the purses that count a generation, the credit of a prepaid account in any case.
+
+    `later` are those that something was brought forward to.
+    """
     ids = {draw.purse for draw in settlement.draws}
+    ids |= {id_ for id_ in _later(settlement) if id_ in later}
     return sorted(ids | {purse_of_account(settlement.account).id} if prepaid else ids)
+
+
+def _later(settlement: Settlement) -> Iterator[str]:
+    """Yield the purses that may count a generation though they were not charged for it."""
+    for scope in settlement.scopes:
+        for interval in INTERVALS:
+            yield purse_of(scope, interval, settlement.at).id
 
 
 def _becomes(

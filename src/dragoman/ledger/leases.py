@@ -131,6 +131,12 @@ def bring_forward(connection: Connection, opened: Purse, spent: int) -> None:
     connection.execute(changed.values(spent_nanos=purse_table.c.spent_nanos + spent))
 
 
+def brought_forward(connection: Connection, ids: Collection[str]) -> frozenset[str]:
+    """Read which of these purses count something that was spent before they did."""
+    query = select(charge.c.purse).where(charge.c.incarnation == BEFORE, charge.c.amount_nanos > 0)
+    return frozenset(connection.execute(query.where(charge.c.purse.in_(sorted(ids)))).scalars())
+
+
 def set_limit(connection: Connection, wanted: Purse, limit: int | None) -> None:
     """Change a purse's limit. It may be below what is spent or leased: then nothing is free."""
     ensure(connection, wanted, limit)

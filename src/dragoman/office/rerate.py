@@ -1,8 +1,10 @@
 """Charge past generations anew, by a corrected price.
 
 Only what was charged by a price list can be: its version is on record, and the recorded
-cost must be what that price makes of the recorded usage. So what a provider reported
-itself, what was free because it failed, and what was adjusted by hand stay as they are.
+cost must be what that price makes of the recorded usage, or the part of it that was held
+where the house bore the rest. So what a provider reported itself, what was free because
+it failed, and what was adjusted by hand stay as they are. What goes on record is what the
+account pays by then, so that reports and its balance agree.
 
 The ledger comes first, then the records: a run that was broken off is taken up by the
 next, which finds booked what was booked. Each page is a transaction of its own.
@@ -19,7 +21,7 @@ from sqlalchemy import Connection
 
 from dragoman.access import audit, keyring
 from dragoman.access.audit import Act
-from dragoman.access.types import DEFAULT_ACCOUNT
+from dragoman.access.types import Key
 from dragoman.catalog import tariff
 from dragoman.catalog.types import Price
 from dragoman.core.money import NanoUsd
@@ -27,6 +29,7 @@ from dragoman.ledger import adjust
 from dragoman.ledger.adjust import Adjusted, Settlement
 from dragoman.ledger.bound import with_fee
 from dragoman.ledger.cost import cost_of
+from dragoman.ledger.purses import key_scope, member_scope
 from dragoman.ledger.types import Draw
 from dragoman.records import corrections, prices
 from dragoman.records.corrections import Correction, Span
@@ -51,9 +54,10 @@ class Skip(StrEnum):
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """A generation that would cost something else."""
+    """A generation that would cost something else. `listed` is what it costs at its price."""
 
     made: Generation
+    listed: NanoUsd
     price: Price
     version: str
     owed: NanoUsd
@@ -62,7 +66,7 @@ class Change(Struct, frozen=True, kw_only=True):
 class Line(Struct, frozen=True, kw_only=True):
     """The differences at one endpoint between two prices, summed up, in nano-USD.
 
-    `less` is what goes back, `more` what would have to be charged.
+    `less` is what goes back, `more` what would have to be charged beyond the price before.
     """
 
     endpoint: str
@@ -120,8 +124,8 @@ def rerate(
         if not changes:
             continue
         records.run_now(prices.keep(_versions(changes), act.at))
-        owners = ledger.run_now(keyring.accounts({each.made.key_hash for each in changes}))
-        settlements = [_settlement(each, owners) for each in changes]
+        keys = ledger.run_now(keyring.by_hashes({each.made.key_hash for each in changes}))
+        settlements = [_settlement(each, keys) for each in changes]
         work = adjust.adjust(settlements, act.at, charge_more=charge_more)
         found = ledger.run_now(_told(work, span, act))
         records.run_now(corrections.correct(_corrections(changes, found)))
@@ -157,12 +161,19 @@ def _judge(made: Generation, known: Mapping[str, Price], new: NewPrice) -> Chang
     price = new(made.endpoint or "")
     if price is None:
         return Skip.NO_PRICE
-    if made.cost_nanos != (0 if was is None else _owed(made, was)):
+    listed = NanoUsd(0) if was is None else _owed(made, was)
+    if not _is_by_list(made, listed):
         return Skip.NOT_BY_LIST
     version = tariff.version(price)
     if version == made.price_id:
         return Skip.SAME
-    return Change(made=made, price=price, version=version, owed=_owed(made, price))
+    return Change(made=made, listed=listed, price=price, version=version, owed=_owed(made, price))
+
+
+def _is_by_list(made: Generation, listed: NanoUsd) -> bool:
+    """Say whether a price list made the cost. Beyond what was held, the house bears it."""
+    is_part = bool(made.draws) and 0 < made.cost_nanos < listed
+    return is_part or made.cost_nanos == listed
 
 
 def _owed(made: Generation, price: Price) -> NanoUsd:
@@ -183,14 +194,13 @@ def _add(lines: dict[tuple[str, str | None, str], Line], change: Change) -> None
         less=0,
         more=0,
     )
-    more = change.owed - made.cost_nanos
     lines[key] = msgspec.structs.replace(
         before,
         generations=before.generations + 1,
         charged=before.charged + made.cost_nanos,
         owed=before.owed + change.owed,
-        less=before.less + max(0, -more),
-        more=before.more + max(0, more),
+        less=before.less + max(0, made.cost_nanos - change.owed),
+        more=before.more + max(0, change.owed - change.listed),
     )
 
 
@@ -198,15 +208,21 @@ def _versions(changes: list[Change]) -> dict[str, bytes]:
     return {each.version: tariff.canonical(each.price) for each in changes}
 
 
-def _settlement(change: Change, owners: Mapping[str, str]) -> Settlement:
-    made = change.made
+def _settlement(change: Change, keys: Mapping[str, Key]) -> Settlement:
+    made, scopes = change.made, [key_scope(change.made.key_hash)]
+    key = keys.get(made.key_hash)
+    account = made.account if key is None else key.account
+    if key is not None and key.creator is not None:
+        scopes.append(member_scope(account, key.creator))
     return Settlement(
         generation=made.id,
-        account=owners.get(made.key_hash, DEFAULT_ACCOUNT),
-        cost=made.cost_nanos,
+        account=account,
+        cost=change.listed,
         owed=change.owed,
         price=change.version,
         draws=tuple(Draw(purse, NanoUsd(amount)) for purse, amount in made.draws),
+        scopes=tuple(scopes),
+        at=made.created_at,
     )
 
 
@@ -216,7 +232,7 @@ def _corrections(changes: list[Change], found: tuple[Adjusted, ...]) -> list[Cor
         Correction(
             id=change.made.id,
             created_at=change.made.created_at,
-            cost=change.owed,
+            cost=NanoUsd(each.charged),
             price_id=change.version,
         )
         for change, each in zip(changes, found, strict=True)
