@@ -68,6 +68,11 @@ async def test_an_account_is_opened_filled_and_paid_back_by_the_operator(
         key, hash_ = made.json()["key"], made.json()["data"]["hash"]
         credits_ = await node.call("GET", "/api/v1/credits", key=key)
         assert credits_.json()["data"] == {"total_credits": 25.5, "total_usage": 0.0}
+        for nobody in ("acct_typo", "house:cash"):
+            listed = await node.call("GET", f"/api/v1/keys?account={nobody}", key=boss)
+            assert listed.status == 404
+        typo = await node.call("GET", "/api/v1/keys?account=acct_typo", key=boss)
+        assert "'acct_typo'" in typo.json()["error"]["message"]
         of_it = await node.call("GET", f"/api/v1/keys?account={row['id']}", key=boss)
         assert [each["hash"] for each in of_it.json()["data"]] == [hash_]
         assert (

@@ -203,6 +203,7 @@ def test_an_export_of_openai_is_compared_with_requests_to_openai(tmp_path: Path)
     file.write_text(json.dumps({"data": [{"start_time": 1_730_419_200, "results": [result]}]}))
     ran = run("reconcile", str(file), "--provider", "openai")
     assert (ran.code, "only theirs" in ran.out) == (1, True)
+    assert "In all $0.000000 by ours, the export tells no cost." in ran.out
 
 
 @pytest.mark.parametrize(

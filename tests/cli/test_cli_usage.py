@@ -83,6 +83,19 @@ def test_usage_by_key_says_its_name(hash_: str) -> None:
     assert [row["request_count"] for row in rows] == ["1", "1"]
 
 
+def test_a_csv_has_as_many_rows_as_are_asked_for_and_else_all(data: Path) -> None:
+    now = time.time()
+    many = [replace(PLAIN, id=f"gen-{n}", created_at=now, model=f"acme/m{n}") for n in range(25)]
+    write(data, *many)
+
+    def rows(*arguments: str) -> int:
+        return len(list(csv.DictReader(io.StringIO(run("usage", "--csv", *arguments).out))))
+
+    assert (rows(), rows("-n", "3"), rows("-n", "30")) == (25, 3, 25)
+    assert len(run("usage").out.splitlines()) == 1 + 20
+    assert len(run("usage", "--json").json["data"]) == 20
+
+
 @pytest.mark.usefixtures("hash_")
 def test_a_name_is_no_formula_in_a_csv(data: Path) -> None:
     write(data, replace(PLAIN, id="gen-f", created_at=time.time(), user="=1+1", title="@x"))

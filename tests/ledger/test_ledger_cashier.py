@@ -164,6 +164,20 @@ async def test_a_purse_that_is_used_up_is_not_asked_about_again(db: Database) ->
     assert (await window.cashier.hold((window.purse,), 100)).amount == 100
 
 
+async def test_limits_that_changed_with_many_others_are_heard_of_in_one_round(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "MOST_CHANGES", 2)
+    window = Window(db, 100)
+    with pytest.raises(NoRoom):
+        await window.cashier.hold((window.purse,), 101)
+    for number in range(7):
+        limited(db, 1, Purse(f"key:{number}", "total", 0))
+    limited(db, 200)
+    await window.idle_round(0.0)
+    assert (await window.cashier.hold((window.purse,), 101)).amount == 101
+
+
 async def test_a_raised_limit_is_heard_of(db: Database) -> None:
     window = Window(db, 100)
     with pytest.raises(NoRoom):

@@ -9,7 +9,7 @@ import pytest
 from dragoman.core.errors import Unavailable
 from dragoman.ledger import leases
 from dragoman.ledger.proof import prove
-from dragoman.ledger.purses import Balance, Reason
+from dragoman.ledger.purses import Balance, Purse, Reason
 from dragoman.ledger.settle import close, write_off
 from dragoman.store.sql import Database
 from tests.ledger.books import KEY, LIFE, OTHER, balance, limited, take
@@ -119,6 +119,21 @@ def test_changes_of_limits_are_told_from_an_epoch_on(db: Database) -> None:
     assert db.run_now(leases.changes(epoch)) == (epoch + 1, (month,))
     db.run_now(lambda connection: leases.raise_limit(connection, KEY, -1))
     assert balance(db, KEY.id).limit == 99
+
+
+def test_changes_of_many_limits_are_told_a_page_at_a_time(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leases, "MOST_CHANGES", 3)
+    ids = [limited(db, 100, Purse(f"key:{number}", "total", 0)) for number in range(8)]
+    ids.append(limited(db, 99, Purse("key:0", "total", 0)))
+    (present, _), epoch, told = db.run_now(leases.changes(2**62)), 0, []
+    while (page := db.run_now(leases.changes(epoch)))[1]:
+        assert len(page[1]) <= 3
+        assert page[0] > epoch
+        epoch, found = page
+        told += found
+    assert (epoch, told) == (present, ids[1:])
 
 
 def test_who_does_not_renew_is_stale(db: Database) -> None:

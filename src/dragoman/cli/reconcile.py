@@ -139,7 +139,8 @@ def _print(found: Sequence[Drift], tolerance: float) -> None:
     ]
     print_table(heads, rows, [_style(each, tolerance) for each in found])
     ours, theirs = (_total(found, side) for side in ("ours", "theirs"))
-    out().print(f"In all ${ours:,.6f} by ours, ${theirs:,.6f} by theirs.")
+    by_theirs = "the export tells no cost" if theirs is None else f"${theirs:,.6f} by theirs"
+    out().print(f"In all ${ours or Decimal(0):,.6f} by ours, {by_theirs}.")
 
 
 def _style(each: Drift, tolerance: float) -> str | None:
@@ -165,6 +166,8 @@ def _drift(each: Drift) -> str:
     return "only ours" if each.theirs is None else f"{each.drift:.2%}"
 
 
-def _total(found: Sequence[Drift], name: str) -> Decimal:
+def _total(found: Sequence[Drift], name: str) -> Decimal | None:
+    """Return what one side costs in all, None where it tells no cost."""
     sides: list[Side | None] = [getattr(each, name) for each in found]
-    return sum((side.usd for side in sides if side and side.usd is not None), Decimal(0))
+    told = [side.usd for side in sides if side is not None and side.usd is not None]
+    return sum(told, Decimal(0)) if told else None

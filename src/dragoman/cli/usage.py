@@ -33,6 +33,7 @@ PERIODS = ("hour", "day", "week", "month")
 NAMES: Mapping[str, str] = {"key": "api_key_id", "user": "external_user", "session": "session_id"}
 GROUPS = ("model", "provider", "endpoint", "key", "app", "user", "tag", "session", *PERIODS)
 """What the help names; any other dimension of analytics will do, too."""
+ROWS = 20
 BAR = 24
 EIGHTHS = " ▏▎▍▌▋▊▉█"
 
@@ -52,8 +53,15 @@ def usage(
         str | None, typer.Option(help="Only this key's: its name, label or hash.")
     ] = None,
     number: Annotated[
-        int, typer.Option("-n", "--number", min=1, max=10_000, help="How many rows.")
-    ] = 20,
+        int | None,
+        typer.Option(
+            "-n",
+            "--number",
+            min=1,
+            max=10_000,
+            help=f"How many rows: {ROWS} without it, of CSV all.",
+        ),
+    ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -64,7 +72,7 @@ def usage(
     if by not in PERIODS and NAMES.get(by, by) not in DIMENSIONS:
         raise Failure(f"--by: {by[:80]!r} is not one of {', '.join(GROUPS)}", USAGE)
     with opened_existing(settings(data, config)) as premises:
-        body = _body(premises, by, key, (now - seconds(since), now), number)
+        body = _body(premises, by, key, (now - seconds(since), now), number or ROWS)
         try:
             query = read_query(msgspec.json.encode(body))
             asked = question(query, None, now)
@@ -77,9 +85,9 @@ def usage(
     if as_json:
         print_json(query_body(query, found, names, (time.time() - now) * 1000)["data"])
     elif as_csv:
-        _print_csv(by, in_order(query, found.lines), names)
+        _print_csv(by, in_order(query, found.lines)[:number], names)
     else:
-        _show(by, in_order(query, found.lines)[:number], names, found)
+        _show(by, in_order(query, found.lines)[: number or ROWS], names, found)
 
 
 def _body(

@@ -44,6 +44,8 @@ AT_ONCE = 100
 """So many purses are given back in one transaction: who leases waits for it, 50 ms in SQLite."""
 IN_A_ROUND = 10
 """So many times, before it is looked again which limits changed."""
+MOST_PAGES = 100
+"""So often in a round it is asked which limits changed, as long as there are more."""
 END_OF_TIME = 2**63 - 1
 
 _log = logging.getLogger(__name__)
@@ -72,7 +74,7 @@ class Bank(Protocol):
         ...
 
     async def purse_changes(self, since: int) -> tuple[int, tuple[str, ...]]:
-        """Return the present epoch, and the purses whose limits changed after epoch `since`."""
+        """Return purses whose limits changed after epoch `since`, and up to which these are all."""
         ...
 
 
@@ -202,13 +204,16 @@ class Cashier:
             self._epoch = None
         if self._epoch is None:
             return
-        since = self._epoch
-        self._epoch, changed = await self._bank.purse_changes(since)
-        if self._epoch < since:  # an older database was restored
-            changed = (*self._empty, *self._till.purses)
-        for purse in changed:
-            self._empty.pop(purse, None)
-            self._till.tire(purse)
+        for _ in range(MOST_PAGES):
+            since = self._epoch
+            self._epoch, changed = await self._bank.purse_changes(since)
+            if self._epoch < since:  # an older database was restored
+                changed = (*self._empty, *self._till.purses)
+            for purse in changed:
+                self._empty.pop(purse, None)
+                self._till.tire(purse)
+            if not changed:
+                return
 
     async def _begin_to_follow(self) -> None:
         """Learn the present epoch before a first lease, so that no change after it is missed."""

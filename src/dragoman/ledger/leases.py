@@ -32,6 +32,8 @@ from dragoman.ledger.tables import purse as purse_table
 from dragoman.store.sql import Work
 
 PRESENT_EPOCH = select(purse_epoch.c.value)
+MOST_CHANGES = 5000
+"""Of how many purses is told at once: half a megabyte of ids."""
 BEFORE = "before"
 """Stands for a journal in the charges of what was spent before there was a purse."""
 
@@ -162,14 +164,21 @@ def balances(connection: Connection, ids: Iterable[str]) -> dict[str, Balance]:
 
 
 def changes(since: int) -> Work[tuple[int, tuple[str, ...]]]:
-    """Read the present epoch, and the ids of purses whose limit changed after `since`."""
+    """Read the ids of purses whose limit changed after `since`, and up to which epoch these are.
+
+    That is the present one, unless there were so many that the rest has to be asked for.
+    """
+    table = purse_table.c
+    query = select(table.id, table.changed_epoch).where(table.changed_epoch > since)
+    query = query.order_by(table.changed_epoch).limit(MOST_CHANGES)
 
     def work(connection: Connection) -> tuple[int, tuple[str, ...]]:
         now: int = connection.execute(PRESENT_EPOCH).scalar_one()
         if now <= since:
             return now, ()
-        query = select(purse_table.c.id).where(purse_table.c.changed_epoch > since)
-        return now, tuple(connection.execute(query).scalars())
+        found = connection.execute(query).all()  # no two have changed in the same epoch
+        upto = now if len(found) < MOST_CHANGES else int(found[-1].changed_epoch)
+        return upto, tuple(row.id for row in found)
 
     return work
 

@@ -75,7 +75,7 @@ class ToKeeper(Protocol):
 
     @patient(1.0)
     async def purse_changes(self, since: int) -> tuple[int, tuple[str, ...]]:
-        """Return the present epoch, and the purses whose limits changed after epoch `since`."""
+        """Return purses whose limits changed after epoch `since`, and up to which these are all."""
 
     @patient(5.0)
     async def take(self, demand: tuple[Item, ...]) -> Denied | None:

@@ -90,7 +90,7 @@ class LocalKeeper:
         await self._ledger.run(work)
 
     async def purse_changes(self, since: int) -> tuple[int, tuple[str, ...]]:
-        """Return the present epoch, and the purses whose limits changed after epoch `since`."""
+        """Return purses whose limits changed after epoch `since`, and up to which these are all."""
         return await self._ledger.read(leases.changes(since))
 
 

@@ -25,6 +25,7 @@ from dragoman.core.errors import (
     NotFound,
     PermissionDenied,
 )
+from dragoman.ledger import entries
 from dragoman.office.key_bodies import DEFAULT_WORKSPACE, NewKey
 from dragoman.office.keys import add, change, check_account, check_grant, checked_name, reimpose
 from dragoman.records.reader import KeyUsage
@@ -127,6 +128,17 @@ def _for(manager: Manager, grant: Grant) -> Grant:
     if grant.creator not in {None, manager.only}:
         raise PermissionDenied("creator_user_id: only organization admins make keys for others")
     return structs.replace(grant, creator=manager.only)
+
+
+def listed(wanted: keyring.Wanted, now: float) -> Work[tuple[Key, ...]]:
+    """Read a page of an account's inference keys. Raises NotFound for an account that is none."""
+
+    def work(connection: Connection) -> tuple[Key, ...]:
+        if entries.find_account(connection, wanted.account).kind == "house":
+            raise NotFound(NOWHERE)
+        return keyring.listed(wanted, now)(connection)
+
+    return work
 
 
 def one(hash_: str, account: str, only: str | None = None) -> Work[Key]:

@@ -53,7 +53,7 @@ def key_routes(control: Control) -> APIRouter:
     async def list_keys(request: Request, caller: managed) -> Response:
         wanted = _wanted(request, acting(request, caller))
         now = control.clock.wall()
-        found = await control.ledger.read(keyring.listed(wanted, now))
+        found = await control.ledger.read(key_admin.listed(wanted, now))
         return json_response(KeysBody(await _rows(control, found)))
 
     @router.post("/keys", summary="Make an inference key", **needs_management(NewKey))
