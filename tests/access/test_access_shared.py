@@ -170,6 +170,41 @@ async def test_nobody_is_told_that_redis_is_gone_and_it_is_used_once_it_is_back(
         assert await one.used(quota) == 0, "Redis counts again"
 
 
+async def test_a_place_that_redis_gave_unheard_is_given_back(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = Slot("s", 2)
+    async with node(server) as one:
+        assert await one.take((Quota("q", 1),)) is None, "Redis knows the script"
+        monkeypatch.setattr(shared, "TIMEOUT_S", 0.05)
+        with server.paused():
+            for _ in range(2):
+                assert await one.take((slot,)) is None, "had here"
+        monkeypatch.setattr(shared, "TIMEOUT_S", 20.0)
+        await until(lambda: not one.is_away)
+        for _ in range(2):
+            one.leave(slot)
+        with redis.Redis(unix_socket_path=str(server.socket)) as line:
+            await until(lambda: line.zcard("{test}:s") == 0)
+        assert [await one.take((slot,)) is None for _ in range(3)] == [True, True, False]
+
+
+async def test_a_place_of_a_request_that_was_cancelled_meanwhile_is_given_back(
+    server: RedisServer,
+) -> None:
+    slot = Slot("s", 1)
+    async with node(server) as one:
+        assert await one.take((Quota("q", 1),)) is None, "Redis knows the script"
+        with server.paused():
+            asked = asyncio.create_task(one.take((slot,)))
+            await asyncio.sleep(0.05)
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
+        with redis.Redis(unix_socket_path=str(server.socket)) as line:
+            await until(lambda: line.zcard("{test}:s") == 0)
+        assert await one.take((slot,)) is None
+
+
 async def test_an_empty_demand_asks_nobody(server: RedisServer) -> None:
     async with node(server) as one:
         server.stop()

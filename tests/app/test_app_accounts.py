@@ -96,7 +96,8 @@ async def test_what_is_no_amount_is_refused(premises: Premises, what: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("credit", "balance"), [("0.1", 0.1), ("0.00", 0.0), (0, 0.0), (None, 1.0), ("1_0", None)]
+    ("credit", "balance"),
+    [("0.1", 0.1), ("0.00", 0.0), (0, 0.0), (None, 1.0), ("1_0", None), ("0.0.0", None)],
 )
 async def test_the_credit_of_a_new_account_may_be_text(
     premises: Premises, credit: Any, balance: float | None

@@ -277,6 +277,10 @@ async def test_no_more_is_credited_than_was_paid_or_sold(shop: Shop) -> None:
         {"amount_total": -5},
         {"amount_total": "1000"},
         {"metadata": {"dragoman_account": "acct_none", "dragoman_cents": "1000"}},
+        {
+            "amount_total": 10**18,
+            "metadata": {"dragoman_account": "default", "dragoman_cents": "9" * 18},
+        },
     ],
 )
 async def test_what_cannot_be_booked_is_refused(shop: Shop, changes: dict[str, Any]) -> None:

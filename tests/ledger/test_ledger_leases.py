@@ -127,7 +127,8 @@ def test_changes_of_many_limits_are_told_a_page_at_a_time(
     monkeypatch.setattr(leases, "MOST_CHANGES", 3)
     ids = [limited(db, 100, Purse(f"key:{number}", "total", 0)) for number in range(8)]
     ids.append(limited(db, 99, Purse("key:0", "total", 0)))
-    (present, _), epoch, told = db.run_now(leases.changes(2**62)), 0, []
+    (present, _), epoch = db.run_now(leases.changes(2**62)), 0
+    told: list[str] = []
     while (page := db.run_now(leases.changes(epoch)))[1]:
         assert len(page[1]) <= 3
         assert page[0] > epoch

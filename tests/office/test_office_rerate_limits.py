@@ -1,5 +1,7 @@
 """Charging the past anew where money is limited: what the house bears, what limits count."""
 
+from functools import partial
+
 import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection
@@ -58,7 +60,7 @@ def paid(homes: Homes, key: str, *generations: tuple[Generation, int]) -> str:
         ended = Settled(place, "acct_a", one.cost_nanos, drawn, NanoUsd(overrun))
         ledger.run_now(settle.apply("life", [ended], place, 1.0))
         kept = replace(one, account="acct_a", draws=((held.id, one.cost_nanos),))
-        archive.run_now(lambda connection, kept=kept: store(connection, [kept]))
+        archive.run_now(partial(store, made=[kept]))
     return "acct_a"
 
 

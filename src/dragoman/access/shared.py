@@ -6,7 +6,8 @@ limit. After five failures in a row Redis is left alone, and asked once a second
 back. So a request is never refused, and hardly ever late, because Redis is gone.
 
 A place that is held is a member of a sorted set with the time it was last heard of. One that is
-not heard of for half a minute is free again, so that a node that died holds none.
+not heard of for half a minute is free again, so that a node that died holds none. One that
+Redis may have given after nobody waited any more is given back as soon as it answers.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import logging
 import secrets
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -123,6 +125,8 @@ class RedisLimiter:
         self._held: dict[str, list[str]] = {}
         self._drawn_here: dict[tuple[str, int], int] = {}
         self._owed: deque[Callable[[], Awaitable[Any]]] = deque(maxlen=MOST_OWED)
+        self._unheard: deque[tuple[str, str]] = deque(maxlen=MOST_OWED)
+        """Places that Redis may have given, of which no answer came: each with who asked."""
         self._beats: deque[str] = deque()
         """Buckets of which it is yet to be said who holds a place."""
         self._owes = asyncio.Event()
@@ -140,7 +144,12 @@ class RedisLimiter:
         self._taken += 1
         member = f"{self._member}:{self._taken}"
         said = [member, SILENT_US, QUOTA_S, *(each for item in demand for each in _terms(item))]
-        answer = await self._asked(lambda: self._take(self._keys(demand), said))
+        answer, asked = None, not self.is_away
+        try:
+            answer = await self._asked(lambda: self._take(self._keys(demand), said))
+        finally:
+            if asked and answer is None:  # which may be on its way, also to one that has hung up
+                self._disown(demand, member)
         if answer is None:
             return await self._take_here(demand)
         first, wait_us, room_us = map(int, answer)
@@ -207,6 +216,13 @@ class RedisLimiter:
         await self._send_owed()
         await self._redis.aclose(close_connection_pool=True)
 
+    def _disown(self, demand: tuple[Item, ...], member: str) -> None:
+        """Have places given back that Redis may have given without anybody hearing of it."""
+        for item in demand:
+            if isinstance(item, Slot):
+                self._unheard.append((self._prefix + item.bucket, member))
+                self._owes.set()
+
     async def _take_here(self, demand: tuple[Item, ...]) -> Denied | None:
         denied = await self._local.take(demand)
         if denied is None:
@@ -256,6 +272,14 @@ class RedisLimiter:
                 await self._asked(self._owed.popleft())
             if self._beats:
                 await self._say_held(self._beats.popleft())
+        while self._unheard and not self.is_away:
+            if await self._asked(partial(self._returned, *self._unheard[0])) is not None:
+                self._unheard.popleft()
+
+    async def _returned(self, key: str, member: str) -> int:
+        """Give a place back, once Redis has answered: what came before is done by then."""
+        await self._redis.get(self._prefix)
+        return await self._redis.zrem(key, member)
 
     def _beat_all(self) -> None:
         self._beats = deque(self._held)

@@ -6,6 +6,7 @@ audit entry, and with what came of its `Idempotency-Key`.
 """
 
 import hashlib
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
@@ -29,6 +30,8 @@ from dragoman.store.sql import Work
 
 NOT_THE_OPERATOR = "Only management keys of the default account can do this"
 REUSED = "Idempotency-Key: it came with another request before; use a new one"
+
+ZERO = re.compile(r"0+(\.0*)?|\.0+")
 
 T = TypeVar("T")
 
@@ -222,7 +225,7 @@ def _amount(value: float | str, name: str) -> NanoUsd:
 
 
 def _is_zero(value: float | str) -> bool:
-    return value == 0 or (isinstance(value, str) and not value.strip("0.") and "0" in value)
+    return value == 0 or (isinstance(value, str) and ZERO.fullmatch(value) is not None)
 
 
 def _then(work: Work[Any], shape: Callable[[Any], T]) -> Work[T]:

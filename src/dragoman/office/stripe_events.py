@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from dragoman.access import audit, keyring
 from dragoman.access.audit import Act
 from dragoman.core.errors import Conflict, InvalidRequest
-from dragoman.core.money import NanoUsd
+from dragoman.core.money import MOST_AT_ONCE, NanoUsd
 from dragoman.ledger import entries, leases, references
 from dragoman.ledger.purses import purse_of_account
 from dragoman.ledger.types import Code, Entry, House
@@ -32,6 +32,7 @@ TOLERANCE_S: Final = 300
 """How far the clock of a signature may be from ours; as in Stripe's libraries."""
 MOST_SIGNATURES: Final = 20
 NANOS_OF_CENT: Final = 10_000_000
+MOST_CENTS: Final = int(MOST_AT_ONCE) * 100
 ACTOR: Final = "stripe"
 
 Booked = Literal["booked", "repeated", "ignored"]
@@ -102,7 +103,7 @@ def _paid(session: _Session, event: Event, now: float) -> Work[Booked]:
         cents = min(int(ours.get(CENTS, "")), session.amount_total or 0)
     except ValueError:
         cents = 0
-    if cents <= 0 or session.currency != "usd" or not session.payment_intent:
+    if not 0 < cents <= MOST_CENTS or session.currency != "usd" or not session.payment_intent:
         raise InvalidRequest(f"The session {session.id} is not as it was made")
     account, reference = ours[ACCOUNT], _reference(session.payment_intent)
     add = add_credit(
