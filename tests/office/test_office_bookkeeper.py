@@ -18,6 +18,7 @@ from dragoman.ledger.types import Draw
 from dragoman.office.bookkeeper import Bookkeeper
 from dragoman.office.premises import Premises, open_premises
 from dragoman.records import lines
+from dragoman.records.reader import Reader
 from dragoman.store.journal.applier import ReadAgain
 from dragoman.store.journal.folder import Ending
 from dragoman.store.journal.frames import JournalRefused, Record
@@ -145,6 +146,21 @@ def final(id_: str, cost: int) -> Final[lines.Line]:
     return Final(
         id_, "default", NanoUsd(cost), NanoUsd(0), (Draw(PURSE.id, NanoUsd(cost)),), record
     )
+
+
+async def test_a_stream_by_an_own_credential_that_broke_off_is_on_record_as_one(
+    premises: Premises,
+) -> None:
+    desk = Desk(premises)
+    await desk.open(10_000)
+    own = Progress("b", "e", "acme", "Acme", "acme/turbo", 10, 3, 0, HOLD, 40, billed=40)
+    await desk.keeper.apply(desk.write(start("a"), start("b"), progress("a", 20), own))
+    await desk.keeper.end(LIFE, Ending.TORN)
+    query = text("SELECT id, is_byok, cost_nanos, byok_nanos FROM generation ORDER BY id")
+    rows = premises.records.run_now(lambda connection: list(connection.execute(query)))
+    assert [tuple(row) for row in rows] == [("a", 0, 20, 0), ("b", 1, 0, 40)]
+    used = await Reader(premises.records).usage("k" * 64, 2.0)
+    assert (used.total, used.byok) == (20, 40)
 
 
 async def test_what_ended_is_booked_and_on_record_once(premises: Premises) -> None:

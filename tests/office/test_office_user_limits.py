@@ -19,7 +19,7 @@ from dragoman.ledger import leases, settle
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.cashier import Cashier
 from dragoman.ledger.proof import prove
-from dragoman.ledger.purses import Balance, Reason, purse_of_user
+from dragoman.ledger.purses import Balance, Reason, parse, purse_of_user
 from dragoman.ledger.tables import purse
 from dragoman.ledger.types import DEFAULT, Draw, Settled
 from dragoman.office import credits as office
@@ -189,6 +189,23 @@ async def test_what_providers_billed_counts_as_long_as_it_is_included(
     fresh = Desk(ledger, pepper)
     limits = Limits(key=Limit(nanos=100), include_byok=True)
     assert count(used, fresh, limits) == 37
+    assert ledger.run_now(prove).holds
+
+
+async def test_what_was_under_way_when_it_was_included_counts_once(
+    ledger: Database, pepper: Pepper
+) -> None:
+    desk = Desk(ledger, pepper, limit_nanos=100)
+    held = parse(f"key:{desk.key.hash}|total|0")
+
+    def used(byok: int) -> KeyUsage:
+        return KeyUsage(total=NanoUsd(7), byok=NanoUsd(byok))
+
+    assert count(used(30), desk, Limits(key=Limit(nanos=90), include_byok=True)) == 37
+    assert count(used(30), desk, Limits(include_byok=False)) == 7
+    ledger.run_now(lambda connection: leases.bring_forward(connection, held, 10))  # as it was
+    assert count(used(40), desk, Limits(include_byok=True)) == 47
+    assert count(used(40), desk, Limits(include_byok=False)) == 7
     assert ledger.run_now(prove).holds
 
 

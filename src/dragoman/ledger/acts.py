@@ -55,6 +55,8 @@ class Progress(Struct, frozen=True, array_like=True, tag="p", gc=False):
     """What was set aside by then: more than at first, where a stream took further slices."""
     included: int = 0
     """What inclusive purses are charged: no more than was set aside in them."""
+    billed: int | None = None
+    """What the provider bills the account itself; None for a credential of the installation."""
 
 
 class Final(Struct, Generic[R], frozen=True, array_like=True, tag="f", gc=False):

@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
+from dragoman.core.money import NanoUsd
 from dragoman.ledger import acts, leases, settle
 from dragoman.ledger.acts import Act, Final, Progress, Start
 from dragoman.ledger.types import Settled
@@ -340,6 +341,7 @@ def _conclusion(left: Collection[_Open], offset: int) -> _News:
 def _unfinished(one: _Open, booked: Settled) -> Generation:
     """Return the record of a request whose worker died before it ended."""
     start, progress = one.start, one.progress
+    billed = progress.billed if progress else None
     return Generation(
         id=start.id,
         created_at=start.at,
@@ -362,4 +364,6 @@ def _unfinished(one: _Open, booked: Settled) -> Generation:
         draws=tuple([(draw.purse, draw.amount) for draw in booked.draws]),
         account=start.account,
         user=start.user,
+        is_byok=billed is not None,
+        byok_nanos=NanoUsd(billed or 0),
     )

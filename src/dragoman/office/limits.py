@@ -39,17 +39,19 @@ def impose(connection: Connection, key: Key, used: KeyUsage, before: Key | None 
 
     What the key has `used` in the present window counts, though it had no limit then, or one of
     another window; with `include_byok_in_limit` that is what providers billed the account itself,
-    too. `before` is the key as it was: where that alone changes, what is spent changes with it.
+    too. `before` is the key as it was: where that alone changes, what is spent changes with it,
+    by as much as it differs. What was begun before such a change may count as it did then.
     """
     interval, inclusive = interval_of(key), key.include_byok_in_limit
     present = purse(key_scope(key.hash), interval, leases.database_time(connection))
     billed = _billed(used, interval)
-    there = leases.balance(connection, present.id) is not None
+    spent = _spent(used, interval) + (billed if inclusive else 0)
+    there = leases.balance(connection, present.id)
     if there and before is not None and before.include_byok_in_limit != inclusive:
-        leases.bring_forward(connection, present, billed if inclusive else -billed)
+        least, most = (0, billed) if inclusive else (-billed, 0)
+        leases.bring_forward(connection, present, min(max(spent - there.spent, least), most))
     if key.limit_nanos is not None:
-        spent = _spent(used, interval) + (billed if inclusive else 0)
-        counted = there and _counted(before, interval)
+        counted = there is not None and _counted(before, interval)
         _open(connection, present, key.limit_nanos, None if counted else spent)
 
 

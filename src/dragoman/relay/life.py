@@ -290,6 +290,7 @@ class Turn:
             paid,
             hold.amount,
             min(counts, hold.included),
+            None if step.byok is None else cost.total,
         )
         self._desk.books.progress(progress)
 
