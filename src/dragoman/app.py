@@ -38,7 +38,7 @@ from dragoman.serving import Loop, Means, Serving, kept_up, problems, serving
 from dragoman.store.journal.writer import Journal
 from dragoman.upstream.health import HealthBoard
 from dragoman.web.edge import Edge
-from dragoman.web.health import UNWRITABLE
+from dragoman.web.health import unwritable
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Receive, Send
 from dragoman.web.plane import Control, LatePlane, Staff, nobody
@@ -141,8 +141,8 @@ def _readiness(
         """Return why nothing can be served, also with credentials that accounts brought."""
         found = problems(shelf.catalog())
         own = bool(found) and await premises.ledger.read(own_credentials.any_usable)
-        unwritable = [] if journal.trouble is None else [UNWRITABLE]
-        return unwritable if own else [*unwritable, *found]
+        unwritten = unwritable(journal.trouble)
+        return unwritten if own else [*unwritten, *found]
 
     return problems_of_all
 

@@ -140,13 +140,13 @@ def load(file: Path | None, environ: Mapping[str, str]) -> Options:
         steps, reason = _located(raw, error)
     except ValueError as error:
         key = str(error).partition(":")[0]
-        source = _source(overrides, key.split("."), "", name)
+        source = _placed(_source(overrides, key.split("."), "", name), file, key.split("."))
         place = f"{source}: " if key.startswith("net.") else ""
         raise ConfigError(f"{place}{error}") from error
     else:
         return options
     where = ".".join(steps)
-    source = _source(overrides, steps, reason, name)
+    source = _placed(_source(overrides, steps, reason, name), file, [*steps, *_unknown(reason)])
     place = f"{source}: {where}" if where else source
     raise ConfigError(f"{place}: {_form(steps, reason) or reason}{_instead(steps, reason)}")
 
@@ -287,13 +287,38 @@ def _grown(steps: list[str], leaf: Any) -> Any:
     return leaf
 
 
+def _placed(source: str, file: Path | None, steps: list[str]) -> str:
+    """Return who is to blame, with the line if that is the file."""
+    if file is None or source != str(file):
+        return source
+    node, line = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader), None
+    for step in steps:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == step), None)
+        elif isinstance(node, yaml.SequenceNode):
+            found = next(((v, v) for n, v in enumerate(node.value) if str(n) == step), None)
+        else:
+            found = None
+        if found is None:
+            break
+        key, node = found
+        line = key.start_mark.line + 1
+    return source if line is None else f"{source}: line {line}"
+
+
+def _unknown(reason: str) -> tuple[str, ...]:
+    """Return the member that nobody knows, if the reason is that."""
+    match = _UNKNOWN.match(reason)
+    return match.groups() if match else ()
+
+
 def _source(overrides: Mapping[str, str], steps: list[str], reason: str, name: str) -> str:
     """Return who is to blame: the variable that set the key, or else the file called `name`.
 
     Where members do not go together, variables that set one of them are named beside the file.
     """
-    unknown = _UNKNOWN.match(reason)
-    where = "".join(f"{step}." for step in [*steps, *(unknown.groups() if unknown else ())])
+    unknown = _unknown(reason)
+    where = "".join(f"{step}." for step in [*steps, *unknown])
     for path, variable in overrides.items():
         if where.startswith(path) or (unknown and path.startswith(where)):
             return variable

@@ -171,3 +171,15 @@ def test_rows_come_back_as_they_went_in(ledger: Database, sealed: OwnCredential)
     assert found is not None
     assert asdict(found) == asdict(row)
     assert ledger.run_now(lambda c: own_credentials.by_id(c, "other", "one")) is None
+
+
+def test_a_secret_that_was_forgotten_still_keeps_the_installations_out(
+    ledger: Database, vault: Vault, sealed: OwnCredential
+) -> None:
+    row = replace(sealed, is_required=True, sealed="")
+    assert ledger.run_now(vault.lost) == ()
+    vault.keks.path.unlink()
+    assert ledger.run_now(Vault(KekFile(vault.keks.path)).lost) == ("default",)
+    ledger.run_now(lambda connection: own_credentials.drop_key(connection, "default"))
+    (byok,) = vault.opened(known(ledger, row))
+    assert (byok.origin, byok.required, byok.credential.secret.reveal()) == ("", True, "")

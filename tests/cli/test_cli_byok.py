@@ -142,3 +142,43 @@ def test_a_lost_key_stops_the_start_and_says_what_to_do(data: Path) -> None:
     assert ran.code == 2
     assert f"{data / 'kek'} does not hold the key" in ran.err
     assert "Traceback" not in ran.err
+
+
+def test_a_lost_key_is_given_up_and_secrets_are_entered_again(data: Path) -> None:
+    for name, flags in (("mine", ("--required",)), ("other", ())):
+        run("byok", "add", "acme", "--name", name, *flags, stdin=SECRET)
+    (data / "kek").unlink()
+    assert run("byok", "forget", stdin="n\n").code != 0
+    assert run("byok", "forget", "--json").code == 2
+    ran = run("byok", "list")
+    assert (ran.code, "dragoman byok forget" in ran.err) == (2, True), ran.err
+    ran = run("byok", "forget", stdin="y\n")
+    assert (ran.code, "copy it here instead" in ran.err) == (0, True), ran.err
+    assert ran.out.count("no secret") == 2
+    rows = run("byok", "list", "--json").json
+    assert [(row["name"], row["forgotten"]) for row in rows] == [("mine", True), ("other", True)]
+    assert rows[0]["is_required"] is True
+    ran = run("byok", "replace", rows[0]["id"][:8], stdin=SECRET + "\n")
+    assert (ran.code, SECRET in ran.out + ran.err) == (0, False), ran.err
+    assert [row["forgotten"] for row in run("byok", "list", "--json").json] == [False, True]
+    actions = [each["action"] for each in run("audit", "--json").json]
+    assert actions[:3] == ["byok.update", "byok.forget", "byok.forget"]
+    assert "Nothing is lost" in run("byok", "forget").err
+
+
+def test_a_key_that_others_may_read_is_not_taken_for_lost(data: Path) -> None:
+    run("byok", "add", "acme", stdin=SECRET)
+    (data / "kek").chmod(0o644)
+    ran = run("byok", "forget", "--yes")
+    assert (ran.code, "chmod 600" in ran.err) == (2, True), ran.err
+    (data / "kek").chmod(0o600)
+    assert [row["forgotten"] for row in run("byok", "list", "--json").json] == [False]
+
+
+def test_what_was_forgotten_stays_so_when_the_key_is_found(data: Path) -> None:
+    run("byok", "add", "acme", stdin=SECRET)
+    kept = (data / "kek").read_text()
+    (data / "kek").write_text(f"{'ab' * 32}\n")
+    assert "no secret" in run("byok", "forget", "--yes").out
+    (data / "kek").write_text(kept)
+    assert "Nothing is lost" in run("byok", "forget", "--yes").err

@@ -60,7 +60,7 @@ def test_people_get_a_line_for_each_finding_with_its_fix(tmp_path: Path) -> None
     ran = run("doctor")
     assert ran.code == 1
     assert "✓ versions" in ran.out
-    assert "✗ configuration: dragoman.yaml: server: " in ran.out
+    assert "✗ configuration: dragoman.yaml: line 1: server: " in ran.out
     assert "1 broken." in ran.err
     (tmp_path / "dragoman.yaml").write_text("")
     assert "Nothing is broken." in run("doctor").err
@@ -305,3 +305,43 @@ def test_few_open_files_are_noted(limit: int, state: str, monkeypatch: pytest.Mo
 
 def test_json_is_one_document() -> None:
     assert isinstance(json.loads(run("doctor", "--json", "--offline").out), list)
+
+
+def test_a_pepper_that_is_gone_is_no_first_start(data: Path) -> None:
+    run("keys", "create", "first")
+    (data / "pepper").unlink()
+    for command in (("keys", "list"), ("db", "info"), ("db", "backup", "file.tar")):
+        ran = run(*command)
+        assert (ran.code, "pepper is gone" in ran.err) == (2, True), (command, ran.err)
+    assert found(run("doctor", "--offline", "--json"))["data"]["state"] == "broken"
+    assert not (data / "pepper").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_server_that_is_away_is_broken_before_the_first_start(
+    data: Path, monkeypatch: pytest.MonkeyPatch, *, there: bool
+) -> None:
+    if there:
+        data.mkdir(mode=0o700)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/x")
+    ran = run("doctor", "--offline")
+    assert (ran.code, "PostgreSQL did not answer" in ran.out) == (1, True), ran.out
+    assert "hunter2" not in ran.out
+
+
+def test_a_certificate_that_cannot_be_used_is_broken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DRAGOMAN__SERVER__CERTFILE", str(tmp_path / "none.pem"))
+    check = found(run("doctor", "--offline", "--json"))["certificate"]
+    assert (check["state"], "none.pem: No such file" in check["detail"]) == ("broken", True)
+    (tmp_path / "none.pem").write_text("nothing")
+    check = found(run("doctor", "--offline", "--json"))["certificate"]
+    assert "holds no PEM certificate" in check["detail"]
+
+
+def test_a_variable_that_nobody_reads_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DRAGOMAN_SERVER_PORT", "80")
+    check = found(run("doctor", "--offline", "--json"))["DRAGOMAN_SERVER_PORT"]
+    assert (check["state"], "DRAGOMAN__SERVER__PORT" in check["fix"]) == ("note", True)
+    assert "DRAGOMAN_DATA" not in found(run("doctor", "--offline", "--json"))

@@ -1,19 +1,19 @@
 """A node whose journals cannot be booked serves, one that can write none does not. Both say so."""
 
 import json
+import os
 import resource
 import shutil
 import signal
 import time
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
 import pytest
 
-from dragoman.web.health import UNWRITABLE
+from dragoman.web.health import QUIET, UNWRITABLE
 from tests.cli.command import Running, execute, start
 
 PATIENCE_S = 30
@@ -63,13 +63,10 @@ def processes(pid: int) -> list[int]:
     return [pid, *map(int, children.split())]
 
 
-def chat(running: Running) -> None:
-    """Ask a model, whatever comes of it."""
+def chat(running: Running) -> int:
+    """Ask a model, whatever comes of it; return the status."""
     body = b'{"model": "demo/parrot", "messages": [{"role": "user", "content": "Hello!"}]}'
-    headers = {"Authorization": f"Bearer {running.key}"}
-    request = urllib.request.Request(f"{running.base}/chat/completions", body, headers)
-    with suppress(HTTPError), urllib.request.urlopen(request, timeout=PATIENCE_S):
-        pass
+    return status_of(f"{running.base}/chat/completions", running.key, body)
 
 
 def unready(running: Running) -> Any:
@@ -102,7 +99,95 @@ def test_a_node_whose_disk_is_full_is_not_ready_until_there_is_room(
         settled(running.url)
     finally:
         running.stop()
-    assert said == {"status": "unavailable", "problems": [UNWRITABLE]}
+    assert said == {"status": "unavailable", "problems": [f"{UNWRITABLE} File too large."]}
+
+
+def keeper_of(running: Running) -> int:
+    """Return the keeper of a node: it has the databases open."""
+    for pid in processes(running.pid)[1:]:
+        open_files = [path.readlink().name for path in Path(f"/proc/{pid}/fd").iterdir()]
+        if "ledger.db" in open_files:
+            return pid
+    raise AssertionError("There is no keeper.")
+
+
+def status_of(url: str, key: str, body: bytes | None = None) -> int:
+    """Call with a key; return the status."""
+    request = urllib.request.Request(url, body, {"Authorization": f"Bearer {key}"})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            status: int = answer.status
+    except HTTPError as error:
+        error.close()
+        return error.code
+    return status
+
+
+def test_a_keeper_that_is_there_and_silent_is_told_of_and_not_waited_for(tmp_path: Path) -> None:
+    running = start(tmp_path / "data", "--workers", "2")
+    keeper = keeper_of(running)
+    os.kill(keeper, signal.SIGSTOP)
+    try:
+        said = readiness(running.url)
+        refused = status_of(f"{running.base}/key", "sk-dm-v1-any")
+    finally:
+        os.kill(keeper, signal.SIGCONT)
+        settled(running.url)
+        running.stop()
+    assert said == {"status": "degraded", "problems": [QUIET]}
+    assert refused == 503
+    assert "node.keeper_silent" in running.complaints
+    assert "node.keeper_back" in running.complaints
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_database_that_is_replaced_beneath_a_node_is_told_of_and_books_are_whole_afterwards(
+    tmp_path: Path, workers: str
+) -> None:
+    running = start(tmp_path / "data", "--workers", workers)
+    ledger = running.data / "ledger.db"
+    served = sum(chat(running) == 200 for _ in range(ENOUGH_FOR_ALL))
+    shutil.copy(ledger, tmp_path / "copy.db")
+    (tmp_path / "copy.db").replace(ledger)
+    try:
+        said = readiness(running.url)
+        served += sum(chat(running) == 200 for _ in range(3))
+    finally:
+        running.stop()
+    assert said["status"] == "degraded"
+    assert "ledger.db was deleted or replaced beneath this process" in said["problems"][0]
+    assert "store.sqlite.replaced" in running.complaints
+    again = start(running.data, "--workers", workers)
+    try:
+        assert booked(running.data, served)
+    finally:
+        again.stop()
+
+
+def booked(data: Path, served: int) -> bool:
+    """Wait until the books hold so many generations; say whether they add up."""
+    end = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end:
+        proof = execute("ledger", "verify", "--json", "--data", str(data)).json
+        if proof["generations"] == served:
+            return bool(proof["holds"])
+        time.sleep(0.2)
+    return False
+
+
+def test_journals_that_are_deleted_beneath_a_node_stop_it_from_serving(tmp_path: Path) -> None:
+    running = start(tmp_path / "data")
+    try:
+        shutil.rmtree(running.data / "journal")
+        said = unready(running)
+    finally:
+        running.stop()
+    assert said["status"] == "unavailable"
+    assert said["problems"][0].startswith(UNWRITABLE)
+    assert "restart the node" in said["problems"][0]
+    again = start(running.data)
+    settled(again.url)
+    again.stop()
 
 
 def settled(url: str) -> None:

@@ -16,6 +16,7 @@ from dragoman.core.ids import key_hash
 from dragoman.ledger.leases import ensure
 from dragoman.ledger.purses import purse_of_account
 from dragoman.link.reach import Reach
+from dragoman.node import roster
 from dragoman.node.asking import AskingKeeper
 from dragoman.node.contract import KEEPER, WORKER, Member, ToKeeper
 from dragoman.node.roster import Means, Roster
@@ -203,3 +204,14 @@ async def test_a_flush_reaches_all_and_minds_none_that_is_silent(house: House) -
     async with house.worker(good), house.worker(silent):
         await house.roster.flush()
     assert (good.flushes, silent.flushes) == (1, 1)
+
+
+async def test_a_worker_that_says_nothing_is_told_of_by_the_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.worker() as frozen, house.worker() as other:
+        await frozen.report(MEMBER, {})
+        assert await other.report(replace(MEMBER, name="worker-2", pid=2), {}) == ()
+        monkeypatch.setattr(roster, "SILENT_S", -1.0)
+        said = await other.report(replace(MEMBER, name="worker-2", pid=2), {})
+        assert any("worker-1 (process 1) says nothing" in each for each in said)

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import resource
+import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -14,6 +15,7 @@ import pytest
 from dragoman.core.errors import Unavailable
 from dragoman.store.journal import folder
 from dragoman.store.journal.folder import Ending
+from dragoman.store.journal.frames import JournalRefused
 from dragoman.store.journal.writer import Journal, JournalOptions
 from tests.store.journal_disk import QUICK, FailingDisk, everything, opened
 
@@ -144,6 +146,29 @@ async def test_a_full_disk_breaks_the_journal_until_there_is_room(
         ("store.journal.broken", logging.ERROR),
         ("store.journal.sound", logging.WARNING),
     ]
+
+
+@pytest.mark.parametrize("what", ["folder", "file"])
+async def test_a_journal_whose_files_were_deleted_takes_nothing_new_ever(
+    tmp_path: Path, what: str
+) -> None:
+    async with running(tmp_path) as journal:
+        journal.begin(b"before")
+        await until(lambda: journal.synced == journal.end)
+        if what == "folder":
+            shutil.rmtree(journal.path)
+        else:
+            (journal.path / "00000001.journal").unlink()
+        journal.begin(b"unlucky")
+        await until(lambda: journal.trouble is not None)
+        await asyncio.sleep(0.02)
+        with pytest.raises(Unavailable):
+            journal.begin(b"new")
+        assert journal.trouble is not None
+        assert "restart the node" in journal.trouble
+        path = journal.path
+    with pytest.raises((FileNotFoundError, JournalRefused)):
+        everything(path)
 
 
 async def test_where_the_system_lets_no_file_grow_the_journal_goes_on_in_others(

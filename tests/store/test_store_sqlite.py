@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import sqlite3
 import stat
 import sys
@@ -276,3 +277,18 @@ def test_a_new_file_has_pages_of_the_size_asked_for_and_one_that_is_there_keeps_
         found = database.read_now(lambda c: c.execute(text("PRAGMA page_size")).scalar())
         database.close()
         assert found == LARGE_PAGE
+
+
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_file_that_was_taken_away_is_neither_written_nor_read(
+    db: SqliteDatabase, path: Path, how: str
+) -> None:
+    db.run_now(execute("INSERT INTO number VALUES (7)"))
+    other = path.with_name("other.db")
+    shutil.copy(path, other)
+    path.unlink()
+    if how == "replaced":
+        other.rename(path)
+    for ask in (db.run_now, db.read_now):
+        with pytest.raises(Unavailable, match="Restart it"):
+            ask(numbers)

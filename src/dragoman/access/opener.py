@@ -31,19 +31,25 @@ class Opener:
         A credential that cannot be opened stays, without address and secret: where it says
         that the installation's are not to be used, they are not.
         """
-        if known.data_key is None:
+        if not known.own:
             return ()
-        try:
-            key = self.data_key(known.account, known.data_key)
-        except CustodyError as error:
-            _log.error("byok.locked account=%s cause=%s", known.account, error)
-            key = b""
+        key = self._key_of(known.account, known.data_key)
         return tuple(
             _opened(each, key)
             for each in known.own
             if (not each.allowed_keys or known.hash in each.allowed_keys)
             and (not each.allowed_users or known.creator in each.allowed_users)
         )
+
+    def _key_of(self, account: str, wrapped: Wrapped | None) -> bytes:
+        """Return the key of an account; nothing, which opens nothing, where there is none."""
+        if wrapped is None:  # it was forgotten, and the secrets that it sealed with it
+            return b""
+        try:
+            return self.data_key(account, wrapped)
+        except CustodyError as error:
+            _log.error("byok.locked account=%s cause=%s", account, error)
+            return b""
 
     def data_key(self, account: str, wrapped: Wrapped) -> bytes:
         """Open the key that seals an account's credentials. Raises CustodyError."""
@@ -52,7 +58,7 @@ class Opener:
             raise CustodyError(
                 f"{self.keks.path} does not hold the key {wrapped.kek}, which the providers' "
                 "credentials in the database are sealed with. Put it back from a backup, or copy "
-                "it from another node."
+                "it from another node. If nobody has it any more: dragoman byok forget"
             )
         try:
             return unseal(kek.secret, wrapped.sealed, bound_key(account))

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import Connection, RowMapping, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
 
 from dragoman.access import keyring, members
 from dragoman.access.byok_tables import data_key, own_credential
@@ -136,6 +136,11 @@ def replace_key(connection: Connection, account: str, wrapped: Wrapped) -> None:
     """Write the data key of an account over the one there is."""
     change = update(data_key).where(data_key.c.account == account)
     connection.execute(change.values(msgspec.structs.asdict(wrapped)))
+
+
+def drop_key(connection: Connection, account: str) -> None:
+    """Delete the data key of an account. What it sealed can never be opened again."""
+    connection.execute(delete(data_key).where(data_key.c.account == account))
 
 
 def _live(account: str) -> Any:

@@ -22,6 +22,7 @@ from dragoman.access.own_credentials import (
 from dragoman.access.types import OwnCredential
 from dragoman.core.secret import Secret
 from dragoman.store.cipher import KEY_BYTES, seal
+from dragoman.store.custody import CustodyError
 from dragoman.store.kek import Kek, Wrapped
 
 
@@ -50,6 +51,19 @@ class Vault(Opener):
         for account, wrapped in wrapped_keys(connection).items():
             self.data_key(account, wrapped)
 
+    def lost(self, connection: Connection) -> tuple[str, ...]:
+        """Return the accounts whose data key cannot be opened with the keys there are.
+
+        Raises CustodyError when the file of the keys is there and cannot be read: it may hold them.
+        """
+        if self.keks.path.exists():
+            self.keks.text()
+        return tuple(
+            account
+            for account, wrapped in wrapped_keys(connection).items()
+            if not self._opens(account, wrapped)
+        )
+
     def rotated(self, connection: Connection) -> tuple[Kek | None, int]:
         """Seal every data key under a new key; return it, and how many there were.
 
@@ -68,6 +82,13 @@ class Vault(Opener):
         for account, key in keys.items():
             replace_key(connection, account, _wrapped(key, account, kek))
         return kek, len(keys)
+
+    def _opens(self, account: str, wrapped: Wrapped) -> bool:
+        try:
+            self.data_key(account, wrapped)
+        except CustodyError:
+            return False
+        return True
 
 
 def _wrapped(key: bytes, account: str, kek: Kek) -> Wrapped:

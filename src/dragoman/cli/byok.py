@@ -6,10 +6,11 @@ standard input or a variable: arguments of a command can be seen by others.
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from dragoman.access import own_credentials
 from dragoman.access.audit import Act
@@ -22,13 +23,14 @@ from dragoman.cli.context import (
     JsonOption,
     opened,
     opened_existing,
+    opened_locked,
     settings,
 )
 from dragoman.cli.exits import EPILOG, USAGE, Failure
 from dragoman.config import Settings
 from dragoman.office import byok as office
 from dragoman.office.byok import Safe
-from dragoman.office.byok_bodies import ByokRow, NewByok, byok_row
+from dragoman.office.byok_bodies import ByokChange, ByokRow, NewByok, byok_row
 from dragoman.office.credits import statement
 from dragoman.office.key_admin import Manager
 from dragoman.office.keys import CLI
@@ -49,6 +51,8 @@ class Shown(ByokRow, frozen=True, kw_only=True):
 
     account: str
     origin: str
+    forgotten: bool
+    """Whether its secret has to be entered again."""
 
 
 class Rotated(Struct, frozen=True, kw_only=True):
@@ -123,6 +127,10 @@ def list_(
     if not shown:
         err().print("No credentials yet. Add one with: dragoman byok add PROVIDER")
         return
+    _print(shown)
+
+
+def _print(shown: Sequence[Shown]) -> None:
     print_table(
         ("id", "account", "provider", "label", "name", "use", "address"),
         [
@@ -156,6 +164,68 @@ def remove(
         print_json(_shown(found))
         return
     out().print(f"{found.label} at {found.provider} is removed.")
+
+
+@app.command(epilog=EPILOG)
+def replace(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
+    variable: Annotated[
+        str | None,
+        typer.Option("--key-env", metavar="VARIABLE", help="Which variable holds the secret."),
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Enter the secret of a credential anew. Everything else about it stays."""
+    chosen = settings(data, config)
+    catalog = shipped_only(chosen).catalog
+    with opened_existing(chosen) as premises:
+        found = premises.ledger.run_now(office.find(id_))
+        change = ByokChange(key=_secret(variable, chosen))
+        manager = Manager(found.account, Act(actor=CLI, at=time.time()))
+        work = office.amend(found.id, change, catalog, premises.vault, manager)
+        shown = _shown(premises.ledger.run_now(work))
+    if as_json:
+        print_json(shown)
+        return
+    out().print(f"{shown.label} is sealed, for {shown.origin} only.")
+
+
+@app.command(epilog=EPILOG)
+def forget(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget the secrets that the file `kek` does not open any more, once it is lost for good.
+
+    The credentials stay, without a secret and unused, until it is entered again.
+    """
+    if as_json and not yes:
+        raise Failure("--json does not ask: add --yes.", USAGE)
+    with opened_locked(settings(data, config)) as premises:
+        found = premises.ledger.run_now(office.lost(premises.vault))
+        if found.accounts and not yes:
+            err().print(
+                f"{premises.vault.keks.path} does not open the secrets of {len(found.accounts)} "
+                "accounts. Other nodes, and backups, may have a file that does: copy it here "
+                "instead. What is forgotten cannot be opened by those either."
+            )
+            what = f"Forget the secrets of {len(found.credentials)} credentials?"
+            typer.confirm(what, abort=True, err=True)
+        act = Act(actor=CLI, at=time.time())
+        found = premises.ledger.run_now(office.forget_lost(premises.vault, act))
+    shown = [_shown(structs.replace(each, sealed="")) for each in found.credentials]
+    if as_json:
+        print_json(shown)
+        return
+    if not found.accounts:
+        err().print("Nothing is lost: all that is sealed can be opened.")
+        return
+    _print(shown)
+    err().print("Enter each again: dragoman byok replace ID, or PATCH /api/v1/byok/{id}.")
 
 
 @app.command(epilog=EPILOG)
@@ -215,10 +285,13 @@ def _shown(made: OwnCredential) -> Shown:
         **{name: getattr(row, name) for name in row.__struct_fields__},
         account=made.account,
         origin=made.origin,
+        forgotten=not made.sealed,
     )
 
 
 def _use(each: Shown) -> str:
+    if each.forgotten:
+        return "no secret"
     if each.disabled:
         return "disabled"
     if each.is_fallback:

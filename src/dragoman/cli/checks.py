@@ -21,19 +21,22 @@ from dragoman import __version__
 from dragoman.catalog.assemble import dangling
 from dragoman.catalog.hosts import TEMPLATE
 from dragoman.cli.catalog import Shelf
-from dragoman.cli.context import opened
-from dragoman.config import Settings
+from dragoman.cli.context import certified, opened
+from dragoman.config import OVERRIDE, Options, Settings
 from dragoman.ledger import alert_rows, outbox
 from dragoman.ledger.alert_rows import HOUSE
 from dragoman.office import keys
 from dragoman.office.alarms import JOURNAL
 from dragoman.office.archive import Archive
-from dragoman.office.premises import PEPPER, Premises
+from dragoman.office.premises import Premises, is_new
+from dragoman.web.options import ServerOptions
+from dragoman.web.server.listener import tls
 
 MIB = 1024 * 1024
 LITTLE_DISK = 1024 * MIB
 NO_DISK = 100 * MIB
 FEW_FILES = 4096
+OURS = "DRAGOMAN_"
 DEAR_USD = 0.01
 """A price per token that nobody asks for: a hundred times that of the dearest models."""
 RELEASED = 1_790_000_000
@@ -90,6 +93,27 @@ def settings_file(chosen: Settings) -> Check:
     """Tell which file the settings came from. They have been read already."""
     detail = f"{chosen.file} is read" if chosen.file else "no file; everything has a default"
     return Check(name="configuration", state="ok", detail=detail)
+
+
+def strays(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Yield the variables that look like settings and that nobody reads."""
+    for variable in sorted(environ):
+        section, _, key = variable.removeprefix(OURS).partition("_")
+        if variable.startswith(OURS) and section.lower() in Options.__struct_fields__ and key:
+            yield Check(
+                name=variable,
+                state="note",
+                detail="is set, and nobody reads it",
+                fix=f"As a setting it is spelled {OVERRIDE}{section}__{key}.",
+            )
+
+
+def certificate(server: ServerOptions) -> Iterator[Check]:
+    """Yield whether the server's certificate can be used, if it has one. Raises Failure."""
+    if server.certfile is not None:
+        with certified(server):
+            tls(server)
+        yield Check(name="certificate", state="ok", detail=f"{server.certfile} and its key fit")
 
 
 def prices(chosen: Settings) -> Iterator[Check]:
@@ -155,22 +179,10 @@ def data_directory(chosen: Settings) -> Iterator[Check]:
     Raises what `opened` does.
     """
     data, server = chosen.data, chosen.options.database.server
-    if not data.exists():
-        yield _to_be_made(data)
+    yield _kept(data)
+    if data.exists() and not data.is_dir():
         return
-    if not data.is_dir():
-        fix = "Choose another with --data."
-        yield Check(name="data", state="broken", detail=f"{data} is no directory", fix=fix)
-        return
-    mode = stat.S_IMODE(data.stat().st_mode)
-    others = mode & (stat.S_IRWXG | stat.S_IRWXO)
-    yield Check(
-        name="data",
-        state="note" if others else "ok",
-        detail=f"{data} (mode {mode:04o})",
-        fix=f"Keep others out: chmod 700 {data}" if others else "",
-    )
-    if not (data / PEPPER).exists():
+    if is_new(data, chosen.options.database):
         yield Check(name="databases", state="ok", detail="made by the first start")
         return
     with opened(chosen) as premises:
@@ -182,6 +194,23 @@ def data_directory(chosen: Settings) -> Iterator[Check]:
         state="ok" if usable else "note",
         detail=f"{'PostgreSQL, ' if server else ''}up to date, {usable} usable of {len(made)} keys",
         fix="" if usable else "Make a key: dragoman keys create NAME",
+    )
+
+
+def _kept(data: Path) -> Check:
+    """Tell how the data directory is kept from others."""
+    if not data.exists():
+        return _to_be_made(data)
+    if not data.is_dir():
+        fix = "Choose another with --data."
+        return Check(name="data", state="broken", detail=f"{data} is no directory", fix=fix)
+    mode = stat.S_IMODE(data.stat().st_mode)
+    others = mode & (stat.S_IRWXG | stat.S_IRWXO)
+    return Check(
+        name="data",
+        state="note" if others else "ok",
+        detail=f"{data} (mode {mode:04o})",
+        fix=f"Keep others out: chmod 700 {data}" if others else "",
     )
 
 

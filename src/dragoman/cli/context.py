@@ -6,7 +6,7 @@ import shutil
 import ssl
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +21,8 @@ from dragoman.config import (
     data_directory,
     load,
 )
-from dragoman.office.premises import PEPPER, Premises, open_premises
+from dragoman.office.premises import PEPPER, Premises, is_new, open_locked, open_premises
+from dragoman.web.options import ServerOptions
 
 DataOption = Annotated[
     Path | None,
@@ -99,15 +100,20 @@ def config_words(chosen: Settings) -> str:
     return f" --config {shlex.quote(str(chosen.file))}"
 
 
-@contextmanager
-def opened_existing(chosen: Settings) -> Iterator[Premises]:
-    """Do what `opened` does, but make nothing: Failure where no Dragoman has been yet."""
-    if not (chosen.data / PEPPER).exists():
+def check_existing(chosen: Settings) -> None:
+    """Raise Failure where no Dragoman has been yet. One that lost its pepper is told of that."""
+    if not (chosen.data / PEPPER).exists() and is_new(chosen.data, chosen.options.database):
         raise Failure(
             f"{chosen.data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
             "dragoman keys create NAME, or name another directory with --data.",
             USAGE,
         )
+
+
+@contextmanager
+def opened_existing(chosen: Settings) -> Iterator[Premises]:
+    """Do what `opened` does, but make nothing: Failure where no Dragoman has been yet."""
+    check_existing(chosen)
     with opened(chosen) as premises:
         yield premises
 
@@ -120,10 +126,18 @@ def opened(chosen: Settings) -> Iterator[Premises]:
     """
     with usable(chosen.data):
         premises = open_premises(chosen.data, chosen.options.database)
-    try:
+    with closing(premises):
         yield premises
-    finally:
-        premises.close()
+
+
+@contextmanager
+def opened_locked(chosen: Settings) -> Iterator[Premises]:
+    """Do what `opened_existing` does, whether or not own credentials of accounts can be opened."""
+    check_existing(chosen)
+    with usable(chosen.data):
+        premises = open_locked(chosen.data, chosen.options.database)
+    with closing(premises):
+        yield premises
 
 
 @contextmanager
@@ -138,3 +152,19 @@ def usable(data: Path) -> Iterator[None]:
             f"Choose another with --data.{whose(error)}",
             USAGE,
         ) from error
+
+
+@contextmanager
+def certified(options: ServerOptions) -> Iterator[None]:
+    """Say within it what is wrong with a certificate."""
+    try:
+        yield
+    except ssl.SSLError as error:
+        raise Failure(
+            f"{options.certfile}: holds no PEM certificate with its key. "
+            "Name the file of the key with --keyfile.",
+            USAGE,
+        ) from error
+    except OSError as error:
+        files = " or ".join(each for each in (options.certfile, options.keyfile) if each)
+        raise Failure(f"{files}: {reason(error)}", USAGE) from error

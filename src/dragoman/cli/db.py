@@ -15,7 +15,15 @@ from msgspec import Struct
 from sqlalchemy import Connection, Table, func, select
 
 from dragoman.cli.console import err, out, print_json, print_table
-from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened, settings, usable
+from dragoman.cli.context import (
+    ConfigOption,
+    DataOption,
+    JsonOption,
+    check_existing,
+    opened,
+    settings,
+    usable,
+)
 from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
 from dragoman.config import Settings
 from dragoman.office import premises
@@ -159,8 +167,10 @@ def _check_nobody_writes(journals: Path) -> None:
 @contextmanager
 def _homes(chosen: Settings, *, existing: bool = True) -> Iterator[tuple[Home, ...]]:
     """Open the databases as they are. Failure where there is no Dragoman, if there must be."""
+    if existing:
+        check_existing(chosen)
     if existing and not (chosen.data / PEPPER).exists():
-        raise Failure(f"{chosen.data} holds no Dragoman yet.", USAGE)
+        raise Failure(f"{premises.lost_pepper(chosen.data / PEPPER)} Put it back first.", USAGE)
     homes = open_homes(chosen.data, chosen.options.database)
     try:
         yield homes

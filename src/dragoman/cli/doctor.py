@@ -71,6 +71,9 @@ class _Report:
 def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
     """Check what can be checked once the settings are read."""
     report.add(checks.settings_file(chosen))
+    report.take(checks.strays(chosen.environ))
+    served = _found("certificate", lambda: [*checks.certificate(chosen.options.server)])
+    report.take([served] if isinstance(served, Check) else served)
     kept = _found("data", lambda: [*checks.data_directory(chosen)])
     report.take([kept] if isinstance(kept, Check) else kept)
     report.add(asyncio.run(reach.gateway(chosen)))

@@ -7,10 +7,7 @@ themselves. What the gateway is made of is told in `dragoman.app`.
 import resource
 import signal
 import socket
-import ssl
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from ipaddress import ip_address
 from types import FrameType
@@ -22,7 +19,14 @@ from msgspec import structs
 from dragoman.app import build
 from dragoman.cli import log_lines, orders
 from dragoman.cli.console import err
-from dragoman.cli.context import ConfigOption, DataOption, data_words, opened, settings
+from dragoman.cli.context import (
+    ConfigOption,
+    DataOption,
+    certified,
+    data_words,
+    opened,
+    settings,
+)
 from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
 from dragoman.cli.welcome import greet
 from dragoman.config import Settings
@@ -104,7 +108,7 @@ def _become_node(chosen: Settings) -> Never:
     """Go on as the supervisor of several processes, without what only commands need."""
     options = chosen.options.server
     _allow_many_files()
-    with _explained(options):
+    with certified(options):
         tls(options)
     orders.become(chosen, _listening_alike(options))
 
@@ -125,26 +129,10 @@ def _listening_alike(options: ServerOptions) -> list[socket.socket]:
 def _server(edge: Edge, chosen: Settings, premises: Premises) -> Server:
     """Return the server. Raises Failure when its certificate cannot be used."""
     options = chosen.options.server
-    with _explained(options):
+    with certified(options):
         return Server(
             edge, options, partial(_started, chosen, premises), partial(_draining, options.drain_s)
         )
-
-
-@contextmanager
-def _explained(options: ServerOptions) -> Iterator[None]:
-    """Say within it what is wrong with a certificate."""
-    try:
-        yield
-    except ssl.SSLError as error:
-        raise Failure(
-            f"{options.certfile}: holds no PEM certificate with its key. "
-            "Name the file of the key with --keyfile.",
-            USAGE,
-        ) from error
-    except OSError as error:
-        files = " or ".join(each for each in (options.certfile, options.keyfile) if each)
-        raise Failure(f"{files}: {reason(error)}", USAGE) from error
 
 
 def _allow_many_files() -> None:

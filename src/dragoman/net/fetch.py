@@ -8,6 +8,7 @@ itself; nothing that could tell who asks is sent.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Collection, Coroutine, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -26,6 +27,8 @@ from dragoman.net.types import Limits, NetError, Request, Response
 from dragoman.net.url import Location, locate
 
 T = TypeVar("T")
+
+_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 
 Headers = tuple[tuple[str, str], ...]
 Reason = Literal["url", "address", "redirect", "status", "kind", "size", "time", "network"]
@@ -70,6 +73,9 @@ class Permit:
             try:
                 self._networks.append(ip_network(entry, strict=False))
             except ValueError:
+                if not _NAME.fullmatch(entry):
+                    form = "a host name, an address or a network, without scheme and port"
+                    raise ValueError(f"`allow`: {entry!r} is not {form}") from None
                 self._names.add(entry.lower().rstrip("."))
 
     def location(self, url: str) -> Location:

@@ -1,6 +1,7 @@
 """The keeper's side of its workers: who is there, and a clerk for each, who does what it asks."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
@@ -25,8 +26,13 @@ from dragoman.records.content import Kept
 from dragoman.records.content_rows import store
 from dragoman.upstream.health import HealthBoard, Tally
 
+SILENT_S = 10.0
+"""After how long without a word a worker counts as silent. It speaks each second."""
 HEARD_AT_ONCE = 20
 """Of how many endpoints a worker's tallies are taken in within one turn of the event loop."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Means(Struct, frozen=True, kw_only=True):
@@ -48,8 +54,15 @@ class Means(Struct, frozen=True, kw_only=True):
 class Clerk:
     """Does what one worker asks, and remembers what it holds: that is free when it is gone."""
 
-    def __init__(self, means: Means, on_report: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        means: Means,
+        on_report: Callable[[], None],
+        silent: Callable[[], tuple[str, ...]] = tuple,
+    ) -> None:
         self.member: Member | None = None
+        self.heard_at = means.clock.monotonic()
+        self._silent = silent
         self._means = means
         self._on_report = on_report
         self._keeper = LocalKeeper(means.premises.ledger, means.byok)
@@ -117,13 +130,13 @@ class Clerk:
 
     async def report(self, member: Member, tallies: dict[str, Tally]) -> tuple[str, ...]:
         """Note how the worker is; tell it what is wrong with the node."""
-        self.member = member
+        self.member, self.heard_at = member, self._means.clock.monotonic()
         items = iter(tallies.items())
         while some := dict(islice(items, HEARD_AT_ONCE)):
             self._means.health.heard(some, self._means.clock.monotonic())
             await asyncio.sleep(0)
         self._on_report()
-        return self._means.troubles.said
+        return (*self._means.troubles.said, *self._silent())
 
     def gone(self) -> None:
         """Take back all that the worker held."""
@@ -142,6 +155,7 @@ class Roster:
         self._station = Station(KEEPER, WORKER, self._welcome)
         self._station.on_goodbye(self._goodbye)
         self._news = asyncio.Event()
+        self._missed: set[str] = set()
 
     async def run(self) -> None:
         """Be there for workers until cancelled."""
@@ -170,8 +184,21 @@ class Roster:
             if isinstance(end, BaseException) and not isinstance(end, OwnError):
                 raise end
 
+    def silent(self) -> tuple[str, ...]:
+        """Return a sentence for each worker that is there and says nothing, as a stopped one."""
+        before = self._means.clock.monotonic() - SILENT_S
+        found = [clerk.member for clerk in self._clerks.values() if clerk.heard_at < before]
+        gone = {f"{each.name} (process {each.pid})" for each in found if each}
+        for name in sorted(gone - self._missed):
+            _log.error("node.worker_silent worker=%s", name)
+        self._missed = gone
+        return tuple(
+            f"The worker {name} says nothing: end it with kill -9, and it is started again."
+            for name in sorted(gone)
+        )
+
     def _welcome(self, caller: Caller[ToWorker]) -> Clerk:
-        clerk = self._clerks[caller] = Clerk(self._means, self._news.set)
+        clerk = self._clerks[caller] = Clerk(self._means, self._news.set, self.silent)
         return clerk
 
     def _goodbye(self, caller: Caller[ToWorker]) -> None:

@@ -45,7 +45,7 @@ from dragoman.store.kek import KekFile
 from dragoman.upstream.health import TellingBoard
 from dragoman.web.edge import Edge
 from dragoman.web.forward import Forward
-from dragoman.web.health import SILENT, UNWRITABLE, Health
+from dragoman.web.health import QUIET, SILENT, UNHEARD, Health, unwritable
 from dragoman.web.inference import Scope
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import Receive, Send
@@ -55,6 +55,8 @@ FIRST_WAIT_S: Final = 10.0
 """How long a worker waits for the keeper before it lets in requests it can do little for."""
 LOOK_S: Final = 0.5
 REPORT_S: Final = 1.0
+SILENT_S: Final = 5.0
+"""After how long without an answer the keeper counts as silent. A busy one answers sooner."""
 PAGE_BYTES: Final = resource.getpagesize()
 
 _log = logging.getLogger(__name__)
@@ -105,6 +107,9 @@ class Worker:
         self._post = post
         self._clock = clock
         self._since = clock.wall()
+        self._since_start = clock.monotonic()
+        self._heard_at: float | None = None
+        self._missed = False
         self._reach: Reach[ToKeeper] = Reach(post.places.keeper, KEEPER, WORKER, errands)
         keeper = self._reach.far
         self._keeper = AskingKeeper(keeper)
@@ -136,9 +141,11 @@ class Worker:
             clock=clock,
         )
         self.serving: Serving = serving(settings, means)
-        self._forward = Forward(post.places.control, connected, options.server, clock)
+        self._forward = Forward(
+            post.places.control, connected, options.server, clock, self._is_missed
+        )
         self._troubles: tuple[str, ...] = ()
-        health = Health(self._problems, self._is_empty, self._forward, lambda: self._troubles)
+        health = Health(self._problems, self._is_empty, self._forward, self._all_troubles)
         routes = {**self.serving.routes, **health.routes}
         self.edge = Edge(routes, self._forward, self._lifespan, options.server)
         self.server: Server | None = None
@@ -146,8 +153,13 @@ class Worker:
         self._listens = False
 
     def _problems(self) -> list[str]:
+        if self._heard_at is None:  # who never heard of any key can serve nobody
+            return [UNHEARD, *unwritable(self._journal.trouble)]
         silent = [SILENT] if self.serving.gate.is_stale else []
-        return silent if self._journal.trouble is None else [*silent, UNWRITABLE]
+        return [*silent, *unwritable(self._journal.trouble)]
+
+    def _all_troubles(self) -> tuple[str, ...]:
+        return (QUIET, *self._troubles) if self._is_missed() else self._troubles
 
     def _is_empty(self) -> bool:
         return bool(problems(self._shelf.catalog()))
@@ -216,13 +228,28 @@ class Worker:
     async def _keep_reporting(self) -> None:
         while True:
             if self._reach.is_up:
-                with suppress(OwnError):
-                    told = self._board.told()
-                    self._troubles = await self._reach.far.report(self.member(), told)
+                with suppress(OwnError, TimeoutError):
+                    async with asyncio.timeout(SILENT_S):
+                        told = self._board.told()
+                        self._troubles = await self._reach.far.report(self.member(), told)
+                    self._heard_at = self._clock.monotonic()
+            self._note_silence()
             with suppress(TimeoutError):
                 async with asyncio.timeout(REPORT_S):
                     await self._news.wait()
             self._news.clear()
+
+    def _note_silence(self) -> None:
+        was, self._missed = self._missed, self._is_missed()
+        if self._missed and not was:
+            _log.error("node.keeper_silent")
+        elif was and not self._missed:
+            _log.warning("node.keeper_back")
+
+    def _is_missed(self) -> bool:
+        """Say whether the keeper is away, or is there and says nothing, as when it was stopped."""
+        heard_at = self._since_start if self._heard_at is None else self._heard_at
+        return self._clock.monotonic() - heard_at > SILENT_S
 
     def listens(self) -> None:
         """Note that the worker lets requests in, and say so."""

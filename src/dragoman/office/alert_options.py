@@ -1,16 +1,20 @@
 """The section `alerts:` of `dragoman.yaml`: where alerts may go, and those of the house."""
 
+import re
+from email.utils import parseaddr
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from dragoman.core.secret import Secret
+from dragoman.net.fetch import FetchRefused, Permit
 from dragoman.net.options import FetchOptions, Port
 from dragoman.net.signing import secret_bytes
 
 Text = Annotated[str, Meta(min_length=1, max_length=1000)]
 MAIL_TLS_PORT = 465
 """Where mail servers speak TLS from the first byte (RFC 8314, 3.3)."""
+EMAIL = re.compile(r"[^\s@<>,;\"]{1,64}@[^\s@<>,;\"]{1,189}")
 POST_S = 5.0
 POST_BYTES = 64 * 1024
 MOST_DESTINATIONS = 20
@@ -40,6 +44,8 @@ class SmtpOptions(
             raise ValueError("`username` and `password` belong together")
         if self.password is not None and not (self.starttls or self.port == MAIL_TLS_PORT):
             raise ValueError("`password` goes over TLS only: set `starttls`, or port 465")
+        if not EMAIL.fullmatch(parseaddr(self.sender)[1]):
+            raise ValueError("`from` holds no address like alerts@example.com")
 
     @property
     def secret(self) -> Secret | None:
@@ -64,6 +70,9 @@ class HouseOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             secret_bytes(self.secret)
         elif self.webhooks:
             raise ValueError("`secret` is missing, which webhooks are signed with")
+        for address in self.emails:
+            if not address.isascii() or not EMAIL.fullmatch(address):
+                raise ValueError(f"`emails`: {address!r} is no address like bob@example.com")
 
     def __repr__(self) -> str:
         return f"HouseOptions(webhooks={len(self.webhooks)}, emails={len(self.emails)})"
@@ -84,6 +93,12 @@ class AlertsOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def __post_init__(self) -> None:
         """Raise ValueError for addresses that nothing could be sent to."""
+        permit = Permit(self.fetch)  # which raises it for what `allow` cannot be
+        for number, url in enumerate(self.house.webhooks):
+            try:
+                permit.location(url)
+            except FetchRefused as why:  # the URL is not repeated: it may hold a credential
+                raise ValueError(f"`house.webhooks`, number {number + 1}: {why.detail}") from why
         if self.house.emails and self.smtp is None:
             raise ValueError("`house.emails` needs `smtp`, the mail server to send by")
 

@@ -19,9 +19,9 @@ from dragoman.ledger.outbox import Delivery
 from dragoman.net.fetch import FetchRefused, Permit
 from dragoman.office import alarms
 from dragoman.office.alert_bodies import AlertChange, NewAlert, Tested
+from dragoman.office.alert_options import EMAIL
 from dragoman.office.alert_secrets import Secrets
 from dragoman.office.key_admin import NOWHERE, Manager
-from dragoman.office.members import EMAIL
 from dragoman.store.sql import Work
 
 MOST_PER_ACCOUNT: Final = 100

@@ -14,6 +14,7 @@ from msgspec import UNSET, Struct, structs
 from sqlalchemy import Connection
 
 from dragoman.access import audit, keyring, members, own_credentials, replays
+from dragoman.access.audit import Act
 from dragoman.access.replays import Done
 from dragoman.access.types import OwnCredential
 from dragoman.access.vault import Vault
@@ -61,6 +62,13 @@ class Kept(Struct, frozen=True):
 
     credential: OwnCredential
     replayed: bool = False
+
+
+class Lost(Struct, frozen=True):
+    """Accounts whose data key cannot be opened, and their credentials, deleted ones aside."""
+
+    accounts: tuple[str, ...]
+    credentials: tuple[OwnCredential, ...]
 
 
 def add(
@@ -180,6 +188,40 @@ def find(wanted: str) -> Work[OwnCredential]:
     return work
 
 
+def lost(vault: Vault) -> Work[Lost]:
+    """Read which accounts' data keys cannot be opened, and their credentials.
+
+    Raises CustodyError.
+    """
+
+    def work(connection: Connection) -> Lost:
+        gone = vault.lost(connection)
+        every = own_credentials.accounts(connection)
+        return Lost(gone, tuple(each for each in every if each.account in gone))
+
+    return work
+
+
+def forget_lost(vault: Vault, act: Act) -> Work[Lost]:
+    """Forget the secrets that cannot be opened, and return whose they were.
+
+    The credentials stay without one: what the installation's were kept from is still kept from
+    them, until the secret is entered again. Raises CustodyError.
+    """
+
+    def work(connection: Connection) -> Lost:
+        keyring.take_turn(connection)
+        found = lost(vault)(connection)
+        for each in found.credentials:
+            after = structs.replace(each, sealed="")
+            _changed(connection, each, after, Manager(each.account, act), "byok.forget")
+        for account in found.accounts:
+            own_credentials.drop_key(connection, account)
+        return found
+
+    return work
+
+
 def rotate(vault: Vault) -> Work[tuple[Kek | None, int]]:
     """Seal all data keys under a new key-encryption key; see `Vault.rotated`.
 
@@ -268,7 +310,7 @@ def _check(
     for id_ in set(made.allowed_users).difference(before.allowed_users if before else ()):
         if members.live(connection, made.account, id_) is None:
             raise InvalidRequest(f"allowed_user_ids: the account has no member {id_}")
-    if not made.sealed:
+    if before is None:
         wanted = own_credentials.Wanted(account=made.account, limit=1)
         _, count = own_credentials.listed(wanted)(connection)
         if count >= MOST_PER_ACCOUNT:

@@ -4,7 +4,6 @@ An account needs none. A member's role counts for management keys that belong to
 the budget for all inference keys that do. The audit entry is part of the transaction.
 """
 
-import re
 import secrets
 import string
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from dragoman.access.types import Member, Reset, Role
 from dragoman.core.errors import Conflict, InvalidRequest, NotFound, PermissionDenied
 from dragoman.core.money import NANO, NanoUsd, usd
 from dragoman.ledger import entries
+from dragoman.office.alert_options import EMAIL
 from dragoman.office.key_admin import NOWHERE, Manager
 from dragoman.office.key_bodies import Usd
 from dragoman.office.key_info import iso
@@ -29,7 +29,6 @@ from dragoman.records.reader import SUMS, KeyUsage
 from dragoman.store.sql import Work
 
 PAGE, LARGEST_PAGE = 50, 100
-EMAIL = re.compile(r"[^\s@<>,;\"]{1,64}@[^\s@<>,;\"]{1,189}")
 LETTERS = string.digits + string.ascii_letters
 ID_RANDOM = 27
 """As many as in OpenRouter's ids of users."""

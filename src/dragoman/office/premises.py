@@ -32,6 +32,8 @@ from dragoman.store.sql import Database
 from dragoman.store.sqlite import LARGE_PAGE, SqliteDatabase
 
 LEDGER, RECORDS, PEPPER, KEK = "ledger.db", "records.db", "pepper", "kek"
+POSTGRES = "dragoman.store.postgres"
+"""Brings a driver that most do without."""
 NODE, JOURNALS = "node", "journal"
 
 Rooms = Sequence[tuple[str, Sequence[Migration]]]
@@ -98,14 +100,27 @@ def open_premises(
 
     Raises CustodyError, NewerDatabase, or Unavailable when it cannot be used.
     """
+    premises = open_locked(path, options, wall)
+    try:
+        premises.ledger.run_now(premises.vault.check)
+    except BaseException:
+        premises.close()
+        raise
+    return premises
+
+
+def open_locked(
+    path: Path,
+    options: DatabaseOptions = DatabaseOptions(),  # noqa: B008  # a frozen value
+    wall: Callable[[], float] = time.time,
+) -> Premises:
+    """Do what `open_premises` does, whether or not the accounts' own credentials can be opened."""
     keep_directory(path)
     homes = open_homes(path, options)
     try:
         for home in homes:
             upgrade(home, wall())
         pepper = _pepper(path, homes[0].database)
-        vault = Vault(KekFile(path / KEK))
-        homes[0].database.run_now(vault.check)
     except BaseException:
         close(homes)
         raise
@@ -114,8 +129,28 @@ def open_premises(
         ledger=homes[0].database,
         records=homes[-1].database,
         pepper=pepper,
-        vault=vault,
+        vault=Vault(KekFile(path / KEK)),
     )
+
+
+def is_new(path: Path, options: DatabaseOptions) -> bool:
+    """Say whether there is no installation yet: nothing is made, and nothing was lost.
+
+    Raises Unavailable when the server that would hold it does not answer. Blocks.
+    """
+    if options.server is None:
+        return not (path / PEPPER).exists() and not (path / LEDGER).exists()
+    database = _server(options)
+    try:
+        sealed = database.read_now(seal.is_sealed)
+    finally:
+        database.close()
+    return not sealed and not (path / PEPPER).exists()
+
+
+def lost_pepper(file: Path) -> str:
+    """Return a sentence that says what it means that the file of the pepper is gone."""
+    return f"{file} is gone, and without it none of the keys in the database can be verified."
 
 
 def open_homes(path: Path, options: DatabaseOptions) -> tuple[Home, ...]:
@@ -130,14 +165,20 @@ def open_homes(path: Path, options: DatabaseOptions) -> tuple[Home, ...]:
             Home(name="ledger", database=ledger, rooms=LEDGER_ROOMS),
             Home(name="records", database=archive, rooms=RECORDS_ROOMS),
         )
-    postgres: Any = import_module("dragoman.store.postgres")  # a driver that most do without
-    database: Database = postgres.PostgresDatabase(options.server, options.schema)
+    database = _server(options)
     try:
-        database.run_now(postgres.make_schema(options.schema))
+        database.run_now(import_module(POSTGRES).make_schema(options.schema))
     except BaseException:
         database.close()
         raise
     return (Home(name="postgresql", database=database, rooms=(*LEDGER_ROOMS, *RECORDS_ROOMS)),)
+
+
+def _server(options: DatabaseOptions) -> Database:
+    """Return the database on a server. Raises Unavailable when it does not answer."""
+    postgres: Any = import_module(POSTGRES)
+    database: Database = postgres.PostgresDatabase(options.server, options.schema)
+    return database
 
 
 def close(homes: Sequence[Home]) -> None:
@@ -170,10 +211,7 @@ def _pepper(path: Path, ledger: Database) -> Pepper:
         f"move {LEDGER} away or choose another database.schema."
     )
     if not file.exists() and ledger.run_now(lambda c: seal.is_sealed(c) or bool(every_key(c))):
-        raise CustodyError(
-            f"{file} is gone, and without it none of the keys in the database can be verified. "
-            f"{restore}"
-        )
+        raise CustodyError(f"{lost_pepper(file)} {restore}")
     pepper = keep_pepper(file)
     if not ledger.run_now(lambda connection: seal.fits(connection, pepper)):
         raise CustodyError(f"{another_pepper(file)} {restore}")

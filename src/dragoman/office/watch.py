@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
@@ -82,12 +82,21 @@ class Watch:
         self._mended = False
 
     async def run(self) -> None:
-        """Look again and again, until cancelled."""
+        """Look again and again, until cancelled. A database that is away is a trouble, too."""
+        is_away = False
         while True:
             try:
+                await self._ask_databases()
                 await self.look()
             except Unavailable as reason:
-                _log.info("alerts.look_later reason=%s", reason)
+                self._troubles.said = (*self._unbooked(), f"The database is away: {reason.message}")
+                if not is_away:
+                    _log.error("watch.database_away reason=%s", reason.message)
+                is_away = True
+            else:
+                if is_away:
+                    _log.warning("watch.database_back")
+                is_away = False
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
@@ -112,11 +121,19 @@ class Watch:
             if await self._ledger.run(_tell(rule.id, sums, now)):
                 self.told.set()
 
+    async def _ask_databases(self) -> None:
+        """Raise Unavailable unless both answer."""
+        await self._ledger.read(_nothing)
+        if self._records is not self._ledger:
+            await self._records.read(_nothing)
+
+    def _unbooked(self) -> tuple[str, ...]:
+        refused = sorted(self._books.refused().items())
+        return tuple(f"The journal {name} cannot be booked: {why}" for name, why in refused)
+
     async def _look_at_journals(self) -> None:
         refused = dict(self._books.refused())
-        self._troubles.said = tuple(
-            f"The journal {name} cannot be booked: {why}" for name, why in sorted(refused.items())
-        )
+        self._troubles.said = self._unbooked()
         mends = self._now() - self._since >= CLEAR_S
         if refused == self._refused and (self._mended or not mends):
             return
@@ -124,6 +141,11 @@ class Watch:
         if refused:
             self.told.set()
         self._refused, self._mended = refused, mends
+
+
+def _nothing(connection: Connection) -> None:
+    """Ask for what any database that is there knows."""
+    connection.execute(select(1))
 
 
 def _with_news(rules: Sequence[Rule], sums: Spent, now: float) -> Work[tuple[Rule, ...]]:

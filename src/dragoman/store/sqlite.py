@@ -7,6 +7,7 @@ full, missing, damaged) leaves as `Unavailable`, never raw.
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
 import time
@@ -54,6 +55,8 @@ A thread that goes on at once has the interpreter for half of the time or more, 
 driver lets go of it and is back before another thread has woken up (CPython issue 7946, the
 convoy effect). Resting more often would cost more: what the processor had at hand is gone."""
 RESTED_AT = "rested at"
+_log = logging.getLogger(__name__)
+
 OUR_DEFECTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 
 
@@ -72,8 +75,9 @@ class SqliteDatabase:
         file = _File(path, synchronous, busy_timeout_s, page_bytes)
         opened_to_write = partial(_open, file, partial(_use_wal, patience_s=busy_timeout_s))
         opened_to_read = partial(_open, file, _refuse_writes)
-        self._writes = _Lane(_engine(opened_to_write, "BEGIN IMMEDIATE", 1), 1)
-        self._reads = _Lane(_engine(opened_to_read, "BEGIN", READERS), READERS)
+        same = _Same(path)
+        self._writes = _Lane(_engine(opened_to_write, "BEGIN IMMEDIATE", 1), same, 1)
+        self._reads = _Lane(_engine(opened_to_read, "BEGIN", READERS), same, READERS)
 
     async def run(self, work: Work[T]) -> T:
         """Do `work` in a write transaction. Raises Unavailable when the database does."""
@@ -104,8 +108,9 @@ class SqliteDatabase:
 class _Lane:
     """Threads that take work in turn, and a bound on how much may wait for them."""
 
-    def __init__(self, engine: Engine, threads: int) -> None:
+    def __init__(self, engine: Engine, same: "_Same", threads: int) -> None:
         self._engine = engine
+        self._same = same
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="dragoman-sql")
         self._places = BoundedSemaphore(MOST_WAITING)
 
@@ -129,11 +134,45 @@ class _Lane:
     def _transact(self, work: Work[T]) -> T:
         try:
             with self._engine.begin() as connection:
+                self._same.check()
                 return work(connection)
         except OUR_DEFECTS:
             raise
         except (DBAPIError, OSError) as cause:
             raise Unavailable("The database did not answer.", retry_after_s=1) from cause
+
+
+class _Same:
+    """Knows the file that was opened, and whether its path still leads there.
+
+    SQLite goes on with a file that was deleted or replaced, and all that is written is lost with
+    the process. So nothing is done then: journals have what is not in the new file, and a process
+    that starts with that books it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: tuple[int, int] | None = None
+        self._told = False
+
+    def check(self) -> None:
+        """Raise Unavailable unless the path leads where it led the first time."""
+        try:
+            found = os.stat(self._path)  # noqa: PTH116 - a third of the time of Path.stat
+        except FileNotFoundError:
+            here = (0, 0)
+        else:
+            here = (found.st_dev, found.st_ino)
+        if self._known is None:
+            self._known = here
+        elif here != self._known:
+            if not self._told:
+                self._told = True
+                _log.critical("store.sqlite.replaced", extra={"path": str(self._path)})
+            raise Unavailable(
+                f"{self._path.name} was deleted or replaced beneath this process. Restart it.",
+                retry_after_s=1,
+            )
 
 
 class _File(Struct, frozen=True):

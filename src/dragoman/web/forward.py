@@ -64,10 +64,21 @@ _log = logging.getLogger(__name__)
 
 
 class Forward:
-    """An ASGI application that has another process answer, whose server is at `path`."""
+    """An ASGI application that has another process answer, whose server is at `path`.
 
-    def __init__(self, path: Path, dial: Dial, options: ServerOptions, clock: Clock) -> None:
+    While `is_missed`, nobody is made to wait for it.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        dial: Dial,
+        options: ServerOptions,
+        clock: Clock,
+        is_missed: Callable[[], bool] = bool,
+    ) -> None:
         self._path = path
+        self._is_missed = is_missed
         self._dial = dial
         self._options = structs.replace(options, body_bytes=options.management_body_bytes)
         self._now = clock.monotonic
@@ -86,6 +97,8 @@ class Forward:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request. Raises Unavailable when the other process is not there."""
+        if self._is_missed():
+            raise Unavailable(AWAY, retry_after_s=1)
         whole = await body(headers_of(scope["headers"]), receive, self._options)
         head = with_length(head_of(scope), scope["method"], len(whole))
         exchange = (scope.get("extensions") or {}).get(EXCHANGE)

@@ -17,7 +17,14 @@ from dragoman.web.inference import Handler, Scope
 from dragoman.web.outlet import JSON, Receive, Send, reply
 
 SILENT = "The keeper of this node has not answered for minutes."
+UNHEARD = "The keeper of this node has not answered yet, so no key is known."
+QUIET = "The keeper of this node does not answer: keys in use are served, others have to wait."
 UNWRITABLE = "The journal cannot be written, so nothing new begins: look at the disk of the data."
+
+
+def unwritable(trouble: str | None) -> list[str]:
+    """Return what is wrong with a journal, in a sentence; nothing where nothing is."""
+    return [] if trouble is None else [f"{UNWRITABLE} {trouble}."]
 
 
 def readiness(problems: Sequence[str], troubles: Sequence[str]) -> tuple[int, dict[str, Any]]:

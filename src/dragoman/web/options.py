@@ -1,11 +1,14 @@
 """How the edge listens and what it lets in. The section `server` of dragoman.yaml."""
 
-from ipaddress import ip_network
+import re
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 MIB = 1024 * 1024
+
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?")
 
 Seconds = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=0)]
@@ -52,8 +55,23 @@ class ServerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """How long open requests may go on after the signal to stop."""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for a proxy that is no address, and for a key without certificate."""
+        """Raise ValueError for what is no address or name, and for a key without certificate."""
+        if not _is_host(self.host):
+            raise ValueError(f"`host` {self.host!r} is no address or name; `port` is apart from it")
+        for each in self.hosts:
+            if each != "*" and not _is_host(each.removeprefix("*.")):
+                form = "a name such as api.example.com, *.example.com or *, without scheme and port"
+                raise ValueError(f"`hosts`: {each!r} is not {form}")
         for each in self.trusted_proxies:
             ip_network(each)
         if self.keyfile and not self.certfile:
             raise ValueError("`keyfile` needs a `certfile`")
+
+
+def _is_host(text: str) -> bool:
+    """Say whether text is a name or an address, without brackets, scheme and port."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _NAME.fullmatch(text) is not None
+    return True

@@ -8,6 +8,7 @@ disk, and a segment when its header is: a crash leaves nothing half made but
 drafts, whose names begin with a dot. Everything here blocks.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -31,6 +32,10 @@ LOCK = "lock"
 
 _HOME = re.compile(r"[0-9a-f]{32}")
 _SEGMENT = re.compile(r"([0-9]{8})\.journal")
+
+
+class Deleted(OSError):
+    """A segment is in no directory any more: nobody will ever read what is in it."""
 
 
 class Ending(StrEnum):
@@ -142,6 +147,13 @@ def write_all(descriptor: int, data: bytes) -> None:
     written = os.write(descriptor, data)
     while written < len(data):
         written += os.write(descriptor, data[written:])
+
+
+def sync(descriptor: int) -> None:
+    """Have on disk what was written to a segment. Raises OSError, Deleted too."""
+    os.fdatasync(descriptor)
+    if not os.fstat(descriptor).st_nlink:
+        raise Deleted(errno.ENOENT, "It was deleted while it was written: restart the node")
 
 
 def find(root: Path) -> Iterator[Path]:

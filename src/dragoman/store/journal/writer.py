@@ -12,6 +12,9 @@ while what is under way may still be concluded. The states:
     sound       a file, no trouble        begin, append and write work
     unproved    a file, trouble           append and write work; the next flush makes it sound
     broken      no file, trouble          append works, as far as memory allows; a file is sought
+
+A journal whose files were deleted stays broken: what it held is gone, and whoever reads it would
+find a hole.
 """
 
 import asyncio
@@ -28,7 +31,7 @@ from msgspec import Struct
 from dragoman.core.errors import Unavailable
 from dragoman.store.journal import folder
 from dragoman.store.journal.feed import Feed
-from dragoman.store.journal.folder import Home
+from dragoman.store.journal.folder import Deleted, Home
 from dragoman.store.journal.frames import Header
 from dragoman.store.journal.tail import Tail
 
@@ -42,7 +45,7 @@ class Disk(Struct, frozen=True):
 
     add_segment: Callable[[Path, Header], int] = folder.add_segment
     write: Callable[[int, bytes], None] = folder.write_all
-    sync: Callable[[int], None] = os.fdatasync
+    sync: Callable[[int], None] = folder.sync
     close: Callable[[int], None] = os.close
 
 
@@ -79,6 +82,7 @@ class Journal:
         self._waiters: list[asyncio.Future[bool]] = []
         self._stirred = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="dragoman-journal")
+        self._deleted: Deleted | None = None
         self.closed = False
         self.feed = Feed(self._options.feed_bytes)
         self.trouble: str | None = None
@@ -243,6 +247,8 @@ class Journal:
         await self._sync(file)
 
     def _next(self) -> Header:
+        if self._deleted is not None:
+            raise self._deleted
         self._number += 1
         first = self._home.first
         return Header(first.incarnation, first.node, self._number, self._tail.synced)
@@ -263,7 +269,9 @@ class Journal:
         self._stirred.set()
         if self.trouble is None:
             _log.error("store.journal.broken", extra={"error": str(error)})
-        self.trouble = str(error)
+        if isinstance(error, Deleted):
+            self._deleted = error
+        self.trouble = error.strerror or str(error)
         file, self._file = self._file, None
         if file is not None:
             # In the thread, after a flush that may be under way: the number of a closed
