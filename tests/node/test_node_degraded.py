@@ -203,3 +203,22 @@ def settled(url: str) -> None:
             error.close()
             in_a_row = 0
             time.sleep(0.1)
+
+
+def test_processes_that_start_without_the_pepper_make_none_and_refuse_no_good_key(
+    tmp_path: Path,
+) -> None:
+    running = start(tmp_path / "data", "--workers", "2")
+    pepper, away = running.data / "pepper", tmp_path / "pepper"
+    pepper.rename(away)
+    try:
+        for pid in processes(running.pid)[1:]:
+            os.kill(pid, signal.SIGKILL)
+        time.sleep(2)
+        assert not pepper.exists(), "a worker made itself another pepper"
+        away.rename(pepper)
+        settled(running.url)
+        assert {chat(running) for _ in range(ENOUGH_FOR_ALL)} == {200}
+    finally:
+        running.stop()
+    assert "pepper is gone" in running.complaints

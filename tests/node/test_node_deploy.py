@@ -1,6 +1,8 @@
 """What is shipped for a cluster: Docker is not needed to see that it says what we understand."""
 
+import configparser
 import re
+import shlex
 import stat
 import subprocess
 import sys
@@ -14,8 +16,11 @@ import yaml
 from bench.cluster.node import COMMAND, Plan, environ, town
 from bench.cluster.services import adapted
 from dragoman.catalog import shipped
+from dragoman.cli import checks
+from dragoman.cli.exits import USAGE
 from dragoman.config import DATABASE_URL, REDIS_URL, load
 from dragoman.store.options import DatabaseOptions
+from dragoman.web.options import ServerOptions
 from tests.conftest import Needs
 
 ROOT: Final = Path(__file__).parents[2]
@@ -222,3 +227,16 @@ def test_the_image_runs_as_nobody_in_particular_and_tells_how_it_is(tmp_path: Pa
         [sys.executable, "-c", check], env=given, check=False, capture_output=True, timeout=30
     )
     assert gone.returncode == 1
+
+
+def test_the_unit_of_systemd_waits_for_open_requests_and_asks_for_files_enough() -> None:
+    unit = configparser.ConfigParser(interpolation=None, strict=False)
+    unit.optionxform = str  # type: ignore[assignment]  # names of systemd have capitals
+    unit.read(DEPLOY / "dragoman.service")
+    service = unit["Service"]
+    assert int(service["TimeoutStopSec"]) > ServerOptions().drain_s
+    assert int(service["LimitNOFILE"]) >= checks.FEW_FILES
+    assert service["RestartPreventExitStatus"] == str(USAGE)
+    words = shlex.split(service["ExecStart"])
+    assert [Path(words[0]).name, words[1]] == ["dragoman", "serve"]
+    assert words[3].endswith(f"/{service['StateDirectory']}")

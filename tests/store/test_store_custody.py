@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from dragoman.store.custody import CustodyError, Pepper, keep_directory, keep_node, keep_pepper
+from dragoman.store.custody import (
+    CustodyError,
+    Pepper,
+    keep_directory,
+    keep_node,
+    keep_pepper,
+    read_pepper,
+)
 
 PROCESS = """
 import sys
@@ -104,3 +111,12 @@ def test_a_file_without_a_name_is_not_taken_for_the_name_of_a_node(
     path.write_bytes(held)
     with pytest.raises(CustodyError, match="does not hold the name of this node"):
         keep_node(path)
+
+
+def test_who_joins_others_makes_no_pepper(tmp_path: Path) -> None:
+    path = tmp_path / "pepper"
+    with pytest.raises(CustodyError, match="is gone"):
+        read_pepper(path)
+    assert not path.exists()
+    made = keep_pepper(path)
+    assert read_pepper(path).sign("x") == made.sign("x")

@@ -39,7 +39,7 @@ from dragoman.records.content import Contents
 from dragoman.records.types import Generation
 from dragoman.relay.books import Charge, Journaled
 from dragoman.serving import Means, Serving, kept_up, problems, serving
-from dragoman.store.custody import keep_node, keep_pepper
+from dragoman.store.custody import keep_node, read_pepper
 from dragoman.store.journal.writer import Journal
 from dragoman.store.kek import KekFile
 from dragoman.upstream.health import TellingBoard
@@ -113,6 +113,7 @@ class Worker:
         self._reach: Reach[ToKeeper] = Reach(post.places.keeper, KEEPER, WORKER, errands)
         keeper = self._reach.far
         self._keeper = AskingKeeper(keeper)
+        pepper = read_pepper(post.places.pepper)
         node = keep_node(post.places.node)
         self._journal = journal = errands.journal = Journal.create(post.places.journals, node)
         self._cashier = Cashier(self._keeper, journal.incarnation, clock, lambda: journal.end)
@@ -131,7 +132,7 @@ class Worker:
             catalog=self._shelf.catalog,
             credentials=self._shelf.hosts.credentials,
             keeper=self._keeper,
-            pepper=keep_pepper(post.places.pepper),
+            pepper=pepper,
             vault=Opener(KekFile(post.places.kek)),
             books=self._books,
             cashier=self._cashier,

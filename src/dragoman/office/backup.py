@@ -21,7 +21,7 @@ from dragoman.access import byok_tables, seal
 from dragoman.access.vault import Vault
 from dragoman.office.premises import JOURNALS, KEK, PEPPER, Home, Rooms, another_pepper
 from dragoman.store.bundle import Bundle, Damaged, writing
-from dragoman.store.custody import CustodyError, keep_pepper, replace_pepper
+from dragoman.store.custody import CustodyError, read_pepper, replace_pepper
 from dragoman.store.dump import Contents, contents, lines, load, tables
 from dragoman.store.kek import KekFile
 from dragoman.store.migrations import LOCK_S, NewerDatabase, migrate, steps
@@ -51,7 +51,7 @@ def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Ma
     Raises Unavailable, CustodyError when the secrets are not those of the databases, and
     OSError when the file cannot be written.
     """
-    kept = keep_pepper(pepper)  # a file that others can read, or that is none, is refused
+    kept = read_pepper(pepper)  # a file that others can read, or that is none, is refused
     keks = KekFile(pepper.with_name(KEK))
     taken: dict[str, int] = {}
     found: list[Contents] = []

@@ -49,7 +49,19 @@ def keep_pepper(path: Path) -> Pepper:
     """
     if not path.exists():
         _create(path, secrets.token_hex(PEPPER_BYTES) + "\n")
-    mode = path.stat().st_mode
+    return read_pepper(path)
+
+
+def read_pepper(path: Path) -> Pepper:
+    """Read the pepper. Raises CustodyError when there is none, and as `keep_pepper` does.
+
+    Who joins others that have it must not make one: with another, every good key is refused.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError as error:
+        gone = f"{path}: the pepper is gone. Put it back as it was, or from a backup."
+        raise CustodyError(gone) from error
     if mode & OTHERS:
         raise CustodyError(
             f"{path} can be read by others (mode {stat.S_IMODE(mode):04o}). Run: chmod 600 {path}"
