@@ -132,7 +132,7 @@ def test_a_keeper_that_is_there_and_silent_is_told_of_and_not_waited_for(tmp_pat
         refused = status_of(f"{running.base}/key", "sk-dm-v1-any")
     finally:
         os.kill(keeper, signal.SIGCONT)
-        settled(running.url)
+        settled(running.url, sound=True)
         running.stop()
     assert said == {"status": "degraded", "problems": [QUIET]}
     assert refused == 503
@@ -190,18 +190,23 @@ def test_journals_that_are_deleted_beneath_a_node_stop_it_from_serving(tmp_path:
     again.stop()
 
 
-def settled(url: str) -> None:
-    """Wait until the node is ready at all its workers: the kernel chooses who answers a call."""
+def settled(url: str, *, sound: bool = False) -> None:
+    """Wait until the node is ready at all its workers: the kernel chooses who answers a call.
+
+    Where it has to be `sound`, being degraded is not enough.
+    """
     end = time.monotonic() + PATIENCE_S
     in_a_row = 0
     while in_a_row < ENOUGH_FOR_ALL:
-        assert time.monotonic() < end, "A worker still cannot write its journal."
+        assert time.monotonic() < end, "A worker is still not ready."
         try:
-            urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE_S).close()
-            in_a_row += 1
+            with urllib.request.urlopen(f"{url}/readyz", timeout=PATIENCE_S) as answer:
+                good = not sound or json.load(answer)["status"] == "ok"
         except HTTPError as error:
             error.close()
-            in_a_row = 0
+            good = False
+        in_a_row = in_a_row + 1 if good else 0
+        if not good:
             time.sleep(0.1)
 
 
