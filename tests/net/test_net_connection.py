@@ -1,6 +1,7 @@
 """What a connection makes of what its transport tells it, with a value for a transport."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,7 @@ from dragoman.net.exchange import Exchange
 from dragoman.net.pool import Counts, Lane
 from dragoman.net.tls import ClientContext
 from dragoman.net.types import Limits, NetError
+from tests.net.carrier import failure
 from tests.net.upstream import answer
 
 
@@ -22,6 +24,14 @@ class FakeTransport(asyncio.Transport):
         self.done: list[str] = []
         self.unsent = 0
         self.closing = False
+        self.socket, self.peer = socket.socketpair()
+
+    def __del__(self) -> None:
+        self.socket.close()
+        self.peer.close()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self.socket if name == "socket" else default
 
     def is_closing(self) -> bool:
         return self.closing
@@ -53,10 +63,26 @@ class AtOnce:
 AT_ONCE: Any = AtOnce()
 
 
+class Later(AtOnce):
+    """An event loop that does what it is given when its turn ends."""
+
+    def __init__(self) -> None:
+        self.given: list[Callable[[], object]] = []
+
+    def call_soon(self, work: Callable[..., object], *arguments: object) -> None:
+        self.given.append(lambda: work(*arguments))
+
+    def turn(self) -> None:
+        given, self.given = self.given, []
+        for work in given:
+            work()
+
+
 class Call:
     """A connection of a lane, with a request sent over it."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: Any = AT_ONCE) -> None:
+        self.loop = loop
         self.lane = Lane[Connection](1)
         self.transport = FakeTransport()
         self.connection = Connection(self.lane)
@@ -67,7 +93,7 @@ class Call:
     def again(self) -> None:
         assert self.lane.enter()
         self.exchange = Exchange(self.connection, "POST", Limits(), 1.0)
-        self.connection.start(self.exchange, b"head", b"body", AT_ONCE)
+        self.connection.start(self.exchange, b"head", b"body", self.loop)
 
 
 def test_head_and_body_leave_in_one_write() -> None:
@@ -175,3 +201,30 @@ def test_an_answer_before_the_request_is_sent_costs_the_connection() -> None:
     call.connection.resume_writing()
     assert (sizes, call.lane.counts) == ([4, PIECE], Counts(open=1))
     assert call.transport.closing
+
+
+@pytest.mark.parametrize("early", [answer(b"not yours"), b"x"])
+def test_bytes_that_are_read_before_a_request_has_left_are_not_its_answer(early: bytes) -> None:
+    loop = Later()
+    call = Call(loop)
+    loop.turn()
+    call.connection.data_received(answer(b"ok"))
+    call.exchange.close()
+    assert call.lane.take() is call.connection
+    call.again()
+    call.connection.data_received(early)
+    loop.turn()
+    assert call.transport.done[:2] == ["write b'headbody'", "abort"]
+    error = failure(call.exchange)
+    assert (error.reused, error.detail) == (True, "the peer spoke or left before it was asked")
+
+
+@pytest.mark.parametrize("stray", [b"x", b""], ids=["byte", "end"])
+def test_a_request_does_not_leave_where_there_is_something_to_read(stray: bytes) -> None:
+    call = answered()
+    call.transport.peer.sendall(stray)
+    if not stray:
+        call.transport.peer.close()
+    call.again()
+    assert call.transport.done[:2] == ["write b'headbody'", "abort"]
+    assert failure(call.exchange).reused

@@ -1,12 +1,14 @@
 """Which calls share a connection, how long it is kept, and who waits for one."""
 
 import asyncio
+import select
 import ssl
 
 import pytest
 
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient, PoolOptions
+from dragoman.net.connection import Connection
 from dragoman.net.pool import Counts
 from dragoman.net.types import Limits, NetError
 from tests.net.calls import echo, fetch, post, stall, until
@@ -237,3 +239,39 @@ async def test_connections_in_all_are_bounded_and_the_kept_ones_give_way(serve: 
     for response in held:
         response.close()
     await nothing_left(client)
+
+
+@pytest.mark.parametrize("stray", [answer(b"not yours"), b"\0", b""], ids=["answer", "byte", "end"])
+async def test_what_came_before_a_request_left_is_not_its_answer(
+    serve: Serve, client: HttpClient, channel: ssl.SSLContext | None, stray: bytes
+) -> None:
+    """A loop that is busy has not read it yet when the connection is taken again."""
+    peers: list[Peer] = []
+    asked = 0
+
+    async def doubled(peer: Peer) -> None:
+        nonlocal asked
+        peers.append(peer)
+        while True:
+            await peer.request()
+            asked += 1
+            await peer.send(answer(b"yours"))
+
+    upstream = await serve(doubled, channel)
+    assert await fetch(client, upstream) == b"yours"
+    (lane,) = client._lanes.values()
+    (kept,) = lane._kept
+    kept._tcp.pause_reading()
+    await (peers[0].send(stray) if stray else peers[0].end())
+    await until(lambda: readable(kept))
+    kept._tcp.resume_reading()
+    with pytest.raises(NetError) as raised:
+        await fetch(client, upstream)
+    assert raised.value.reused
+    assert await fetch(client, upstream) == b"yours"
+    assert asked == 2, "the request left although there was something to read"
+
+
+def readable(connection: Connection) -> bool:
+    """Whether the system holds bytes, or an end, that the connection has not read."""
+    return bool(select.select([connection._tcp.get_extra_info("socket").fileno()], [], [], 0)[0])

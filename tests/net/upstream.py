@@ -56,6 +56,10 @@ class Peer:
         except ConnectionError:
             return
 
+    async def end(self) -> None:
+        """Close the connection once what was sent has left."""
+        self._writer.close()
+
     def reset(self) -> None:
         """Answer with a TCP reset from here on."""
         linger = struct.pack("ii", 1, 0)

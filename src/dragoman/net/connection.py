@@ -5,7 +5,9 @@ Opening connections is `dragoman.net.dial`'s job.
 """
 
 import asyncio
+import select
 import ssl
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from dragoman.net.pool import Lane
@@ -15,6 +17,8 @@ from dragoman.net.types import Phase
 # A body up to this size leaves in one write with its head; of a larger one there is
 # never more than this beyond what the peer has taken, whatever it costs as TLS records.
 PIECE = 128 * 1024
+
+UNASKED = "the peer spoke or left before it was asked"
 
 
 class Listener(Protocol):
@@ -34,8 +38,8 @@ class Connection(asyncio.Protocol):
     """Fulfils `Carrier` for its exchange, `Poolable` for its lane."""
 
     __slots__ = (
-        "_context", "_full", "_kept_since", "_lane", "_listener", "_tcp", "_transport", "_unsent",
-        "_uses",
+        "_context", "_full", "_kept_since", "_lane", "_listener", "_reader", "_tcp", "_transport",
+        "_unread", "_unsent", "_uses",
     )  # fmt: skip
 
     def __init__(self, lane: "Lane[Connection]") -> None:
@@ -44,6 +48,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._context: ClientContext | None = None
         self._listener: Listener | None = None
+        self._reader: Listener | None = None  # the listener, once it has asked
+        self._unread: Callable[[int], object]  # says at once whether there is something to read
         self._uses = 0
         self._kept_since: float | None = None
         self._unsent: memoryview | None = None
@@ -70,7 +76,7 @@ class Connection(asyncio.Protocol):
 
     def ask(self, listener: Listener, head: bytes) -> None:
         """Send a head that is no request of an exchange, whose answer goes to `listener`."""
-        self._listener = listener
+        self._listener = self._reader = listener
         self._transport.write(head)
 
     def start(
@@ -90,6 +96,12 @@ class Connection(asyncio.Protocol):
         transport = self._transport
         if self._listener is not exchange or transport.is_closing():
             return
+        # What the system holds now is no answer, though the loop would bring it next. To look
+        # costs less than a microsecond; what is still on its way cannot be told from an answer.
+        if self._uses > 1 and self._unread(0):
+            self._spoke_unasked()
+            return
+        self._reader = exchange
         if len(body) <= PIECE:
             transport.write(head + body)
             return
@@ -108,10 +120,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by the transport. Bytes that nobody asked for end the connection."""
-        if self._listener is None:
-            self.cut()
+        if self._reader is None:
+            self._spoke_unasked()
             return
-        self._listener.feed(data)
+        self._reader.feed(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by the transport, once, however the connection ended."""
@@ -137,13 +149,15 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """Part from the exchange: be kept, unless cut or still sending, and leave the lane."""
-        self._listener = None
+        self._listener = self._reader = None
         # Asked of TCP: a TLS transport forgets what it has handed on.
         if self._unsent is not None or self._tcp.get_write_buffer_size():
             self.cut()
         if not self._transport.is_closing():
-            if self._context is not None and self._uses == 1:
-                self._context.remember(self._transport.get_extra_info("ssl_object"))
+            if self._uses == 1:
+                self._unread = _unread(self._tcp)
+                if self._context is not None:
+                    self._context.remember(self._transport.get_extra_info("ssl_object"))
             self._lane.keep(self)
         self._lane.leave()
 
@@ -156,12 +170,25 @@ class Connection(asyncio.Protocol):
         elif now - self._kept_since >= keepalive_s:
             self.cut()
 
+    def _spoke_unasked(self) -> None:
+        """End the connection; who was about to ask over it may do so over another."""
+        if self._listener is not None:
+            self._listener.lost("eof", UNASKED)
+        self.cut()
+
     def _send_on(self) -> None:
         """Send of a large body as much as the transport wants now."""
         while self._unsent is not None and not self._full and not self.closing:
             piece, rest = self._unsent[:PIECE], self._unsent[PIECE:]
             self._unsent = rest or None
             self._transport.write(piece)
+
+
+def _unread(tcp: asyncio.Transport) -> Callable[[int], object]:
+    """Return what tells, without a wait, whether bytes, an end or an error of a peer are unread."""
+    poll = select.poll()
+    poll.register(tcp.get_extra_info("socket").fileno(), select.POLLIN)
+    return poll.poll
 
 
 def _phase(exc: Exception | None) -> Phase:
