@@ -11,7 +11,7 @@ from typing import Final
 
 from dragoman.core.errors import GatewayError, Overloaded, RequestTooSlow, Unreadable
 from dragoman.web.server.chunks import Chunks
-from dragoman.web.server.deadlines import LINGER_S, Arrival, body_delay
+from dragoman.web.server.deadlines import LINGER_S, LONGEST_LINGER_S, Arrival, body_delay
 from dragoman.web.server.exchange import Exchange
 from dragoman.web.server.floor import Floor, Held
 from dragoman.web.server.head import EMPTY_LINE, Head, Repeated
@@ -71,6 +71,8 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what the client sends."""
         if self._closing:
+            if self._lingers and not self.floor.draining:
+                self.due = min(self.loop.time() + LINGER_S, self._began + LONGEST_LINGER_S)
             return
         if self._exchange is None:
             entrance = self.floor.entrance
@@ -365,13 +367,13 @@ class Connection(asyncio.Protocol):
         """Close once everything is sent.
 
         A client that is still sending would lose the answer to a reset (RFC 9112, section
-        9.6), so for a while what it sends is read and thrown away.
+        9.6), so for a while what it sends is read and thrown away. TLS sees to that itself.
         """
         self._closing, self._buffer = True, b""
         now = self.loop.time()
         if lingers and self._transport.can_write_eof() and not self._transport.is_closing():
             self._lingers = True
-            self.due = now + LINGER_S
+            self._began, self.due = now, now + LINGER_S
             self.take_in(wanted=True)
             self._transport.write_eof()
             return

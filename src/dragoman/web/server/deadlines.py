@@ -11,7 +11,10 @@ RATE_FREE_S = 5.0
 LEAST_RATE = 1024
 """Bytes per second, averaged over the body so far."""
 LINGER_S = 2.0
-"""How long a client may go on sending to a connection that has said its last word."""
+"""How long a client may pause that goes on sending to a connection which has said its last word:
+most clients send all of a body before they look for an answer."""
+LONGEST_LINGER_S = 30.0
+"""How long such a client is listened to in all, unless the server stops."""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
