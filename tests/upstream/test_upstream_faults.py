@@ -35,6 +35,8 @@ ASKED = ("acme/turbo",)
             "provider_overloaded",
         ),
         (fault(Kind.TIMEOUT, None), ProviderTimeout, 504, "timeout"),
+        (fault(Kind.TRANSIENT, 408, "timeout"), ProviderTimeout, 504, "timeout"),
+        (fault(Kind.TRANSIENT, 524, "timeout"), ProviderTimeout, 504, "timeout"),
         (fault(Kind.CREDENTIAL, 401), ProviderUnavailable, 502, "provider_unavailable"),
         (fault(Kind.RATE, 429), CapacityExhausted, 429, "rate_limit_exceeded"),
         (fault(Kind.LOCAL, None), Overloaded, 503, "gateway_overloaded"),
@@ -172,6 +174,7 @@ def test_what_breaks_below_http_is_the_endpoints_fault_or_ours(phase: Phase, kin
     [
         (fault(Kind.RATE, 429), 429),
         (fault(Kind.TIMEOUT, None), 504),
+        (fault(Kind.TRANSIENT, None, "timeout"), 504),
         (fault(Kind.TRANSIENT, 200), 502),
         (fault(Kind.TRANSIENT, 529), 503),
         (fault(Kind.CREDENTIAL, 401), 502),

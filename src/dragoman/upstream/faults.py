@@ -147,12 +147,25 @@ def in_band(fault: Fault, step: Step) -> GatewayError:
             error_type=fault.error_type,
             metadata=metadata,
         )
-    kinds: dict[Kind, type[GatewayError]] = {
-        Kind.RATE: CapacityExhausted,
-        Kind.TIMEOUT: ProviderTimeout,
-    }
-    kind = ProviderOverloaded if _is_overloaded(fault) else ProviderUnavailable
-    return kinds.get(fault.kind, kind)(fault.message, metadata=metadata)
+    return _told_in_band(fault)(fault.message, metadata=metadata)
+
+
+def _told_in_band(fault: Fault) -> type[GatewayError]:
+    if fault.kind is Kind.RATE:
+        return CapacityExhausted
+    if _was_late(fault):
+        return ProviderTimeout
+    return ProviderOverloaded if _is_overloaded(fault) else ProviderUnavailable
+
+
+def _was_late(fault: Fault) -> bool:
+    """Whether the answer took too long: to us, or as the provider says (408, 504, 522, 524).
+
+    What a provider says is no proof that the next attempt would be late, too: it stays transient.
+    """
+    return fault.kind is Kind.TIMEOUT or (
+        fault.kind is Kind.TRANSIENT and fault.error_type == ProviderTimeout.error_type
+    )
 
 
 def _is_overloaded(fault: Fault) -> bool:
@@ -252,7 +265,7 @@ def _single(
     metadata = _metadata(fault, tries)
     name = last.step.endpoint.provider_name
     hint = _hint([fault])
-    if fault.kind is Kind.TIMEOUT:
+    if _was_late(fault):
         return ProviderTimeout(
             f"{name} did not answer in time: {fault.message}", metadata=metadata, should_retry=False
         )
