@@ -21,6 +21,7 @@ class Answer(Struct):
     status: int
     pieces: list[bytes]
     breaks: Phase | None = None
+    idle_s: float = 60.0
 
     @property
     def headers(self) -> dict[str, str]:

@@ -222,3 +222,18 @@ def test_a_closed_exchange_is_freed_without_the_garbage_collector() -> None:
         assert under_it() is None
     finally:
         gc.enable()
+
+
+async def test_who_reads_may_expect_less_silence_in_the_middle_of_an_answer() -> None:
+    one = fed(answer(b"abc")[:-3], limits=Limits(idle_s=60.0))
+    reading = asyncio.create_task(one.read())
+    await asyncio.sleep(0)
+    one.sweep(1000.0)
+    one.feed(b"a")
+    one.idle_s = 1.0
+    one.sweep(1001.0)
+    one.sweep(1001.9)
+    assert not reading.done()
+    one.sweep(1002.0)
+    with pytest.raises(NetError, match="no bytes for 1 s"):
+        await reading

@@ -86,6 +86,19 @@ async def test_a_stream_is_its_content_then_usage_then_the_mark() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "rest", [(NetError("idle", "no bytes for 1 s"),), (Pass(6), b": still here\n\n")]
+)
+async def test_an_answer_that_has_ended_needs_no_mark_and_no_end_of_its_connection(
+    rest: tuple[Act, ...],
+) -> None:
+    scene = Scene(a=plays(ROLE, says("all"), ends(), counts(10, 5), *rest))
+    heard = await scene.stream()
+    assert heard.text() == "all"
+    assert heard.finished
+    assert (scene.record.status, scene.record.usage.completion) == (200, 5)
+
+
 async def test_every_write_says_something() -> None:
     hidden = plays(ROLE, delta(reasoning="hm"), ROLE, says("x"), event(), ends(), DONE)
     heard = await Scene(a=hidden).stream(reasoning={"exclude": True})

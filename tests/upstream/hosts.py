@@ -63,6 +63,7 @@ class PlayedResponse:
         self.status = script.status
         self.headers = dict(script.headers)
         self.closed = 0
+        self.idle_s = Limits().idle_s
         self._acts = iter(script.acts)
         self._clock = clock
 

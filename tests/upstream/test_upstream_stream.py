@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+from contextlib import nullcontext
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +16,7 @@ from dragoman.providers.dialect import Kind, StreamDecoder
 from dragoman.providers.registry import DIALECTS
 from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.patience import Timekeeper
-from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off
+from dragoman.upstream.stream import COUNTED_S, UNCOUNTED_S, Bounds, UpstreamStream, cut_off
 from dragoman.wire.hub import Chunk, Text
 from dragoman.wire.sse import SseParser
 from tests.access.fakes import HandClock
@@ -40,7 +42,10 @@ def bounds(deadline: float) -> Bounds:
 
 
 def upstream(
-    *acts: Act, decoder: StreamDecoder | None = None, time_s: float = TIME_S
+    *acts: Act,
+    decoder: StreamDecoder | None = None,
+    time_s: float = TIME_S,
+    limit: Bounds | None = None,
 ) -> UpstreamStream:
     clock = HandClock()
     return UpstreamStream(
@@ -48,7 +53,7 @@ def upstream(
         DIALECTS["openai"].parser(),
         decoder or DIALECTS["openai"].decoder(),
         Clock(monotonic=clock),
-        bounds(clock.now + time_s),
+        limit or bounds(clock.now + time_s),
     )
 
 
@@ -292,3 +297,50 @@ async def test_silence_ends_with_the_time_a_request_may_take() -> None:
     with pytest.raises(AttemptFailed) as failed:
         await asyncio.wait_for(stream.pour(lambda *_: True), 5)
     assert (failed.value.fault.kind, failed.value.fault.code) == (Kind.TIMEOUT, "deadline")
+
+
+PATIENT_S = 60.0
+
+
+@pytest.mark.parametrize(
+    ("said", "idle_s"),
+    [
+        (says("a"), PATIENT_S),
+        (says("a") + counts(1, 1), PATIENT_S),
+        (says("a") + ends(), UNCOUNTED_S),
+        (counts(1, 1) + says("a") + ends(), UNCOUNTED_S),
+        (says("a") + ends() + counts(1, 1), COUNTED_S),
+        (says("a") + ends() + counts(1, 1) + ends(), COUNTED_S),
+    ],
+    ids=["text", "counted early", "ended", "counted before", "both", "said again"],
+)
+async def test_once_all_is_said_silence_is_short(said: bytes, idle_s: float) -> None:
+    stream = upstream(said)
+    await stream.next()
+    assert stream.response.idle_s == idle_s
+
+
+async def test_an_answer_has_ended_when_as_many_choices_have_as_were_asked_for() -> None:
+    limit = msgspec.structs.replace(bounds(deadline=1e9), choices=2)
+    stream = upstream(says("a") + ends(), ends() + counts(1, 1), ends(index=1), limit=limit)
+    silences = []
+    while await stream.next() is not None:
+        silences.append(stream.response.idle_s)
+    assert silences == [PATIENT_S, PATIENT_S, UNCOUNTED_S, UNCOUNTED_S]
+
+
+@pytest.mark.parametrize(("pause_s", "broken"), [(UNCOUNTED_S, False), (UNCOUNTED_S + 1, True)])
+async def test_comments_do_not_keep_an_answer_open_that_has_ended(
+    pause_s: float, *, broken: bool
+) -> None:
+    stream = upstream(says("a") + ends(), Pass(pause_s), b": still here\n\n", counts(1, 1))
+    taken: list[Chunk | Text] = []
+
+    def take(chunks: list[Chunk | Text], _: float) -> bool:
+        taken.extend(chunks)
+        return True
+
+    with pytest.raises(AttemptFailed) if broken else nullcontext():
+        await stream.pour(take)
+    counted = any(isinstance(chunk, Chunk) and chunk.usage for chunk in taken)
+    assert counted is not broken

@@ -36,7 +36,7 @@ class Exchange:
         "_buffered", "_carrier", "_closed", "_complete", "_error", "_expects_body", "_framing_size",
         "_gathers", "_head_deadline", "_head_done", "_heard", "_interim", "_limits", "_loop",
         "_may_pass", "_parser", "_parts", "_paused", "_quiet_since", "_reusable", "_sink",
-        "_waiter", "on_body", "raw_head", "status",
+        "_waiter", "idle_s", "on_body", "raw_head", "status",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Exchange:
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         self.status = 0
+        self.idle_s = limits.idle_s
         self._carrier = carrier
         self._limits = limits
         self._loop = loop
@@ -281,8 +282,8 @@ class Exchange:
         elif self._waiter is None or self._heard:
             self._heard = False
             self._quiet_since = now
-        elif now - self._quiet_since >= self._limits.idle_s:
-            self._fail(NetError("idle", f"no bytes for {self._limits.idle_s:g} s"))
+        elif now - self._quiet_since >= self.idle_s:
+            self._fail(NetError("idle", f"no bytes for {self.idle_s:g} s"))
 
     def on_message_begin(self) -> None:
         """Called by the parser: a second answer is one that nobody asked for, and is not read."""
@@ -310,8 +311,7 @@ class Exchange:
         self._head_done = True
         if not self._expects_body:
             self.on_message_complete()
-        if self._waiter is not None:
-            self._wake()
+        self._wake()
 
     def _unwanted(self, _: bytes) -> None:
         """Take note of a body where there must be none."""

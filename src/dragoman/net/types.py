@@ -64,6 +64,8 @@ class Response(Protocol):
     """An answer whose head has arrived. Whoever holds it must close it."""
 
     status: int
+    idle_s: float
+    """How long it may be silent while somebody waits for it. Whoever holds it may expect less."""
 
     @property
     def headers(self) -> dict[str, str]:

@@ -329,9 +329,16 @@ def _read_as_stream(attempt: Attempt, response: Response) -> UpstreamStream:
         content_gap_s=attempt.options.content_gap_s,
         deadline=attempt.deadline,
         timekeeper=attempt.timekeeper,
+        choices=_choices(attempt.call),
     )
     dialect = attempt.line.dialect
     return UpstreamStream(response, dialect.parser(), dialect.decoder(), attempt.clock, bounds)
+
+
+def _choices(call: ChatCall) -> int:
+    """Return how many choices an answer has."""
+    wanted = call.members.get("n")
+    return 1 if wanted is None else msgspec.json.decode(wanted) or 1
 
 
 async def _first(upstream: UpstreamStream) -> list[Chunk | Text]:

@@ -59,6 +59,7 @@ class DemoResponse:
         self.headers = dict(play.headers)
         self._frames = iter(play.frames)
         self._ending = play.ending
+        self.idle_s = limits.idle_s
         self._limits = limits
         self._sleep = sleep
         self._closed = False
@@ -76,10 +77,10 @@ class DemoResponse:
         frame = next(self._frames, None)
         if frame is not None:
             pause_s, data = frame
-            await _wait(self._sleep, pause_s, self._limits.idle_s, "idle")
+            await _wait(self._sleep, pause_s, self.idle_s, "idle")
             return data
         if self._ending == "hang":
-            await _wait(self._sleep, inf, self._limits.idle_s, "idle")
+            await _wait(self._sleep, inf, self.idle_s, "idle")
         if self._ending == "cut":
             raise NetError("eof", "the demo host broke the connection, as it was asked to")
         raise StopAsyncIteration

@@ -28,6 +28,12 @@ NEVER = -math.inf
 AFTER_S = 0.05
 """So long after the deadline silence is ended: by then every clock agrees that it has passed."""
 
+COUNTED_S = 1.0
+"""How long there may be silence once every choice has said why it ended and usage has come: what
+may still come is the mark of the end, mostly in the same packet."""
+UNCOUNTED_S = 5.0
+"""How long where usage has not come: it is what the answer is charged by, and the client waits."""
+
 Take = Callable[[list[Chunk | Text], float], bool]
 """Takes chunks and the monotonic time they came at; says whether it wants more now."""
 Hear = Callable[[Text, float], bool]
@@ -35,11 +41,15 @@ Hear = Callable[[Text, float], bool]
 
 
 class Bounds(Struct, frozen=True, kw_only=True, gc=False):
-    """How long a stream may go on: between two contents, and until a monotonic time at most."""
+    """How long a stream may go on: between two contents, and until a monotonic time at most.
+
+    `choices` is how many were asked for.
+    """
 
     content_gap_s: float
     deadline: float
     timekeeper: Timekeeper
+    choices: int = 1
 
 
 class UpstreamStream:
@@ -48,9 +58,11 @@ class UpstreamStream:
     __slots__ = (
         "_body",
         "_broken",
+        "_choices",
         "_content_gap_s",
         "_deadline",
         "_decoder",
+        "_ended",
         "_glance",
         "_glance_until",
         "_halves",
@@ -92,6 +104,8 @@ class UpstreamStream:
         self._content_gap_s = bounds.content_gap_s
         self._deadline = bounds.deadline
         self._timekeeper = bounds.timekeeper
+        self._choices = bounds.choices
+        self._ended: frozenset[int] = frozenset()
         self._last_content = clock.monotonic()
         self._take: Take
         self._hear: Hear
@@ -200,9 +214,10 @@ class UpstreamStream:
                     chunk = self._read_again(event, error)
                 if chunk is not None:
                     chunks.append(chunk)
-                    if type(chunk) is Chunk and chunk.ended:
-                        self.done = self.said_done = True
-                        break
+                    if type(chunk) is Chunk:
+                        self._look_for_an_end(chunk)
+                        if self.done:
+                            break
         except ValueError as error:
             self._broken = nonsense(f"unreadable stream: {error}")
         return chunks
@@ -224,6 +239,23 @@ class UpstreamStream:
         if mended == event:
             raise error
         return self._decoder.feed(mended)
+
+    def _look_for_an_end(self, chunk: Chunk) -> None:
+        """Take note that the answer ends, or that of all choices, and expect no more for long.
+
+        Some hosts neither mark the end nor close. Silence ends the answer then (by the sweep of
+        `net`), and so does a comment that comes too late; as it is whole, neither is a fault.
+        """
+        if chunk.ended:
+            self.done = self.said_done = True
+            return
+        for piece in chunk.pieces:
+            if piece.finish_reason is not None:
+                self._ended |= {piece.index}
+        if len(self._ended) >= self._choices:
+            rest_s = UNCOUNTED_S if chunk.usage is None else COUNTED_S
+            self.response.idle_s = min(self.response.idle_s, rest_s)
+            self._content_gap_s = min(self._content_gap_s, rest_s)
 
     def _events(self, data: bytes | None) -> list[bytes]:
         """Return the data of the events that `data` completes, or that the end does."""
