@@ -172,6 +172,26 @@ def test_an_address_in_use_is_a_failure_that_names_the_fix() -> None:
     assert "--port" in ran.err
 
 
+def test_too_few_open_files_are_a_failure_that_names_the_fix() -> None:
+    few = 'ulimit -n 40 && exec "$0" serve --port 0'
+    ran = subprocess.run(
+        ["sh", "-c", few, DRAGOMAN], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("dragoman: This process may open 40 files, and")
+    assert "ulimit -n 65536" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_brackets_around_an_address_are_no_part_of_it() -> None:
+    """In a URL an IPv6 address has them, so people write them."""
+    with socket.create_server(("::1", 0), family=socket.AF_INET6) as taken:
+        port = taken.getsockname()[1]
+        ran = run("serve", "--host", "[::1]", "--port", str(port))
+    assert ran.code == 1
+    assert f"::1:{port} cannot be listened on: Address already in use" in ran.err
+
+
 def test_no_key_is_made_when_the_address_cannot_be_had(data: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         run("serve", "--port", str(taken.getsockname()[1]))

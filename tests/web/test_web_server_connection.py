@@ -262,69 +262,6 @@ async def test_an_older_client_is_not_sent_a_100() -> None:
     assert carrier.sent.endswith(b"POST /a abc")
 
 
-async def test_an_answer_before_the_body_ends_the_connection_and_the_rest_is_thrown_away() -> None:
-    scene = Scene(answering(401))
-    line, carrier = scene.client()
-    line.data_received(POST % 900)
-    await settled()
-    assert b"connection: close" in carrier.sent
-    assert carrier.ended
-    assert not carrier.closed
-    line.data_received(b"x" * 900 + GET)
-    await settled()
-    assert len(scene.app.asked) == 1
-    scene.later(2.1)
-    assert carrier.aborted
-
-
-class Moment:
-    """An event loop of which only the time is asked."""
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-
-    def time(self) -> float:
-        return self.now
-
-
-async def test_who_goes_on_sending_after_the_answer_is_listened_to_for_half_a_minute() -> None:
-    """Most clients send all of a body before they look for an answer; a reset would destroy it."""
-    scene = Scene()
-    line, carrier = scene.client()
-    began = scene.loop.time()
-    moment: Any = Moment(began)
-    line.loop = moment
-    line.data_received(POST % 1001)
-    assert carrier.ended
-    for second in range(1, 30):
-        moment.now = began + second
-        line.data_received(b"x")
-        scene.sweep(began + second + 0.9)
-        assert not carrier.aborted
-    scene.sweep(began + 30)
-    assert carrier.aborted
-
-
-async def test_a_server_that_stops_does_not_listen_for_longer() -> None:
-    scene = Scene()
-    line, carrier = scene.client()
-    line.data_received(POST % 1001)
-    scene.floor.drain()
-    due = line.due
-    line.data_received(b"x")
-    assert line.due == due
-    scene.sweep(due)
-    assert carrier.aborted
-
-
-async def test_over_tls_the_connection_closes_at_once() -> None:
-    line, carrier = Scene(answering(401)).client()
-    carrier.ends = False
-    line.data_received(POST % 900)
-    await settled()
-    assert carrier.closed
-
-
 @pytest.mark.parametrize("large", [POST % 1001, POST.replace(b"Content-Length: %d",
                          b"Transfer-Encoding: chunked") + b"3E9\r\n" + b"x" * 1001])  # fmt: skip
 async def test_a_body_over_the_limit_is_refused_and_never_seen(large: bytes) -> None:

@@ -39,6 +39,10 @@ from dragoman.web.server.listener import BACKLOG, Server, StartFailed, tls
 
 app = typer.Typer(add_completion=False)
 
+LEAST_FILES = 128
+"""Fewer open files than this are not enough: databases, journals and sockets that listen take some
+forty, and every stream two."""
+
 
 @app.command(epilog=EPILOG)
 def serve(
@@ -71,6 +75,7 @@ def serve(
         keyfile=keyfile,
         workers=workers,
     )
+    _allow_many_files()
     log_lines.to_stderr()
     with opened(chosen) as premises:
         _check_keys(chosen, premises)
@@ -91,7 +96,6 @@ def _with(chosen: Settings, **given: str | int | None) -> Settings:
 
 
 def _run(chosen: Settings, premises: Premises) -> None:
-    _allow_many_files()
     edge = build(chosen, premises, Clock())
     options = chosen.options.server
     signal.signal(signal.SIGTERM, _stop)
@@ -107,7 +111,6 @@ def _run(chosen: Settings, premises: Premises) -> None:
 def _become_node(chosen: Settings) -> Never:
     """Go on as the supervisor of several processes, without what only commands need."""
     options = chosen.options.server
-    _allow_many_files()
     with certified(options):
         tls(options)
     orders.become(chosen, _listening_alike(options))
@@ -136,10 +139,16 @@ def _server(edge: Edge, chosen: Settings, premises: Premises) -> Server:
 
 
 def _allow_many_files() -> None:
-    """Take all the open files this process may have: each stream is two sockets."""
+    """Take all the open files this process may have. Raises Failure when they are too few."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if 0 <= hard < LEAST_FILES:  # a negative number is no limit
+        raise Failure(
+            f"This process may open {hard} files, and the gateway needs {LEAST_FILES} at least, "
+            "two for each stream among them. Raise the limit: ulimit -n 65536, or "
+            "LimitNOFILE=65536 where systemd starts it."
+        )
 
 
 def _started(chosen: Settings, premises: Premises, url: str) -> None:

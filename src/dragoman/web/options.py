@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address, ip_network
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 MIB = 1024 * 1024
 
@@ -18,6 +18,7 @@ class ServerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Address, limits of bodies in bytes, counts, and the pace of clients in seconds."""
 
     host: str = "127.0.0.1"
+    """A name or an address; the brackets that an IPv6 address has in a URL are dropped."""
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     """How many processes serve inference; with more than one, another has the databases."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 4000
@@ -56,6 +57,8 @@ class ServerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     def __post_init__(self) -> None:
         """Raise ValueError for what is no address or name, and for a key without certificate."""
+        if self.host.startswith("[") and self.host.endswith("]"):
+            structs.force_setattr(self, "host", self.host[1:-1])
         if not _is_host(self.host):
             raise ValueError(f"`host` {self.host!r} is no address or name; `port` is apart from it")
         for each in self.hosts:
