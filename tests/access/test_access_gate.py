@@ -297,6 +297,8 @@ async def test_while_changes_are_unknown_what_is_known_stays_good_for_five_minut
         await until(lambda: keeper.polls > polls + 1)
         await admit(gate, key)
         admit_without_waiting(gate, key)
+    said = [record.message for record in caplog.records]
+    assert said == ["access.keeper_silent", "access.keeper_answers"]
 
 
 async def test_a_poll_that_hangs_is_given_up(

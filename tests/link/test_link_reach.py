@@ -201,7 +201,9 @@ async def test_a_large_result_comes_whole_and_one_that_is_too_large_is_refused(p
             await reach.far.large(17_000_000)
 
 
-async def test_who_is_gone_is_unavailable_at_once_and_found_again(path: Path) -> None:
+async def test_who_is_gone_is_unavailable_at_once_and_found_again(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async with both(path) as (office, reach):
         hanging = asyncio.create_task(reach.far.hang())
         await reach.far.nothing()
@@ -216,6 +218,8 @@ async def test_who_is_gone_is_unavailable_at_once_and_found_again(path: Path) ->
         assert await reach.up(10)
         assert (await reach.far.add((2,))).total == 2
         assert office.clerks[-1].notes == []
+        said = [record.message for record in caplog.records]
+        assert said == [f"link.{way} path=socket" for way in ("down", "up")]
 
 
 async def test_what_a_caller_asked_for_is_stopped_when_it_leaves(path: Path) -> None:

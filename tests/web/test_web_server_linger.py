@@ -1,4 +1,4 @@
-"""A connection that has said its last word: who still sends is heard, so that the answer arrives."""
+"""A connection that has said its last word hears who still sends, so that the answer arrives."""
 
 from typing import Any
 

@@ -122,6 +122,8 @@ class Gate:
                     _log.warning("access.keeper_silent", extra={"cause": repr(cause)})
                 silent = True
             else:
+                if silent:
+                    _log.warning("access.keeper_answers")
                 silent = False
             await self._keeper.news(POLL_S)
 

@@ -75,11 +75,15 @@ class Reach(Generic[T]):
     async def run(self) -> None:
         """Keep the line up until cancelled."""
         wait_s = BACKOFF_FIRST_S
+        lost = False
         try:
             while True:
                 if await self._dial():
                     wait_s = BACKOFF_FIRST_S
+                    if lost and self.is_up:
+                        _log.warning("link.up path=%s", self._path.name)
                     await self._down.wait()
+                    lost = True
                     _log.warning("link.down path=%s", self._path.name)
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, BACKOFF_MOST_S)
