@@ -1,6 +1,7 @@
 """A chat answer in one piece: its body, its cost, and how it fails."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -74,6 +75,33 @@ async def test_an_answer_without_text_or_reason_is_free(finish: str | None) -> N
     scene = Scene(a=whole("", finish=finish, usage=usage))
     assert (await scene.answer()).cost_usd == 0
     assert scene.record.usage.prompt == 10
+
+
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(("said", "reason"), [({}, "stop"), ({"tool_calls": [CALL]}, "tool_calls")])
+@pytest.mark.parametrize("finish", [None, ""])
+async def test_an_answer_that_is_whole_and_gives_no_reason_has_ended_well(
+    finish: str | None, said: dict[str, Any], reason: str
+) -> None:
+    """It came to the end of its framing, so nothing of it is missing."""
+    scene = Scene(a=whole("all" if not said else "", finish=finish, **said))
+    (choice,) = (await scene.whole())["choices"]
+    assert (choice["finish_reason"], choice["native_finish_reason"]) == (reason, None)
+    assert scene.record.finish_reason == reason
+    assert scene.record.cost_nanos
+
+
+async def test_of_several_choices_each_keeps_the_reason_it_gave() -> None:
+    texts: list[tuple[str, str | None]] = [("a", "length"), ("b", None), ("", None)]
+    choices = [
+        {"index": at, "message": {"role": "assistant", "content": text}, "finish_reason": finish}
+        for at, (text, finish) in enumerate(texts)
+    ]
+    scene = Scene(a=plays(json.dumps({"choices": choices}).encode()))
+    told = (await scene.whole(n=3))["choices"]
+    assert [choice["finish_reason"] for choice in told] == ["length", "stop", None]
 
 
 async def test_an_empty_answer_that_ended_well_is_charged() -> None:

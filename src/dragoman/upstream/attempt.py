@@ -32,7 +32,7 @@ from dragoman.upstream.several import Part, together
 from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off, gave_up
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.halves import without_halves
-from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
+from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text, concluded
 from dragoman.wire.usage import Usage
 
 
@@ -384,7 +384,10 @@ def _read(attempt: Attempt, body: bytes) -> Answer:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
     if whole.fault is not None:
         raise AttemptFailed(fault_of_stream(whole.fault))
+    is_open = False
     for choice in whole.choices:
-        if choice.finish_reason == "error":
+        if choice.finish_reason is None:
+            is_open = True
+        elif choice.finish_reason == "error":
             raise AttemptFailed(gave_up())
-    return whole
+    return concluded(whole) if is_open else whole

@@ -5,7 +5,7 @@ their JSON members, each member's bytes as the provider sent them, so that what
 nobody here acts on passes through unchanged.
 """
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from dragoman.core.notes import Note
 from dragoman.wire.usage import Usage
@@ -99,6 +99,28 @@ class Answer(Struct, frozen=True, kw_only=True, gc=False):
     service_tier: str | None = None
     system_fingerprint: str | None = None
     native: bytes | None = None
+
+
+def concluded(answer: Answer) -> Answer:
+    """Return the answer with a reason for each choice that brings something and gives none.
+
+    It has come to the end of its framing, so that nothing of it is missing: it ended well. What
+    brings nothing either stays without a reason, and is free.
+    """
+    choices = tuple(
+        choice if choice.finish_reason is not None or not _brings(choice) else _ended_well(choice)
+        for choice in answer.choices
+    )
+    return structs.replace(answer, choices=choices)
+
+
+def _brings(choice: Choice) -> bool:
+    return Piece(index=choice.index, delta=choice.message).has_content
+
+
+def _ended_well(choice: Choice) -> Choice:
+    called = bytes(choice.message.get("tool_calls", b"[]")) not in _NOTHING
+    return structs.replace(choice, finish_reason="tool_calls" if called else "stop")
 
 
 def at_once(answer: Answer) -> Chunk:
