@@ -9,7 +9,7 @@ import pytest
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.connection import Connection
-from dragoman.net.pool import Counts
+from dragoman.net.pool import MISTRUSTED_SWEEPS, Counts
 from dragoman.net.types import Limits, NetError
 from tests.net.calls import echo, fetch, post, stall, until
 from tests.net.conftest import Serve, nothing_left
@@ -99,6 +99,35 @@ async def test_a_connection_that_says_more_than_it_was_asked_is_not_used(
     speak.set()
     await upstream.all_gone.wait()
     await until(lambda: client.counts == Counts())
+
+
+@pytest.mark.parametrize(
+    ("unasked", "kept"), [("200 OK", 0), ("408 Request Timeout", 1)], ids=["answer", "goodbye"]
+)
+async def test_no_connection_is_kept_for_a_while_to_who_answered_unasked(
+    serve: Serve, client: HttpClient, unasked: str, kept: int
+) -> None:
+    """Its next answer might be on its way when somebody else asks, and then nobody can tell."""
+    speak = asyncio.Event()
+
+    async def doubled(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.send(answer(b"yours"))
+            if not speak.is_set():
+                await speak.wait()
+                await peer.send(answer(b"not yours", status=unasked))
+
+    upstream = await serve(doubled)
+    await fetch(client, upstream)
+    speak.set()
+    await until(lambda: client.counts == Counts())
+    for sweep in range(MISTRUSTED_SWEEPS):
+        assert await fetch(client, upstream) == b"yours"
+        assert client.counts.kept == kept
+        client.sweep(float(sweep))
+    assert await fetch(client, upstream) == b"yours"
+    assert client.counts.kept == 1
 
 
 @pytest.mark.parametrize(("answered", "again"), [(0, False), (1, True)])

@@ -5,6 +5,7 @@ Opening connections is `dragoman.net.dial`'s job.
 """
 
 import asyncio
+import logging
 import select
 import ssl
 from collections.abc import Callable
@@ -19,6 +20,10 @@ from dragoman.net.types import Phase
 PIECE = 128 * 1024
 
 UNASKED = "the peer spoke or left before it was asked"
+ANSWER, GOODBYE = b"HTTP/1.", b" 408 "
+STATUS = slice(8, 13)  # where an answer says 408 to who has been idle for too long
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -121,6 +126,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Called by the transport. Bytes that nobody asked for end the connection."""
         if self._reader is None:
+            if data.startswith(ANSWER) and data[STATUS] != GOODBYE and self._lane.mistrust():
+                peer = self._transport.get_extra_info("peername")
+                _log.warning("net.answered_unasked", extra={"peer": peer})
             self._spoke_unasked()
             return
         self._reader.feed(data)

@@ -14,6 +14,9 @@ from msgspec import Struct
 
 from dragoman.net.types import NetError
 
+MISTRUSTED_SWEEPS = 60
+"""For so many sweeps, one a second, no connection is kept to a host that answered unasked."""
+
 
 class Poolable(Protocol):
     """What a lane needs to know of a connection."""
@@ -52,11 +55,12 @@ class Counts(Struct, frozen=True):
 class Lane(Generic[C]):
     """The connections to one origin: who may use one, which are kept, who waits."""
 
-    __slots__ = ("_busy", "_empty", "_kept", "_limit", "_open", "_waiting")
+    __slots__ = ("_busy", "_empty", "_kept", "_limit", "_mistrusted", "_open", "_waiting")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._busy = 0
+        self._mistrusted = 0  # for so many sweeps more
         self._kept: list[C] = []
         self._open: set[C] = set()
         self._empty = asyncio.Event()
@@ -75,8 +79,8 @@ class Lane(Generic[C]):
 
     @property
     def vacant(self) -> bool:
-        """Whether the lane can be forgotten: no turn taken, no connection open."""
-        return not self._busy and not self._open
+        """Whether the lane can be forgotten: no turn taken, no connection open, nothing to know."""
+        return not self._busy and not self._open and not self._mistrusted
 
     def enter(self) -> bool:
         """Take a turn if one is free. Whoever got one calls `leave`, once."""
@@ -127,7 +131,20 @@ class Lane(Generic[C]):
 
     def keep(self, connection: C) -> None:
         """Keep a connection that has carried a request and can carry another."""
+        if self._mistrusted:
+            connection.cut()
+            return
         self._kept.append(connection)
+
+    def mistrust(self) -> bool:
+        """Keep no connection for a while, and none that is kept now; False if that is so already.
+
+        An answer to nobody that is on its way when a request leaves cannot be told from its own.
+        """
+        was_trusted = not self._mistrusted
+        self._mistrusted = MISTRUSTED_SWEEPS
+        self.drop_kept()
+        return was_trusted
 
     def drop_kept(self) -> None:
         """Cut all that is kept: where one connection has died of age, others have too."""
@@ -161,6 +178,8 @@ class Lane(Generic[C]):
                     self._waiting.append((turn, deadline))
                 else:
                     turn.set_exception(NetError("pool", "no connection came free in time"))
+        if self._mistrusted:
+            self._mistrusted -= 1
         for connection in tuple(self._open):
             connection.sweep(now, keepalive_s)
 
