@@ -116,10 +116,16 @@ class Asking(Pipe):
 
 
 class _Deaf:
-    """A socket that takes any option."""
+    """A socket that takes any option, and never has anything to read."""
+
+    pipe: Final = os.pipe()
 
     def setsockopt(self, *_: int) -> None:
         """Take it."""
+
+    def fileno(self) -> int:
+        """Return the end of a pipe that nobody writes to."""
+        return self.pipe[0]
 
 
 class Loop(uvloop.Loop):
