@@ -45,6 +45,12 @@ def test_what_is_the_gateways_stays_here() -> None:
     assert outgoing.notes == ()
 
 
+def test_more_than_one_choice_is_not_asked_for() -> None:
+    outgoing = write(native({**BODY, "n": 2}, max_tokens=9))
+    assert sent(outgoing).keys() == BODY.keys()
+    assert [note.field for note in outgoing.notes] == ["n"]
+
+
 def test_what_was_decided_of_the_call_wins() -> None:
     body = sent(write(native(BODY, max_tokens=7, stream=True)))
     assert (body["max_tokens"], body["stream"]) == (7, True)

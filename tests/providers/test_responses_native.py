@@ -40,7 +40,7 @@ def test_bytes_that_need_not_change_do_not() -> None:
         '"client_metadata":{"a" : 1},"store":false,'
         '"text":{"verbosity":"low"},"stream":true,"reasoning":{"effort":"low", "summary":"auto"},'
         '"include":["reasoning.encrypted_content"],"max_output_tokens":100,'
-        '"provider":{"only":["acme"]},"session_id":"s","prompt_cache_key":"k","top_k":3}'
+        '"provider":{"only":["acme"]},"session_id":"s","prompt_cache_key":"k","top_k":3,"n":2}'
     )
     asked = RESPONSES.parse(body.encode(), {b"openai-beta": b"x=1"})
     outgoing = write(asked)
@@ -53,9 +53,9 @@ def test_bytes_that_need_not_change_do_not() -> None:
     assert found["stream"] is True
     assert found["reasoning"] == {"effort": "low", "summary": "auto"}
     assert found["include"] == ["reasoning.encrypted_content"]
-    assert not {"provider", "session_id", "top_k"} & set(found)
+    assert not {"provider", "session_id", "top_k", "n"} & set(found)
     assert ("openai-beta", "x=1") in outgoing.headers
-    assert notes(outgoing) == [(Change.DROPPED, "top_k")]
+    assert notes(outgoing) == [(Change.DROPPED, "top_k"), (Change.DROPPED, "n")]
 
 
 @pytest.mark.parametrize(

@@ -114,8 +114,19 @@ def test_text_goes_out_as_it_came() -> None:
     )
 
 
-def test_other_choices_are_not_told() -> None:
-    assert content(Text(1, b'"no"'), Text(0, b'"yes"')) == [{"type": "text", "text": "yes"}]
+def test_the_choice_that_speaks_first_is_told_alone() -> None:
+    assert content(Text(1, b'"yes"'), Text(0, b'"no"')) == [{"type": "text", "text": "yes"}]
+    assert content(piece(content=""), Text(2, b'"yes"')) == [{"type": "text", "text": "yes"}]
+
+
+def test_how_the_choice_ended_that_is_told_is_how_the_message_ended() -> None:
+    writer = MESSAGES.writer(told())
+    writer.text(Text(1, b'"a"'))
+    ends = {
+        0: Piece(index=0, delta={}, finish_reason="stop"),
+        1: Piece(index=1, delta={}, finish_reason="length"),
+    }
+    assert b'"stop_reason":"max_tokens"' in writer.end(ends, SPENT, b"")
 
 
 def test_an_answer_of_nothing_is_a_message() -> None:

@@ -66,6 +66,21 @@ def test_a_text_is_told_in_order() -> None:
     OpenResponsesResult.model_validate(last)
 
 
+def test_the_choice_that_speaks_first_is_told_alone() -> None:
+    other = Chunk(pieces=(Piece(index=0, delta={"content": Raw(b'"no"')}),))
+    events = write(call(), Text(1, b'"He"'), Text(0, b'"no"'), other, Text(1, b'"llo"'))
+    assert accumulated(events).output_text == "Hello"
+
+
+def test_how_the_choice_ended_that_is_told_is_how_the_response_ended() -> None:
+    writer = RESPONSES.writer(told(call()))
+    writer.chunk(
+        first := Chunk(pieces=(Piece(index=1, delta={"content": Raw(b'"a"')}),)), first.pieces
+    )
+    ends = STOPPED | {1: Piece(index=1, delta={}, finish_reason="length")}
+    assert b'"status":"incomplete"' in writer.end(ends, SPENT, b"")
+
+
 def test_what_was_asked_for_is_said_back() -> None:
     asked = call(instructions="Be kind.", tools=TOOLS[:1], temperature=0.5, metadata={"a": "b"})
     for event in (write(asked, Text(0, b'"x"'))[n] for n in (0, 1, -1)):

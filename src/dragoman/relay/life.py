@@ -30,7 +30,7 @@ from dragoman.core.errors import (
     PermissionDenied,
 )
 from dragoman.core.money import NanoUsd
-from dragoman.core.notes import Note, bounded
+from dragoman.core.notes import Change, Note, bounded
 from dragoman.ledger.acts import Progress, Start
 from dragoman.ledger.belief import Seen
 from dragoman.ledger.bound import prompt_tokens, with_fee
@@ -227,6 +227,11 @@ class Turn:
         by = Terms(meter.service_tier, fee_ppm(self.visit.caller))
         found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
         self.notes += found.notes
+        if self.visit.dialect.one_choice and meter.choices > 1:
+            detail = (
+                f"the first of {meter.choices} is told: this API has no more; the usage is of all"
+            )
+            self.notes.append(Note(Change.DROPPED, "choices", detail, provider=provider.slug))
         bill = Bill(found.usage, found.cost, price_id=found.price_id, is_byok=step.byok is not None)
         if not bill.is_byok:
             return self._charged(bill, found.owed)

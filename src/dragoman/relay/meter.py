@@ -52,6 +52,11 @@ class Meter:
         """Whether there was content, and all of it: then an error is too late to matter."""
         return bool(self.begun) and self.complete
 
+    @property
+    def choices(self) -> int:
+        """How many alternatives the provider gave."""
+        return max(len(self.begun), len(self.ends))
+
     def see(self, chunk: Chunk, now: float) -> tuple[Piece, ...]:
         """Take in a chunk that came at `now`, monotonic; return what of it is passed on.
 
@@ -88,6 +93,8 @@ class Meter:
         self.upstream_id = answer.upstream_id
         self.service_tier = answer.service_tier
         self.first_content = self.last_content = self.now()
+        if len(answer.choices) > 1:
+            self.begun.update(choice.index for choice in answer.choices)
         for choice in answer.choices:
             self.produced_bytes += _size(choice.message)
             if choice.finish_reason is not None:

@@ -24,6 +24,7 @@ class ChatDialect:
 
     __slots__ = ()
     name = "chat"
+    one_choice = False
 
     def parse(self, body: bytes, _headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest or InvalidPrompt."""

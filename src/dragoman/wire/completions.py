@@ -56,6 +56,7 @@ class CompletionsDialect:
 
     __slots__ = ()
     name = "completions"
+    one_choice = False
 
     def parse(self, body: bytes, _headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest or InvalidPrompt."""

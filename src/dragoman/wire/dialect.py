@@ -79,6 +79,10 @@ class ClientDialect(Protocol):
     def name(self) -> str:
         """Its name, by which providers are known that speak it, too."""
 
+    @property
+    def one_choice(self) -> bool:
+        """Whether an answer has room for one alternative only, whatever a provider gives."""
+
     def parse(self, body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. `headers` have names in lower case. Raises GatewayError."""
 

@@ -135,6 +135,7 @@ class EmbeddingsDialect(UnstreamedDialect):
 
     __slots__ = ()
     name = "embeddings"
+    one_choice = False
 
     def parse(self, body: bytes, _headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest."""

@@ -73,6 +73,7 @@ class RerankDialect(UnstreamedDialect):
 
     __slots__ = ()
     name = "rerank"
+    one_choice = False
 
     def parse(self, body: bytes, _headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest."""

@@ -30,6 +30,10 @@ GATEWAY_ONLY = frozenset({
 })  # fmt: skip
 """Acted on here; never a provider's business."""
 
+CHOICES = "n"
+"""Chat's, which Anthropic does not know. A host of this API that did would answer, and bill, what
+nobody is shown."""
+
 _UNSIGNED = (b'"signature":""', b'"signature": ""')
 _SYSTEM_ROLES = (b'"role":"system"', b'"role": "system"')
 _RESULTS = (b'"tool_result"',)
@@ -68,7 +72,9 @@ def pass_on(draft: Draft, call: ChatCall, native: Native, endpoint: Endpoint) ->
     """Put the members of a native request into the draft, changed as little as may be."""
     body = draft.body
     for name, value in native.members.items():
-        if name not in GATEWAY_ONLY:
+        if name == CHOICES and value != NULL:
+            draft.dropped(name, "a message is one choice")
+        elif name not in GATEWAY_ONLY:
             body[name] = value
     body["model"] = endpoint.upstream
     _limit(draft, call, native.members, endpoint)

@@ -36,9 +36,9 @@ OWN = (GATEWAY_ONLY - {"max_tool_calls"}) | {
 
 EXTRAS = frozenset({
     "top_k", "min_p", "top_a", "seed", "stop", "repetition_penalty", "frequency_penalty",
-    "presence_penalty", "logit_bias", "cache_control", "image_config", "modalities",
+    "presence_penalty", "logit_bias", "cache_control", "image_config", "modalities", "n",
 })  # fmt: skip
-"""OpenRouter's members, which OpenAI refuses as unknown parameters."""
+"""OpenRouter's and chat's members, which OpenAI refuses as unknown parameters."""
 
 UNMETERED = frozenset({"code_interpreter", "file_search", "image_generation"})
 """Tools that are billed by session, storage or image: what they cost cannot be told."""

@@ -18,6 +18,7 @@ class MessagesDialect:
 
     __slots__ = ()
     name = NAME
+    one_choice = True
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest or InvalidPrompt."""

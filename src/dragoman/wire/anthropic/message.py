@@ -122,9 +122,8 @@ def stop_sequence(told: Told, reason: str) -> str | None:
     return sequences[0] if len(sequences) == 1 else None
 
 
-def ended_by(told: Told, ends: Mapping[int, Piece], *, called: bool) -> Members:
+def ended_by(told: Told, last: Piece, *, called: bool) -> Members:
     """Return the delta that says how a streamed answer ended."""
-    last = ends[min(ends)]
     reason = stop_reason(last.finish_reason, last.native_finish_reason, called=called)
     return {
         "stop_reason": Raw(_encode(reason)),

@@ -32,11 +32,13 @@ _QUOTE = b'"'
 class MessagesWriter:
     """Fulfils `EventWriter`."""
 
-    __slots__ = ("_begun", "_block", "_lanes", "_passing", "_tier", "_told")
+    __slots__ = ("_begun", "_block", "_choice", "_lanes", "_passing", "_tier", "_told")
 
     def __init__(self, told: Told) -> None:
         self._told = told
         self._begun = False
+        self._choice: int | None = None
+        """The choice that is told: the first that says anything. There is no room for others."""
         self._tier: str | None = None
         self._block = OpenBlock()
         self._lanes = Lanes(self._block, told.stamp.id.rpartition("-")[2])
@@ -44,17 +46,18 @@ class MessagesWriter:
 
     def text(self, text: Text) -> bytes:
         """Return the events for a piece of text."""
-        before = self._block.before_text
-        if before and not text.index:
+        if text.index != self._choice:
+            if self._choice is not None:
+                return b""
+            self._choice = text.index
+        if before := self._block.before_text:
             return b"".join((before, text.content, AFTER_TEXT))
-        if text.index:
-            return b""
         return self._begin() + self._lanes.text(_text_delta(text.content))
 
     def around(self, choice: int) -> Around | None:
-        """Return what stands before and after each text of the first choice in an open block."""
+        """Return what stands before and after each text of the choice that is told."""
         before = self._block.before_text
-        return (before, AFTER_TEXT) if before and not choice else None
+        return (before, AFTER_TEXT) if before and choice == self._choice else None
 
     def chunk(self, chunk: Chunk, pieces: tuple[Piece, ...]) -> bytes:
         """Return the events for a chunk, of which `pieces` are passed on."""
@@ -62,7 +65,7 @@ class MessagesWriter:
             self._tier = chunk.service_tier
         if self._passing is not None and chunk.native is not None:
             return self._pass(self._passing, chunk.native)
-        events = b"".join([self._piece(piece.delta) for piece in pieces if not piece.index])
+        events = b"".join([self._piece(piece.delta) for piece in pieces if self._tells(piece)])
         return self._begin() + events if pieces else b""
 
     def end(self, ends: Mapping[int, Piece], spent: Spent, routing: bytes) -> bytes:
@@ -72,7 +75,7 @@ class MessagesWriter:
         usage = self._passing.usage if self._passing is not None else {}
         delta = said.get("delta")
         if delta is None:
-            delta = Raw(_encode(ended_by(self._told, ends, called=self._lanes.called)))
+            delta = Raw(_encode(ended_by(self._told, self._end(ends), called=self._lanes.called)))
         last: Members = {
             **said,
             "type": Raw(b'"message_delta"'),
@@ -95,6 +98,17 @@ class MessagesWriter:
         return b'data: {"type":"debug","debug":{"echo_upstream_body":%b}}\n\n' % on_one_line(
             upstream_body
         )
+
+    def _end(self, ends: Mapping[int, Piece]) -> Piece:
+        """Return how the choice ended that is told, or the first, where none said anything."""
+        told = self._choice
+        return ends[told] if told is not None and told in ends else ends[min(ends)]
+
+    def _tells(self, piece: Piece) -> bool:
+        """Say whether a piece is of the choice that is told."""
+        if self._choice is None and piece.has_content:
+            self._choice = piece.index
+        return piece.index == self._choice
 
     def _begin(self) -> bytes:
         """Return the event that begins the message, once."""

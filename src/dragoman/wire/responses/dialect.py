@@ -22,6 +22,7 @@ class ResponsesDialect:
 
     __slots__ = ()
     name = NAME
+    one_choice = True
 
     def parse(self, body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         """Read and check a request. Raises InvalidRequest or InvalidPrompt."""

@@ -38,8 +38,8 @@ class Writer:
     """Fulfils `EventWriter`."""
 
     __slots__ = (
-        "_box", "_calls", "_done", "_events", "_items", "_message", "_resource", "_sealed",
-        "_thought", "_told", "_waiting",
+        "_box", "_calls", "_choice", "_done", "_events", "_items", "_message", "_resource",
+        "_sealed", "_thought", "_told", "_waiting",
     )  # fmt: skip
 
     def __init__(self, told: Told) -> None:
@@ -49,6 +49,8 @@ class Writer:
         self._resource = Resource(told.stamp, asked)
         self._sealed = wants_encrypted(asked)
         self._box: Toolbox | None = None
+        self._choice: int | None = None
+        """The choice that is told: the first that said anything. A response has but one."""
         self._items = 0
         self._done: dict[int, bytes] = {}
         """Place in the output -> the item, where it is closed."""
@@ -60,8 +62,10 @@ class Writer:
 
     def text(self, text: Text) -> bytes:
         """Return the events for a piece of text."""
-        if text.index:
-            return b""
+        if text.index != self._choice:
+            if self._choice is not None:
+                return b""
+            self._choice = text.index
         message = self._message
         if message is not None and message[1].takes_text:
             return message[1].text(self._events, text.content)
@@ -75,14 +79,15 @@ class Writer:
         """Return the events for a chunk, of which `pieces` are passed on."""
         if chunk.service_tier is not None:
             self._resource.tier = chunk.service_tier
-        told = [self._piece(piece) for piece in pieces if piece.index == 0 and piece.has_content]
+        told = [self._piece(piece) for piece in pieces if piece.has_content and self._tells(piece)]
         if not told:
             return b""
         return b"".join(told)
 
     def end(self, ends: Mapping[int, Piece], spent: Spent, routing: bytes) -> bytes:
         """Return the events that end an answer."""
-        finish = ends[min(ends)].finish_reason
+        told = self._choice
+        finish = ends[told if told is not None and told in ends else min(ends)].finish_reason
         status = b"incomplete" if finish in INCOMPLETE else b"completed"
         before = self._begin() + self._close_all(status)
         response = self._resource.ended(self._output(), finish, spent, routing)
@@ -103,6 +108,12 @@ class Writer:
         """Return the event that echoes what was sent upstream (OpenRouter, `DebugEvent`)."""
         rest = b'"debug":{"echo_upstream_body":%b}' % on_one_line(upstream_body)
         return self._begin() + self._events.event(b"debug", rest)
+
+    def _tells(self, piece: Piece) -> bool:
+        """Say whether a piece, which has content, is of the choice that is told."""
+        if self._choice is None:
+            self._choice = piece.index
+        return piece.index == self._choice
 
     def _begin(self) -> bytes:
         """Return the events that begin the response, unless they are out."""
