@@ -3,18 +3,22 @@
 import json
 from typing import Any
 
+import pytest
+from msgspec import Raw
 from openrouter.components import OpenResponsesResult
 
 from dragoman.core.errors import ContextTooLong, ProviderTimeout, RateLimited
 from dragoman.providers.registry import DIALECTS
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.hub import Text
+from dragoman.wire.hub import Chunk, Text
 from dragoman.wire.responses.dialect import RESPONSES
+from dragoman.wire.responses.events import Events
 from dragoman.wire.responses.thoughts import unseal
+from dragoman.wire.responses.unrolled import unrolled
 from tests.providers.responses_host import custom, function, message, reasoning, response, stream
 from tests.providers.responses_host import text as said_text
 from tests.wire.responses_calls import GENERATION, SPENT, call, told
-from tests.wire.responses_events import STOPPED, kinds, read, write
+from tests.wire.responses_events import STOPPED, accumulated, kinds, read, write
 
 ENCRYPTED = ["reasoning.encrypted_content"]
 ANSWER = response(
@@ -103,6 +107,74 @@ def test_a_providers_whole_answer_is_passed_on_with_what_is_ours() -> None:
     OpenResponsesResult.model_validate(found)
     assert found["usage"]["cost"] == 0.25
     assert found["id"] == GENERATION
+
+
+def test_a_whole_answer_where_a_stream_was_asked_for_is_told_as_a_stream() -> None:
+    """Each text comes in one piece, and with the event that begins a part of reasoning."""
+    cited = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 1}
+    tokens = [{"token": "No", "logprob": -1.0, "bytes": [78, 111], "top_logprobs": []}]
+    refusal = {"type": "refusal", "refusal": "I can not."}
+    search = {"type": "web_search_call", "id": "ws_1", "status": "completed"}
+    answer = response(
+        reasoning("Hm.", "So.", content="inner"),
+        message(said_text("Hello there", cited, logprobs=tokens), refusal),
+        function("f", '{"a":1}'),
+        custom("patch", "*** x"),
+        search | {"action": {"type": "search", "query": "q"}},
+    )
+    chunk = DIALECTS["responses"].decoder().feed(json.dumps(answer, indent=1).encode())
+    assert isinstance(chunk, Chunk)
+    events = write(call(metadata={"a": "b"}), chunk, native=True)
+    whole = accumulated(events)
+    assert whole.output_text == "Hello there"
+    shown = {e["type"]: e for e in events}
+    assert shown["response.output_text.annotation.added"]["annotation"] == cited
+    assert shown["response.output_text.done"]["logprobs"] == tokens
+    assert shown["response.refusal.done"]["refusal"] == "I can not."
+    theirs = dict.fromkeys(json.loads(data)["type"] for data in stream(answer))
+    assert theirs.keys() <= shown.keys()
+    assert [e["item"] for e in events if e["type"].endswith("item.done")] == answer["output"]
+    first, last = events[0]["response"], events[-1]["response"]
+    assert (first["status"], first["output"], first["usage"]) == ("in_progress", [], None)
+    assert (last["status"], last["output"]) == ("completed", answer["output"])
+    assert first["metadata"] == last["metadata"] == {"a": "b"}
+
+
+def test_what_comes_with_the_end_only_is_told_before_it() -> None:
+    begun, _, *_, end = stream(ANSWER)
+    decoder = DIALECTS["responses"].decoder()
+    chunks = [c for data in (begun, end) if (c := decoder.feed(data)) is not None]
+    events = write(call(), *chunks, native=True)
+    assert kinds(events)[:2] == ["created", "output_item.added"]
+    assert accumulated(events).output_text == "Hello there"
+
+
+def test_a_whole_answer_that_was_cut_ends_so() -> None:
+    cut = {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+    chunk = DIALECTS["responses"].decoder().feed(json.dumps(ANSWER | cut).encode())
+    assert isinstance(chunk, Chunk)
+    assert kinds(write(call(), chunk, native=True))[-1] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        b"null",
+        b"[3]",
+        b'[{"type":3}]',
+        b'[{"type":"message"}]',
+        b'[{"type":"message","content":[3,{"type":"new","text":"x"},{"type":"output_text"}]}]',
+        b'[{"type":"function_call","arguments":3}]',
+        b'[{"type":"reasoning","summary":[{"text":3}],"content":7}]',
+    ],
+)
+def test_what_is_no_item_of_a_whole_answer_is_read_past(output: bytes) -> None:
+    told_so = unrolled(Raw(output), Events())
+    events = [json.loads(line[6:]) for line in told_so.decode().split("\n\n") if line]
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    added = [event["item"] for event in events if event["type"].endswith("item.added")]
+    done = [event["item"] for event in events if event["type"].endswith("item.done")]
+    assert len(added) == len(done)
 
 
 def test_errors_before_the_answer_are_chats_but_for_those_about_length() -> None:

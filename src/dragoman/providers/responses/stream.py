@@ -38,7 +38,7 @@ from dragoman.providers.responses.message import (
     logprobs_of,
     passages_of,
 )
-from dragoman.providers.responses.origin import bound_event
+from dragoman.providers.responses.origin import bound_event, bound_response
 from dragoman.providers.responses.tool_calls import ToolCalls
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
 from dragoman.wire.responses.raw import is_object
@@ -107,7 +107,9 @@ class ResponsesDecoder:
         if fault is not None:
             return Chunk(fault=fault)
         response = read_response(data)
-        return None if response.output is None else self._last(response, None)
+        if response.output is None:
+            return None
+        return self._last(response, bound_response(data, self._form))
 
     def _said(self, event: Event, data: bytes) -> Chunk:
         self._texts.add((event.output_index, event.content_index))

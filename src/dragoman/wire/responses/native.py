@@ -2,7 +2,8 @@
 
 Ours are the id, the model's name, the provider, what was asked for and is not the provider's to
 know, usage with its cost, and the numbers of events. All else stays as it came, items with their
-ids and signatures above all. The last event waits for the cost.
+ids and signatures above all. The last event waits for the cost. What a provider tells only at the
+end, or whole where a stream was asked for, is told as events (`unrolled`).
 """
 
 import re
@@ -19,11 +20,16 @@ from dragoman.wire.responses.events import Events
 from dragoman.wire.responses.failure import error_body, is_cut
 from dragoman.wire.responses.raw import NULL, is_object, on_one_line
 from dragoman.wire.responses.resource import Resource, required, usage_body
+from dragoman.wire.responses.unrolled import begun, unrolled
 from dragoman.wire.responses.writer import asked_of, is_codex
 from dragoman.wire.sse import DONE
 
 BEGINNINGS = frozenset({"response.created", "response.in_progress", "response.queued"})
 ENDINGS = frozenset({"response.completed", "response.incomplete"})
+
+_FIRST = ("response.created", "response.in_progress")
+_PREFIX = "response."
+_INCOMPLETE = frozenset({"response.incomplete", b'"incomplete"'})
 
 _OURS = ("metadata", "user", "safety_identifier")
 """Members that say what the client asked for, and that a provider was told otherwise or not."""
@@ -56,12 +62,17 @@ _part = msgspec.json.Decoder(_Part).decode
 class NativeWriter:
     """Fulfils `EventWriter` for a stream whose events are in the client's dialect."""
 
-    __slots__ = ("_before_text", "_events", "_items", "_last", "_last_type", "_told")
+    __slots__ = (
+        "_before_text", "_begun", "_events", "_items", "_last", "_last_type", "_spoke", "_told",
+    )  # fmt: skip
 
     def __init__(self, told: Told) -> None:
         self._told = told
         self._events = Events()
         self._before_text = b""
+        self._begun = False
+        self._spoke = False
+        """Whether an item has been told."""
         self._items: dict[int, bytes] = {}
         """Items that are whole, for a stream that breaks."""
         self._last: Members | None = None
@@ -84,24 +95,42 @@ class NativeWriter:
         if data is None:
             return b""
         event = _event(data)
+        if not event.type:
+            return self._ended(_members(data))
         if event.type in ENDINGS:
-            self._last = _members(event.response)
-            self._last_type = event.type.removeprefix("response.").encode()
-            return b""
+            return self._ended(_members(event.response), event.type)
         if event.type in BEGINNINGS:
-            right = encode(put_right(_members(event.response), self._told))
-            return self._events.event(
-                event.type.removeprefix("response.").encode(), b'"response":' + on_one_line(right)
-            )
+            return self._began(_members(event.response), event.type)
         if event.type == "response.content_part.added" and _is_text(event.part):
             self._before_text = (
                 b'data: {"type":"response.output_text.delta","output_index":%d,"item_id":%b,'
                 b'"content_index":%d,"logprobs":[],"delta":'
                 % (event.output_index, encode(event.item_id), event.content_index)
             )
+        elif event.type == "response.output_item.added":
+            self._spoke = True
         elif event.type == "response.output_item.done":
+            self._spoke = True
             self._items[event.output_index] = on_one_line(bytes(event.item))
         return self._numbered(on_one_line(data))
+
+    def _began(self, response: Members, kind: str) -> bytes:
+        """Return the event that says that the response has begun."""
+        self._begun = True
+        right = on_one_line(encode(put_right(response, self._told)))
+        return self._events.event(kind.removeprefix(_PREFIX).encode(), b'"response":' + right)
+
+    def _ended(self, response: Members, kind: str = "") -> bytes:
+        """Take a response that is whole; return the events for what of it nobody has told yet."""
+        self._last = response
+        status = kind or bytes(response.get("status", NULL))
+        self._last_type = b"incomplete" if status in _INCOMPLETE else b"completed"
+        events = []
+        if not self._begun:
+            events = [self._began(begun(response), each) for each in _FIRST]
+        if not self._spoke:
+            events.append(unrolled(response.get("output", NULL), self._events))
+        return b"".join(events)
 
     def end(self, ends: Mapping[int, Piece], spent: Spent, routing: bytes) -> bytes:
         """Return the event that ends an answer, with what it cost."""
