@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from dragoman.catalog.types import Billing, Price, Provider
 from dragoman.core.money import PicoUsd
@@ -54,6 +55,39 @@ def test_a_count_that_is_none_counts_as_missing(said: bytes, counts: tuple[int, 
     assert (found.usage.prompt, found.usage.completion) == counts
     assert found.usage.source == "estimated"
     assert "cannot be believed" in found.notes[0].detail
+
+
+def test_a_count_of_nothing_where_there_was_something_counts_as_missing() -> None:
+    assert told(Usage(prompt=50)).usage == Usage(prompt=50, completion=23, source="estimated")
+    assert told(Usage(completion=7)).usage == Usage(prompt=100, completion=7, source="estimated")
+    assert told(Usage(prompt=50)).notes[0].field == "usage"
+
+
+def test_of_an_answer_that_is_counted_by_its_thoughts_only_the_rest_is_estimated() -> None:
+    for thoughts, counts in ((7, 23), (4000, 4000)):
+        said = read_usage(
+            b'{"prompt_tokens": 50, "completion_tokens": null,'
+            b'"completion_tokens_details": {"reasoning_tokens": %d}}' % thoughts
+        )
+        found = told(said).usage
+        assert (found.completion, found.reasoning) == (counts, thoughts)
+        assert found.source == "estimated"
+
+
+def test_searches_are_counted_without_tokens() -> None:
+    seen = replace(SEEN, produced_bytes=0)
+    assert believed(Usage(searches=2), seen, HOST, PRICE) == Believed(Usage(searches=2))
+
+
+def test_nothing_is_counted_of_what_was_withheld() -> None:
+    assert believed(Usage(), replace(SEEN, withheld=True), HOST, PRICE) == Believed(Usage())
+
+
+def test_of_a_prompt_that_is_counted_by_its_cache_only_the_rest_is_estimated() -> None:
+    said = read_usage(b'{"input_tokens": null, "output_tokens": 7, "cache_read_input_tokens": 60}')
+    assert told(said).usage == Usage(prompt=100, completion=7, cached=60, source="estimated")
+    much = read_usage(b'{"input_tokens": -1, "output_tokens": 7, "cache_read_input_tokens": 900}')
+    assert told(much).usage == Usage(prompt=900, completion=7, cached=900, source="estimated")
 
 
 def test_absurd_counts_are_cut_to_what_is_possible_with_their_parts() -> None:
@@ -123,7 +157,7 @@ def test_a_sum_of_a_host_that_is_not_known_to_report_usd_does_not_count() -> Non
     )
 
 
-counts = st.integers(0, 10**9)
+counts = st.integers(1, 10**9)
 
 
 @given(counts, counts, counts, counts)

@@ -43,7 +43,7 @@ def bodies(outgoing: Outgoing) -> list[Any]:
     return [json.loads(each) for each in (outgoing.body, *outgoing.more)]
 
 
-def billed(tokens: float) -> dict[str, Any]:
+def billed(tokens: Any) -> dict[str, Any]:
     """Return an answer of Cohere's that tells so many tokens."""
     return {"embeddings": {"float": [[1]]}, "meta": {"billed_units": {"input_tokens": tokens}}}
 
@@ -195,6 +195,28 @@ def test_an_answer_without_vectors_is_none(dialect: str, body: Any) -> None:
         (COHERE, billed(3.0), 3),
         (COHERE, billed(-1), None),
         (COHERE, billed(1e300), None),
+        *[
+            row
+            for value in (None, -1, 0.5, "many", True, 10**18, [3])
+            for row in (
+                (
+                    STUDIO,
+                    {"embedding": {"values": [1]}, "usageMetadata": {"promptTokenCount": value}},
+                    None,
+                ),
+                (
+                    VERTEX,
+                    {
+                        "predictions": [
+                            {"embeddings": {"values": [1], "statistics": {"token_count": value}}}
+                        ]
+                    },
+                    None,
+                ),
+                (BEDROCK, {"embedding": [1], "inputTextTokenCount": value}, None),
+                (COHERE, billed(value), None),
+            )
+        ],
         (COHERE, [billed(3), billed(4)], 7),
         (COHERE, [billed(3), {"embeddings": {"float": [[1]]}}], None),
     ],

@@ -1,7 +1,9 @@
 """What of a provider's own figures can be believed, and what counts where they cannot. Pure.
 
 A count that is missing or negative was marked so where it was read
-(`dragoman.providers.usage`), and is estimated here from the bytes that passed. A count
+(`dragoman.providers.usage`), and is estimated here from the bytes that passed; so is one of
+nothing where there was something, but for an answer that was withheld: what a guardrail says in
+a model's place is nobody's tokens (Bedrock). A count
 beyond what those bytes, the endpoint and the time allow is cut to what they allow. A
 cost counts where the provider is known to report it in USD, and is not far above its
 price list. Whatever is put in place of a figure is noted.
@@ -38,7 +40,8 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     `prompt_most` is the most that its prompt can count (`dragoman.ledger.bound`),
     `text_bytes` the text of its prompt, `produced_bytes` what came of an answer,
     `elapsed_s` how long that took since the request was sent, `max_output` what the
-    endpoint or the request allows per choice.
+    endpoint or the request allows per choice. `withheld` says that a filter ended an
+    answer of which nothing is counted.
     """
 
     prompt_most: int
@@ -47,6 +50,7 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     elapsed_s: float
     choices: int = 1
     max_output: int | None = None
+    withheld: bool = False
 
 
 class Believed(Struct, frozen=True):
@@ -60,6 +64,8 @@ def believed(said: Usage | None, seen: Seen, provider: Provider, price: Price | 
     """Return what counts of what `provider` said of one answer; None: it said nothing."""
     notes: list[Note] = []
     usage = Usage(source="estimated") if said is None else said
+    if not (usage.prompt and usage.completion) and _leaves_out(usage, seen):
+        usage = replace(usage, source="estimated")
     if usage.source == "estimated":
         usage = _estimated(usage, seen)
         why = "the provider reported none" if said is None else "the provider's cannot be believed"
@@ -81,13 +87,27 @@ def most_completion(seen: Seen) -> int:
     return max(by_time * seen.choices, seen.produced_bytes)
 
 
+def _leaves_out(usage: Usage, seen: Seen) -> bool:
+    """Say whether none is counted of what went in, or of what came. Searches are counted alone."""
+    if seen.withheld:
+        return False
+    if not usage.completion and seen.produced_bytes:
+        return True
+    return not (usage.prompt or usage.searches) and seen.text_bytes >= BYTES_PER_TOKEN
+
+
 def _estimated(usage: Usage, seen: Seen) -> Usage:
-    """Fill in what is not known: half a token too many rather than none for a short answer."""
-    return replace(
-        usage,
-        prompt=usage.prompt or min(seen.text_bytes // BYTES_PER_TOKEN, seen.prompt_most),
-        completion=usage.completion or -(-seen.produced_bytes // BYTES_PER_TOKEN),
-    )
+    """Fill in what is not known: half a token too many rather than none for a short answer.
+
+    Of a prompt of which only what was cached is counted, and of an answer of which only what was
+    thought is, the rest is not known.
+    """
+    prompt, completion = usage.prompt, usage.completion
+    if prompt <= usage.cached + usage.cache_write:
+        prompt = max(prompt, min(seen.text_bytes // BYTES_PER_TOKEN, seen.prompt_most))
+    if completion <= usage.reasoning:
+        completion = max(completion, -(-seen.produced_bytes // BYTES_PER_TOKEN))
+    return replace(usage, prompt=prompt, completion=completion)
 
 
 def _clamped(usage: Usage, seen: Seen, provider: Provider, notes: list[Note]) -> Usage:

@@ -10,7 +10,7 @@ there is none the caller is told (`Kind.UNTRANSLATABLE`). Hints that change no v
 (`user`) are left out with a note.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -23,7 +23,7 @@ from dragoman.providers.dialect import Fault, Outgoing, Parser, StreamDecoder
 from dragoman.providers.openai.answers import OpenAiDecoder
 from dragoman.providers.openai.other_kinds import ENDED
 from dragoman.providers.openai.request import GATEWAY_ONLY
-from dragoman.providers.usage import MOST_TOKENS
+from dragoman.providers.usage import MOST_TOKENS, count_of
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.embeddings import read_vectors
 from dragoman.wire.hub import Answer
@@ -269,7 +269,7 @@ def usage(tokens: int | None) -> Usage | None:
     return None if tokens is None or not 0 <= tokens <= MOST_TOKENS else Usage(prompt=tokens)
 
 
-def counted(tokens: list[int | None]) -> int | None:
-    """Return the sum of what each said it took, None where one said nothing."""
-    told = [each for each in tokens if each is not None]
+def counted(tokens: Sequence[object]) -> int | None:
+    """Return the sum of what each said it took, None where one said no number of tokens."""
+    told = [each for each in map(count_of, tokens) if each is not None]
     return sum(told) if told and len(told) == len(tokens) else None

@@ -79,10 +79,10 @@ _NOTHING: Tree = {}
 def read_usage(data: bytes | msgspec.Raw) -> Usage | None:
     """Read the JSON of a `usage` object; None if it is not one, or is empty.
 
-    A prompt or completion count that is missing, negative, absurd or no number
-    becomes 0, and the source `estimated`; but a completion that the total tells is known
-    (OpenAI's embeddings name prompt and total only). Details are clamped to what they are
-    details of.
+    A prompt or completion count that is missing, negative, absurd or no whole number
+    becomes what of it is counted, which is what was cached or thought, and the source
+    `estimated`; but a completion that the total tells is known (OpenAI's embeddings name prompt
+    and total only). Details are clamped to what they are details of.
     """
     try:
         return _of_plain(_plain(data))
@@ -140,13 +140,16 @@ def _of_gemini(tree: Tree) -> Tree:
     `UsageMetadata`).
     """
     prompt = _count(tree, "promptTokenCount")
-    answered = _count(tree, "candidatesTokenCount") or 0
+    answered = _count(tree, "candidatesTokenCount")
     thought = _count(tree, "thoughtsTokenCount") or 0
     if prompt is not None:
         prompt += _count(tree, "toolUsePromptTokenCount") or 0
+    if not answered:
+        # Google leaves out what is 0; but a count of 0 that the total contradicts is none.
+        answered = _rest(_count(tree, "totalTokenCount"), prompt, thought)
     return {
         "prompt_tokens": prompt,
-        "completion_tokens": answered + thought,
+        "completion_tokens": None if answered is None else answered + thought,
         "prompt_tokens_details": {
             "cached_tokens": tree.get("cachedContentTokenCount"),
             "audio_tokens": _of_modality(tree, "promptTokensDetails", "AUDIO"),
@@ -157,6 +160,13 @@ def _of_gemini(tree: Tree) -> Tree:
             "image_tokens": _of_modality(tree, "candidatesTokensDetails", "IMAGE"),
         },
     }
+
+
+def _rest(total: int | None, prompt: int | None, thought: int) -> int | None:
+    """Return what a total counts beside these, None where that cannot be told."""
+    if total is None or prompt is None or total < prompt + thought:
+        return None
+    return total - prompt - thought
 
 
 def _of_converse(tree: Tree) -> Tree:
@@ -205,8 +215,10 @@ def _usage(tree: Tree) -> Usage:
     reasoning = _count(outputs, "reasoning_tokens", "thinking_tokens")
     reasoning = reasoning or _count(tree, "reasoning_tokens") or 0
     believable = prompt is not None and completion is not None
-    asked, answered = prompt or 0, completion or 0
-    if "citation_tokens" in tree:  # Perplexity, deep research: counted and billed beside
+    asked, answered = prompt or 0, reasoning if completion is None else completion
+    if (
+        "citation_tokens" in tree and completion is not None
+    ):  # Perplexity, deep research: counted and billed beside
         asked, answered = asked + (_count(tree, "citation_tokens") or 0), answered + reasoning
     hour = _count(_object(tree, "cache_creation"), "ephemeral_1h_input_tokens") or 0
     if _counts_cache_apart(tree):
@@ -292,14 +304,19 @@ def _object(tree: Tree, *names: str) -> Tree:
 
 
 def _count(tree: Tree, *names: str) -> int | None:
-    """Return the first of the members that is a believable number of tokens."""
+    """Return the first of the members that is a believable, whole number of tokens."""
     for name in names:
-        if (value := tree.get(name)) is None:
-            continue
-        number = _number(value)
-        if number is not None and number <= MOST_TOKENS:
-            return int(number)
+        if (found := count_of(tree.get(name))) is not None:
+            return found
     return None
+
+
+def count_of(value: object) -> int | None:
+    """Return a value as a number of tokens, None if it is no believable, whole one."""
+    number = _number(value)
+    if number is None or number > MOST_TOKENS or not number.is_integer():
+        return None
+    return int(number)
 
 
 def _cost(tree: Tree) -> float | None:

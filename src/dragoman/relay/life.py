@@ -267,6 +267,7 @@ class Turn:
             elapsed_s=meter.now() - visit.arrived,
             choices=size.choices,
             max_output=call.max_tokens,
+            withheld=meter.withheld,
         )
 
     def note_progress(self) -> None:

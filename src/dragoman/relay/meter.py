@@ -57,6 +57,13 @@ class Meter:
         """How many alternatives the provider gave."""
         return max(len(self.begun), len(self.ends))
 
+    @property
+    def withheld(self) -> bool:
+        """Whether a filter ended an answer of which the provider counts nothing."""
+        if self.reported is None or self.reported.completion:
+            return False
+        return any(end.finish_reason == "content_filter" for end in self.ends.values())
+
     def see(self, chunk: Chunk, now: float) -> tuple[Piece, ...]:
         """Take in a chunk that came at `now`, monotonic; return what of it is passed on.
 

@@ -188,7 +188,8 @@ class AnthropicDecoder:
         self._id = begun.id or None
         usage = None
         if given(begun.usage):
-            self._usage = _members(begun.usage)
+            self._usage = _counts(begun.usage)
+            self._usage.pop("output_tokens", None)  # of what has not been said yet
             usage = _so_far(read_usage(begun.usage))
         served = tier(begun.usage) if usage else None
         return Chunk(usage=usage, upstream_id=self._id, service_tier=served, native=data)
@@ -233,7 +234,7 @@ class AnthropicDecoder:
         delta = event.delta or _NOTHING
         usage = None
         if given(event.usage):
-            told = _members(event.usage)
+            told = _counts(event.usage)
             self._usage.update({name: value for name, value in told.items() if value != NULL})
             usage = read_usage(_encode(self._usage))
         native = delta.stop_reason
@@ -258,6 +259,14 @@ def _thinking(index: int, text: Raw, signature: Raw) -> Members:
         string(signature)
         return {"reasoning_details": thought(index, ABSENT, signature)}
     return {}
+
+
+def _counts(usage: Raw) -> Members:
+    """Return the members of an object of usage, none of what is no object."""
+    try:
+        return _members(usage)
+    except msgspec.ValidationError:
+        return {}
 
 
 def _so_far(usage: Usage | None) -> Usage | None:

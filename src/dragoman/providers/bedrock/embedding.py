@@ -39,7 +39,7 @@ class _ByType(Struct):
 
 class _Embedded(Struct, rename="camel"):
     embedding: Raw = Raw()
-    input_text_token_count: int | None = None
+    input_text_token_count: Any = None
     embeddings: list[Raw] | _ByType | None = None
     id: str | None = None
 

@@ -37,7 +37,7 @@ class _ByType(Struct):
 
 
 class _Units(Struct, gc=False):
-    input_tokens: float | None = None
+    input_tokens: Any = None
 
 
 class _Meta(Struct):
@@ -115,8 +115,7 @@ def _input_type(draft: Draft) -> str:
     return known
 
 
-def _tokens(answer: _Embedded) -> int | None:
+def _tokens(answer: _Embedded) -> object:
     """Return what is billed for an answer: a whole number, which Cohere's page calls a double."""
     units = None if answer.meta is None else answer.meta.billed_units
-    told = None if units is None else units.input_tokens
-    return None if told is None else int(told)
+    return None if units is None else units.input_tokens

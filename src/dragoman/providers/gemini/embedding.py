@@ -44,7 +44,7 @@ _TITLE_AND_CUT = frozenset({"title", "autoTruncate"})
 
 
 class _Statistics(Struct, gc=False):
-    token_count: float | None = None
+    token_count: Any = None
 
 
 class _Embedding(Struct):
@@ -57,7 +57,7 @@ class _Prediction(Struct):
 
 
 class _Counts(Struct, gc=False, rename="camel"):
-    prompt_token_count: int | None = None
+    prompt_token_count: Any = None
 
 
 class _Embedded(Struct, rename="camel"):
@@ -123,7 +123,7 @@ def read(body: bytes) -> Vectors:
     """Return the vectors of an answer of any of the APIs, or of several. Raises ValueError."""
     told = _embedded(body)
     vectors: list[Raw] = []
-    tokens: list[int | None] = []
+    tokens: list[object] = []
     for each in told if isinstance(told, list) else [told]:
         found = each.embeddings or [row.embeddings for row in each.predictions or ()]
         if each.embedding is not None:
@@ -181,7 +181,6 @@ def _task(draft: Draft) -> str | None:
     return _TASK_TYPES[task]
 
 
-def _tokens(row: _Embedding) -> int | None:
+def _tokens(row: _Embedding) -> object:
     """Return what was counted for one text: a whole number, which Vertex may write as 4.0."""
-    told = None if row.statistics is None else row.statistics.token_count
-    return None if told is None else int(told)
+    return None if row.statistics is None else row.statistics.token_count
