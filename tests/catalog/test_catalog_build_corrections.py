@@ -83,6 +83,16 @@ def test_what_an_endpoint_is_then(row: Correction, member: str, expected: Any) -
     assert getattr(endpoint(row), member) == expected
 
 
+def test_the_price_of_a_marked_cache_is_left_to_the_hosts_row() -> None:
+    tier = {"tier": {"size": 1000}, "input": 2, "output": 4, "cache_read": 0.2}
+    cost = {"input": 1, "output": 2, "cache_read": 0.1, "cache_write": 1.25, "tiers": [tier]}
+    price = endpoint(correction("marked"), cost=cost).price
+    assert price is not None
+    assert (price.cache_read, price.cache_write) == (None, "0.00000125")
+    assert price.tiers[0].cache_read is None
+    assert endpoint(correction("marked"), cost=None).price is None
+
+
 def test_a_dropped_entry_makes_no_endpoint_and_is_told_with_the_reason() -> None:
     found = built(document(acme={ID: entry(), "other": entry()}), correction("drop"))
     assert [draft.entry.id for model in found.models for draft in model.drafts] == ["other"]

@@ -12,7 +12,8 @@ from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.hosts import GENERAL_VARIABLES, hosts, names
 from dragoman.catalog.options import Declared
 from dragoman.catalog.parameters import PARAMETERS
-from dragoman.catalog.types import Endpoint, Price
+from dragoman.catalog.tariff import completed
+from dragoman.catalog.types import Endpoint, Price, PriceTier
 from dragoman.core.money import PicoUsd
 
 HOST = b"acme: {name: Acme, base_url: 'https://acme.example/v1'}"
@@ -95,7 +96,44 @@ def test_what_nobody_can_ask_for_is_not_active(endpoints: list[Endpoint]) -> Non
         if each.status == "active" and each.outputs != {"rerank"}:
             assert each.outputs & {"text", "embeddings"}, each.id
     rerank = [each for each in endpoints if "rerank" in each.outputs]
-    assert {each.provider[:5] for each in rerank if each.status == "active"} == {"demo-"}
+    callable_now = {each.provider.split("-")[0] for each in rerank if each.status == "active"}
+    assert callable_now == {"demo", "cohere"}
+
+
+def test_cohere_embeds_and_reranks_at_its_own_host(endpoints: list[Endpoint]) -> None:
+    own = {each.model: each for each in endpoints if each.provider == "cohere"}
+    embed = own["cohere/embed-v4.0"]
+    assert embed.price == Price(prompt=PicoUsd(120_000), completion=PicoUsd(0))
+    assert (embed.context, embed.status, *embed.outputs) == (128_000, "active", "embeddings")
+    for name in ("english", "english-light", "multilingual", "multilingual-light"):
+        each = own[f"cohere/embed-{name}-v3.0"]
+        assert each.price == Price(prompt=PicoUsd(100_000), completion=PicoUsd(0))
+        assert (each.context, each.status, *each.outputs) == (512, "active", "embeddings")
+    searches = {"v4.0-pro": 2_500_000_000, "v4.0-fast": 2_000_000_000, "v3.5": 2_000_000_000}
+    for name, search in searches.items():
+        each = own[f"cohere/rerank-{name}"]
+        free = PicoUsd(0)
+        assert each.price == Price(prompt=free, completion=free, search=PicoUsd(search))
+        assert (each.status, *each.outputs) == ("active", "rerank")
+
+
+def test_what_alibabas_implicit_cache_holds_is_not_priced_as_what_was_marked(
+    package: Shipped, endpoints: list[Endpoint]
+) -> None:
+    """alibabacloud.com/help/en/model-studio/context-cache: a fifth, where marked a tenth."""
+    found = 0
+    for each in endpoints:
+        if each.provider in {"alibaba", "alibaba-cn"} and each.upstream.startswith("qwen"):
+            price = completed(each.price, package.providers[each.provider].billing, each.upstream)
+            if price is None or not price.completion:
+                continue
+            parts: list[Price | PriceTier] = [price, *price.tiers]
+            for part in parts:
+                assert part.prompt is not None
+                assert part.cache_read == part.prompt // 5, each.id
+                assert part.cache_read_marked == part.prompt // 10, each.id
+                found += 1
+    assert found > 50
 
 
 def test_no_endpoint_claims_what_its_host_rejects(

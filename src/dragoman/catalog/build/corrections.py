@@ -95,6 +95,8 @@ def _changed(entry: Entry, row: Correction) -> Entry:
     about = entry.about
     if row.what == "price":
         about = structs.replace(about, cost=stated(row.new) if row.new else None)
+    elif row.what == "marked" and about.cost is not None:
+        about = structs.replace(about, cost=_without_read(about.cost))
     elif row.what == "modalities":
         said = Modalities(
             input=row.inputs or about.modalities.input,
@@ -102,3 +104,9 @@ def _changed(entry: Entry, row: Correction) -> Entry:
         )
         about = structs.replace(about, modalities=said)
     return structs.replace(entry, about=about)
+
+
+def _without_read(cost: Cost) -> Cost:
+    """Return a price without that of cached tokens, in each tier of length."""
+    tiers = tuple(structs.replace(tier, cache_read=None) for tier in cost.tiers)
+    return structs.replace(cost, cache_read=None, cache_input=None, cached_input=None, tiers=tiers)

@@ -139,7 +139,8 @@ def status(entry: Entry, provider: Provider, *, silent: bool = False) -> Status:
     """Return whether an endpoint can be called with a request for what it makes.
 
     It is inactive where it speaks another dialect than its provider's row knows of, makes
-    neither text nor embeddings, or is `silent`, by a correction.
+    neither text nor embeddings, or is `silent`, by a correction. What reranks can be called where
+    a person has read of it.
     """
     about = entry.about
     if about.status == "deprecated":
@@ -147,7 +148,8 @@ def status(entry: Entry, provider: Provider, *, silent: bool = False) -> Status:
     foreign = about.provider.npm in FOREIGN_PACKAGES or about.provider.shape == "responses"
     told = provider.spoken_with(entry.id) or dialect(entry, provider)
     foreign = foreign and told is None
-    return "inactive" if silent or foreign or CALLED.isdisjoint(outputs(entry)) else "active"
+    called = entry.added or not CALLED.isdisjoint(outputs(entry))
+    return "inactive" if silent or foreign or not called else "active"
 
 
 def doubts(entry: Entry) -> Iterator[str]:

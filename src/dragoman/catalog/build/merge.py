@@ -14,7 +14,7 @@ from dragoman.catalog.build.corrections import Applied, Corrected, Corrector
 from dragoman.catalog.build.identity import LISTING, Identity, Known, respelled
 from dragoman.catalog.build.read import Cost, Entry, Source, Weights
 from dragoman.catalog.build.spread import Conflict, Offer, spread
-from dragoman.catalog.build.tables import Correction, Tables
+from dragoman.catalog.build.tables import Added, Correction, Tables
 from dragoman.catalog.build.words import plain
 from dragoman.catalog.shipped import Spoken
 from dragoman.catalog.types import Kind, Price, Provider, Status
@@ -114,6 +114,10 @@ class Account(Struct, frozen=True, kw_only=True):
     conflicts: tuple[Conflict, ...]
     doubts: tuple[tuple[str, str], ...]
     unpriced: tuple[tuple[str, Cost, str], ...]
+    added: tuple[Added, ...] = ()
+    """Entries that the source does not have."""
+    known: tuple[Added, ...] = ()
+    """Those of the table that the source has by now: its own counts."""
 
 
 class Built(Struct, frozen=True, kw_only=True):
@@ -132,6 +136,8 @@ def build(source: Source, providers: Mapping[str, Provider], tables: Tables) -> 
     rows = {row.source or slug: row for slug, row in providers.items()}
     listing = {each.id: each for each in source.entries if each.provider == LISTING}
     corrector = Corrector(tables.corrections)
+    places = {entry.place for entry in source.entries}
+    source, added = _with_added(source, tables.added)
     drafts, dropped = _drafted(source, rows, corrector, Known(tables.identities, listing))
     models, merges = _joined(drafts, listing)
     findings = [(each, _finding(each)) for each in models]
@@ -150,8 +156,23 @@ def build(source: Source, providers: Mapping[str, Provider], tables: Tables) -> 
             for why in sorted(facts.doubts(draft.entry))
         ),
         unpriced=tuple(sorted(_unpriced(decided), key=lambda each: each[0])),
+        added=added,
+        known=tuple(each for each in tables.added if f"{each.provider}: {each.id}" in places),
     )
     return Built(models=decided, account=account)
+
+
+def _with_added(source: Source, table: Iterable[Added]) -> tuple[Source, tuple[Added, ...]]:
+    """Return the source with what it lacks of a table, of the hosts that it has, and that."""
+    ids: dict[str, set[str]] = {}
+    for entry in source.entries:
+        ids.setdefault(entry.provider, set()).add(entry.id)
+    new = tuple(each for each in table if each.id not in ids.get(each.provider, {each.id}))
+    entries = (
+        Entry(provider=each.provider, id=each.id, about=each.about, added=True, search=each.search)
+        for each in new
+    )
+    return structs.replace(source, entries=(*source.entries, *entries)), new
 
 
 def _drafted(
@@ -211,6 +232,8 @@ def _own(entry: Entry) -> Entry:
 
 def _price(entry: Entry) -> tuple[Price | None, str]:
     """Return what an entry costs, and why its price is not believed where it says one."""
+    if entry.search is not None:
+        return prices.by_search(entry.search), ""
     cost, outputs = entry.about.cost, facts.outputs(entry)
     if cost is None or not (cost.input or cost.output):
         return None, ""

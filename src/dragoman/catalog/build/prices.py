@@ -35,10 +35,17 @@ def price(cost: Cost | None, *, one_sided: bool = False) -> Price | None:
     )
 
 
+def by_search(usd: float) -> Price:
+    """Return the price of what reranks, and is sold by the search alone."""
+    return Price(prompt=PicoUsd(0), completion=PicoUsd(0), search=pico(usd * 1_000_000))
+
+
 def both(price: Price | None) -> str:
     """Return a price for people: USD per million for prompt and completion."""
     if price is None:
         return "unknown"
+    if price.search is not None:
+        return f"{per_million(price.search) / 1000:f} per 1,000 searches"
     return (
         f"{per_million(price.prompt).normalize():f}/{per_million(price.completion).normalize():f}"
     )

@@ -129,11 +129,16 @@ class About(Struct, frozen=True, kw_only=True):
 
 
 class Entry(Struct, frozen=True, kw_only=True):
-    """A model at a provider, by the source's names for both."""
+    """A model at a provider, by the source's names for both.
+
+    `added` says that a person read of it elsewhere (`added.yaml`); `search` is USD per search.
+    """
 
     provider: str
     id: str
     about: About
+    added: bool = False
+    search: float | None = None
 
     @property
     def place(self) -> str:

@@ -43,6 +43,8 @@ UNPRICED = """\
 The source says nothing, or zero, which nobody means without saying so; or it says what is not
 believed, which is listed below."""
 UNUSED = "About entries that the source no longer holds:"
+ADDED = "Models that the source does not have, from `data/added.yaml`."
+KNOWN = "Of these the source knows by now, and its own entry counts:"
 CHECKED = (
     "{count} models across authors, each read against its entries in the source: that all of them"
     " are this model, and that units, sizes and statuses are right. One that has changed since is"
@@ -63,6 +65,7 @@ def report(
         HEAD.format(origin=account.origin),
         *_holds(rows, providers),
         *_corrections(account),
+        *_added(account),
         *_conflicts(account.conflicts),
         *_names(account.merges),
         *_contradictions(account.merges),
@@ -107,6 +110,17 @@ def _corrections(account: Account) -> Iterator[str]:
         yield "\n".join(
             f"- `{row.provider}`: {', '.join(row.ids)} ({row.what})" for row in account.unused
         )
+
+
+def _added(account: Account) -> Iterator[str]:
+    if account.added or account.known:
+        yield "## Added"
+        yield ADDED
+        rows = ((f"`{each.provider}: {each.id}`", each.source) for each in account.added)
+        yield _table(("entry", "read at"), rows)
+    if account.known:
+        yield KNOWN
+        yield "\n".join(f"- `{each.provider}: {each.id}`" for each in account.known)
 
 
 def _instead(row: Correction) -> str:

@@ -1,7 +1,8 @@
 """What people have decided about the source: the tables that lie beside `models.json`.
 
-`identities.yaml` says who is who, `corrections.yaml` where the source is wrong, `parameters.yaml`
-which request parameters hosts take. Each file says what its fields are for.
+`identities.yaml` says who is who, `corrections.yaml` where the source is wrong, `added.yaml` what
+it does not have, `parameters.yaml` which request parameters hosts take. Each file says what its
+fields are for.
 """
 
 from typing import Literal, TypeVar
@@ -10,13 +11,14 @@ import msgspec
 import yaml
 from msgspec import Struct
 
+from dragoman.catalog.build.read import About, Usd
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import Modality
 from dragoman.catalog.shipped import DATA, Output, Spoken
 
 T = TypeVar("T")
 
-What = Literal["drop", "price", "keep", "free", "inactive", "modalities", "dialect"]
+What = Literal["drop", "price", "keep", "free", "inactive", "modalities", "dialect", "marked"]
 """What a correction does. All but `keep` change the entry; `keep` answers a finding of prices far
 apart, whose price stands alone and is right all the same."""
 
@@ -85,6 +87,25 @@ class Corrections(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     corrections: tuple[Correction, ...] = ()
 
 
+class Added(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A model that a host serves, and the source does not know of, as a person read it.
+
+    `about` is in the source's form; `search` is USD per search of what reranks.
+    """
+
+    provider: str
+    id: str
+    about: About
+    source: str
+    search: Usd | None = None
+
+
+class Additions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The file `added.yaml`."""
+
+    added: tuple[Added, ...] = ()
+
+
 class Exceptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where some of a host's models take more or less than its others."""
 
@@ -110,6 +131,7 @@ class Tables(Struct, frozen=True, kw_only=True):
     identities: Identities
     corrections: tuple[Correction, ...]
     parameters: Parameters
+    added: tuple[Added, ...] = ()
 
 
 def tables() -> Tables:
@@ -118,6 +140,7 @@ def tables() -> Tables:
         identities=read_table("identities.yaml", Identities),
         corrections=read_table("corrections.yaml", Corrections).corrections,
         parameters=read_table("parameters.yaml", Parameters),
+        added=read_table("added.yaml", Additions).added,
     )
 
 
