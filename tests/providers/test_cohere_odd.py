@@ -12,7 +12,7 @@ from dragoman.providers.cohere.answers import read_answer
 from dragoman.providers.cohere.stream import MOST_OPEN, CohereDecoder
 from dragoman.wire.hub import Chunk, StreamFault, Text
 from tests.providers.bedrock_calls import WEATHER, called
-from tests.providers.cohere_calls import call, endpoint, said, sent, write
+from tests.providers.cohere_calls import HI, call, endpoint, said, sent, write
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,21 @@ def test_images_are_the_users() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
     with pytest.raises(InvalidRequest, match="image_url here"):
         write(call({"role": "system", "content": [image]}))
+
+
+def test_images_of_a_tool_are_shown_by_the_user() -> None:
+    image = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
+    parts = [{"type": "text", "text": "see"}, image]
+    function = {"name": "f", "arguments": "{}"}
+    asks = {
+        "role": "assistant",
+        "tool_calls": [{"id": "c0", "type": "function", "function": function}],
+    }
+    made = write(call(HI, asks, {"role": "tool", "tool_call_id": "c0", "content": parts}))
+    told, shown = sent(made)["messages"][-2:]
+    assert told == {"role": "tool", "tool_call_id": "c0", "content": parts[:1]}
+    assert (shown["role"], shown["content"][-1]) == ("user", image)
+    assert ("renamed", "messages.content") in said(made)
 
 
 def test_what_an_endpoint_lacks_is_left_out() -> None:

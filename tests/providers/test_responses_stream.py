@@ -212,6 +212,18 @@ def test_what_runs_at_the_provider_is_no_call_of_the_clients() -> None:
     assert found.choices[0].finish_reason == "stop"
 
 
+def test_a_call_without_arguments_has_an_empty_object() -> None:
+    empty = response(function("f", ""))
+    begins = stream(empty)[2]
+    for answer in (
+        DIALECT.answer(json.dumps(empty).encode()),
+        gathered(read(stream(empty))),
+        gathered(read([each for each in stream(empty) if each != begins])),
+    ):
+        (told,) = msgspec.json.decode(answer.choices[0].message["tool_calls"])
+        assert told["function"] == {"name": "f", "arguments": "{}"}
+
+
 def test_a_call_that_comes_whole() -> None:
     action = {"type": "exec", "command": ["ls"], "env": {}}
     call = {"type": "local_shell_call", "id": "l", "call_id": "c", "action": action}

@@ -18,10 +18,12 @@ from dragoman.providers.cohere.messages import NULL, write_messages
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.request import GATEWAY_ONLY
+from dragoman.providers.openai.tool_media import media_apart
 from dragoman.providers.strangers import strange_settings
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
 from dragoman.wire.hub import Members
+from dragoman.wire.messages import TEXT_ONLY
 
 PATH = "/chat"
 SHARES = {"minimal": 0.1, "low": 0.2, "medium": 0.5, "high": 0.8, "xhigh": 0.95, "max": 0.95}
@@ -86,7 +88,7 @@ def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Out
 def _translate(draft: Draft, call: ChatCall, endpoint: Endpoint) -> None:
     members, body = call.members, draft.body
     body["model"] = endpoint.upstream
-    body["messages"] = write_messages(members["messages"], draft)
+    body["messages"] = write_messages(_with_media_apart(members["messages"], call, draft), draft)
     body["stream"] = call.stream
     if call.max_tokens is not None:
         body["max_tokens"] = call.max_tokens
@@ -116,6 +118,15 @@ def _taken(draft: Draft, name: str) -> bool:
         return True
     draft.dropped(name, "this endpoint does not support it")
     return False
+
+
+def _with_media_apart(messages: Raw, call: ChatCall, draft: Draft) -> Raw:
+    """Return the conversation with what tools show in a message of the user's, who may."""
+    apart = messages if call.inputs == TEXT_ONLY else media_apart(messages)
+    if apart is not messages:
+        detail = "media in a tool's result are sent in a message of the user's"
+        draft.note(Change.RENAMED, "messages.content", detail)
+    return apart
 
 
 def _offer_tools(draft: Draft, call: ChatCall) -> None:

@@ -5,13 +5,9 @@ which tool calls a choice has begun, and what nearly all of them repeat. The end
 `[DONE]` belongs to the framing; whoever splits the stream into events sees it first.
 """
 
-import hashlib
-
 import msgspec
-from msgspec import Raw, Struct
 
 from dragoman.providers.openai.event import (
-    ABSENT,
     Alternative,
     Event,
     fault_of,
@@ -21,35 +17,16 @@ from dragoman.providers.openai.event import (
     said,
     usage_of,
 )
-from dragoman.providers.openai.members import NULL, finish, tidy
+from dragoman.providers.openai.members import finish, tidy
 from dragoman.providers.openai.plain import read_plain
-from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Text
+from dragoman.providers.openai.tool_calls import ToolCalls, holds_any, read_whole
+from dragoman.wire.hub import Answer, Choice, Chunk, Piece, Text
 from dragoman.wire.sse import AFTER, BEFORE
 
 DONE = b"[DONE]"
 
 MOST_FRAMES = 32
 """Of a stream that never repeats itself so many events are looked at for what it repeats."""
-
-
-class _Function(Struct, gc=False):
-    """What a call is made with: JSON in a text, but an object at some hosts (Mistral's schema)."""
-
-    arguments: Raw = ABSENT
-
-
-class _Call(Struct, gc=False):
-    """The members of a tool call's fragment that say which call it belongs to, and its input."""
-
-    index: int | None = None
-    id: str | None = None
-    function: _Function | None = None
-
-    @property
-    def is_bare(self) -> bool:
-        """Whether its arguments are an object, for which clients have no place."""
-        function = self.function
-        return function is not None and bytes(memoryview(function.arguments)[:1]) == b"{"
 
 
 NO_FRAME = -1
@@ -59,10 +36,6 @@ NO_EVENT = b"\n"
 QUOTE = b'"'
 _LF = ord("\n")
 
-_calls = msgspec.json.Decoder(list[_Call]).decode
-_fragments = msgspec.json.Decoder(list[Members]).decode
-_members = msgspec.json.Decoder(Members).decode
-_encode = msgspec.json.Encoder().encode
 _string = msgspec.json.Decoder(str).decode
 
 
@@ -94,48 +67,17 @@ def read_any(body: bytes) -> Answer:
 
 def _choice(choice: Alternative, position: int, answer: str | None) -> Choice:
     message = tidy(choice.message or choice.delta or {})
-    if "tool_calls" in message:
-        message["tool_calls"] = _named(message["tool_calls"], answer)
+    calls = message.get("tool_calls")
+    if calls is not None:
+        message["tool_calls"] = read_whole(calls, answer)
     native = choice.finish_reason or None
     return Choice(
         index=position if choice.index is None else choice.index,
         message=message,
-        finish_reason=native and finish(native, called="tool_calls" in message),
+        finish_reason=native and finish(native, called=calls is not None and holds_any(calls)),
         native_finish_reason=native,
         logprobs=given(choice.logprobs),
     )
-
-
-def _named(value: Raw, answer: str | None) -> Raw:
-    """Return tool calls, each with an id: without one no client can say which it has run."""
-    try:
-        calls = _calls(value)
-    except msgspec.ValidationError:
-        return value
-    if all(call.id and not call.is_bare for call in calls):
-        return value
-    fragments = _written_out(value, calls)
-    for place, (fragment, call) in enumerate(zip(fragments, calls, strict=True)):
-        if not call.id:
-            fragment["id"] = _call_id(fragment, answer, place)
-    return Raw(_encode(fragments))
-
-
-def _written_out(value: Raw, calls: list[_Call]) -> list[Members]:
-    """Return calls, or fragments of some, with arguments in a text, as OpenAI has them."""
-    fragments = _fragments(value)
-    for fragment, call in zip(fragments, calls, strict=True):
-        if call.is_bare:
-            function = _members(fragment["function"])
-            function["arguments"] = Raw(_encode(bytes(function["arguments"]).decode()))
-            fragment["function"] = Raw(_encode(function))
-    return fragments
-
-
-def _call_id(call: Members, answer: str | None, place: int) -> Raw:
-    """Return an id for the call at `place`, the same whenever the same answer is read."""
-    source = b"%b %d %b" % ((answer or "").encode(), place, bytes(call.get("function", NULL)))
-    return Raw(b'"call_%b"' % hashlib.sha256(source).hexdigest()[:24].encode())
 
 
 class OpenAiDecoder:
@@ -147,8 +89,19 @@ class OpenAiDecoder:
     """
 
     __slots__ = (
-        "_after", "_before", "_begun", "_end", "_ending", "_frame_bytes", "_frame_index", "_frames",
-        "_last_call", "_start", "_starting", "_text", "_tier",
+        "_after",
+        "_before",
+        "_begun",
+        "_calls",
+        "_end",
+        "_ending",
+        "_frame_bytes",
+        "_frame_index",
+        "_frames",
+        "_start",
+        "_starting",
+        "_text",
+        "_tier",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -160,8 +113,8 @@ class OpenAiDecoder:
         self._frame_bytes = NO_FRAME
         self._frame_index = 0
         self._frames = 0
-        self._last_call: dict[int, int] = {}
-        """Index of a choice -> highest index of its tool calls so far."""
+        self._calls: dict[int, ToolCalls] = {}
+        """Index of a choice -> its calls of tools."""
 
     def glance(self, data: bytes) -> Text | None:
         """Return the text that `data` adds, if it is one whole event that fits the frame."""
@@ -234,49 +187,19 @@ class OpenAiDecoder:
         index = position if choice.index is None else choice.index
         # The client is told the role in every chunk, whatever the provider repeats.
         delta.pop("role", None)
-        if "tool_calls" in delta:
-            delta["tool_calls"] = self._numbered(index, delta["tool_calls"], answer)
         native = choice.finish_reason or None
+        if "tool_calls" in delta:
+            calls = self._calls.setdefault(index, ToolCalls())
+            delta["tool_calls"] = calls.read(delta["tool_calls"], answer)
+        if native is not None and index in self._calls:
+            self._calls[index].end(delta)
         logprobs = given(choice.logprobs) if choice.logprobs else None
         if not delta and native is None and logprobs is None:
             return None
         return Piece(
             index=index,
             delta=delta,
-            finish_reason=native and finish(native, called=index in self._last_call),
+            finish_reason=native and finish(native, called=bool(self._calls.get(index))),
             native_finish_reason=native,
             logprobs=logprobs,
         )
-
-    def _numbered(self, choice: int, value: Raw, answer: str | None) -> Raw:
-        """Return fragments of tool calls, each with the index by which clients join them.
-
-        Google sends none: a fragment with an id begins a call, one without goes on
-        with the last. The first fragment of a call gets an id if it has none.
-        """
-        try:
-            calls = _calls(value)
-        except msgspec.ValidationError:
-            return value
-        last = self._last_call.get(choice, -1)
-        indices = []
-        nameless = set()
-        for call in calls:
-            index = call.index
-            if index is None:
-                index = last + 1 if call.id or last < 0 else last
-            if index > last and not call.id:
-                nameless.add(index)
-            last = max(last, index)
-            indices.append(index)
-        if calls:
-            self._last_call[choice] = last
-        if not nameless and all(call.index is not None and not call.is_bare for call in calls):
-            return value
-        fragments = _written_out(value, calls)
-        for fragment, index in zip(fragments, indices, strict=True):
-            fragment["index"] = Raw(b"%d" % index)
-            if index in nameless:
-                nameless.remove(index)
-                fragment["id"] = _call_id(fragment, answer, index)
-        return Raw(_encode(fragments))

@@ -16,6 +16,10 @@ _members = msgspec.json.Decoder(Members).decode
 _text = msgspec.json.Decoder(str).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
 
+EMPTY = Raw(b'""')
+NO_ARGUMENTS = Raw(b'"{}"')
+"""The arguments of a call that has none, as chat has them."""
+
 PARAGRAPH = "\n\n"
 """Stands between two summaries where they are read as one text."""
 
@@ -160,9 +164,15 @@ def hub_call(item: Item) -> bytes:
         raise ValueError("a call without an id")
     function = b'{"name":%b,"arguments":%b}' % (
         _encode(calls.flat_name(calls.tool_of(item))),
-        bytes(calls.arguments_of(item)),
+        bytes(given_arguments(item)),
     )
     return b'{"id":%b,"type":"function","function":%b}' % (_encode(call_id), function)
+
+
+def given_arguments(item: Item) -> Raw:
+    """Return the arguments of a call that is whole. Raises ValueError where it has no member."""
+    arguments = calls.arguments_of(item)
+    return NO_ARGUMENTS if arguments == EMPTY else arguments
 
 
 def image_of(item: Item) -> bytes:

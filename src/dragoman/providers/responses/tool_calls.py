@@ -4,6 +4,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.providers.responses.event import Item, text_in
+from dragoman.providers.responses.message import EMPTY, NO_ARGUMENTS, given_arguments
 from dragoman.wire.responses import calls
 from dragoman.wire.responses.raw import is_string
 
@@ -58,6 +59,8 @@ class ToolCalls:
         if call is None or call.ended:
             return None
         rest = b"" if call.said or not is_string(arguments) else bytes(arguments)
+        if call.kind == "function" and not call.said and len(rest) <= len(EMPTY):
+            return None
         call.said = call.ended = True
         if call.kind == "custom":
             inside = _encode(rest[1:-1].decode() + _INPUT_ENDS)
@@ -70,10 +73,17 @@ class ToolCalls:
         if call is not None:
             if call.kind == "custom":
                 return self.all(place, Raw(_encode(item.input or "")))
-            return self.all(place, item.arguments)
+            if told := self.all(place, item.arguments):
+                return told
+            return None if call.said else self._none(call)
         kind = calls.CALLS[item.type]
         call = self._calls[place] = _Call(len(self._calls), kind, said=True, ended=True)
-        return self._first(call, item, calls.arguments_of(item))
+        return self._first(call, item, given_arguments(item))
+
+    def _none(self, call: _Call) -> Raw:
+        """Return the fragment for a call that has no arguments."""
+        call.said = call.ended = True
+        return _fragment(call, bytes(NO_ARGUMENTS))
 
     def _first(self, call: _Call, item: Item, arguments: str | Raw) -> Raw:
         call_id = item.call_id or item.id
