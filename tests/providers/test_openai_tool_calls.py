@@ -182,7 +182,7 @@ def test_however_a_host_cuts_and_mixes_calls_they_are_the_same(texts: list[str],
     assert [told for *_, told in joined(deltas)] == whole
 
 
-@pytest.mark.parametrize("told", ["", None, "null", "missing"])
+@pytest.mark.parametrize("told", ["", None, "null", "missing", "{}"])
 def test_a_whole_call_without_arguments_has_none(told: str | None) -> None:
     function = {"name": "f"} | ({} if told == "missing" else {"arguments": told})
     calls = [{"id": "c", "function": function}, {"id": "c", "function": function}]
