@@ -31,9 +31,9 @@ def test_an_answer_is_owed_at_its_price_which_is_named() -> None:
 
 
 def test_the_fee_is_upon_the_rate_of_the_tier_and_rounded_up() -> None:
-    found = reckoned(Usage(prompt=1, completion=0), Terms("flex", 50_001))
+    found = reckoned(Usage(prompt=1, completion=1), Terms("flex", 50_001))
     assert found.cost is not None
-    assert (found.cost.total, found.owed) == (500, 526)
+    assert (found.cost.total, found.owed) == (1500, 1576)
 
 
 def test_an_unknown_price_makes_nothing_owed() -> None:
@@ -42,7 +42,7 @@ def test_an_unknown_price_makes_nothing_owed() -> None:
 
 
 def test_what_is_not_believed_is_charged_as_believed_and_noted() -> None:
-    found = reckoned(Usage(prompt=10**9, completion=0))
-    assert (found.usage.prompt, found.owed) == (2000, 2_000_000)
+    found = reckoned(Usage(prompt=10**9, completion=1))
+    assert (found.usage.prompt, found.owed) == (2000, 2_002_000)
     assert [note.field for note in found.notes] == ["usage.prompt"]
     assert reckoned(None).usage.source == "estimated"

@@ -30,7 +30,7 @@ from dragoman.core.errors import (
     PermissionDenied,
 )
 from dragoman.core.money import NanoUsd
-from dragoman.core.notes import Change, Note, bounded
+from dragoman.core.notes import Note, bounded
 from dragoman.ledger.acts import Progress, Start
 from dragoman.ledger.belief import Seen
 from dragoman.ledger.bound import prompt_tokens, with_fee
@@ -42,7 +42,7 @@ from dragoman.providers.dialect import Fault
 from dragoman.relay.bill import NOTHING_USED, Bill, charged, fee_ppm
 from dragoman.relay.bounds import confined, count_free
 from dragoman.relay.linger import GiveUp, Linger, hears
-from dragoman.relay.meter import Meter
+from dragoman.relay.meter import Meter, untold
 from dragoman.relay.record import CLIENT_LEFT, attempt, generation, served_model, spread_s
 from dragoman.relay.sizing import sent_size, size_of
 from dragoman.relay.tab import Fees, Offers, Tab, drawn_on, open_tab
@@ -228,10 +228,7 @@ class Turn:
         found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
         self.notes += found.notes
         if self.visit.dialect.one_choice and meter.choices > 1:
-            detail = (
-                f"the first of {meter.choices} is told: this API has no more; the usage is of all"
-            )
-            self.notes.append(Note(Change.DROPPED, "choices", detail, provider=provider.slug))
+            self.notes.append(untold(meter, provider))
         bill = Bill(found.usage, found.cost, price_id=found.price_id, is_byok=step.byok is not None)
         if not bill.is_byok:
             return self._charged(bill, found.owed)

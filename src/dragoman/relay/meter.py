@@ -2,7 +2,9 @@
 
 from msgspec import structs
 
+from dragoman.catalog.types import Provider
 from dragoman.core.clock import Clock
+from dragoman.core.notes import Change, Note
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Answer, Chunk, Members, Piece, Text
 from dragoman.wire.usage import Usage
@@ -142,6 +144,12 @@ class Meter:
         if piece.finish_reason is not None:
             self.ends[piece.index] = piece
         return True
+
+
+def untold(meter: Meter, provider: Provider) -> Note:
+    """Return the note for alternatives that the client's API has no room for."""
+    detail = f"the first of {meter.choices} is told: this API has no more; the usage is of all"
+    return Note(Change.DROPPED, "choices", detail, provider=provider.slug)
 
 
 def _size(members: Members) -> int:
