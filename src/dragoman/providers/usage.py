@@ -216,9 +216,8 @@ def _usage(tree: Tree) -> Usage:
     reasoning = reasoning or _count(tree, "reasoning_tokens") or 0
     believable = prompt is not None and completion is not None
     asked, answered = prompt or 0, reasoning if completion is None else completion
-    if (
-        "citation_tokens" in tree and completion is not None
-    ):  # Perplexity, deep research: counted and billed beside
+    if completion is not None and "citation_tokens" in tree:
+        # Perplexity, deep research: counted and billed beside
         asked, answered = asked + (_count(tree, "citation_tokens") or 0), answered + reasoning
     hour = _count(_object(tree, "cache_creation"), "ephemeral_1h_input_tokens") or 0
     if _counts_cache_apart(tree):

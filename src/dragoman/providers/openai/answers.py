@@ -89,19 +89,8 @@ class OpenAiDecoder:
     """
 
     __slots__ = (
-        "_after",
-        "_before",
-        "_begun",
-        "_calls",
-        "_end",
-        "_ending",
-        "_frame_bytes",
-        "_frame_index",
-        "_frames",
-        "_start",
-        "_starting",
-        "_text",
-        "_tier",
+        "_after", "_before", "_begun", "_calls", "_end", "_ending", "_frame_bytes", "_frame_index",
+        "_frames", "_start", "_starting", "_text", "_tier",
     )  # fmt: skip
 
     def __init__(self) -> None:
