@@ -19,6 +19,9 @@ from tests.providers.openai_calls import call, endpoint, provider, said, write
 
 MARK: dict[str, Any] = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 TEXT: dict[str, Any] = {"type": "text", "text": 'say "cache_control"'}
+HERE: dict[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
+NEWER = Quirks(rejects=frozenset({"cache_control"}), breakpoints=("turbo-*",))
+OLDER = Quirks(rejects=frozenset({"cache_control"}), breakpoints=("other-*",))
 
 
 def asked() -> ChatCall:
@@ -50,8 +53,9 @@ def test_who_marks_nothing_is_told_nothing() -> None:
     assert outgoing.notes == ()
 
 
-def test_all_others_get_them() -> None:
-    outgoing = write(asked())
+@pytest.mark.parametrize("quirks", [Quirks(), Quirks(breakpoints=("other-*",))])
+def test_all_others_get_them(quirks: Quirks) -> None:
+    outgoing = write(asked(), host=provider(quirks=quirks))
     assert outgoing.body.count(b'"cache_control":') == 3
     assert outgoing.notes == ()
 
@@ -67,31 +71,26 @@ def test_all_others_get_them() -> None:
     ],
 )
 def test_where_they_may_stand(row: dict[str, Any], kept: dict[str, Any]) -> None:
-    assert fitted([row]) == ([kept], [(Change.DROPPED, "messages.cache_control")])
+    assert fitted([row], OLDER) == ([kept], [(Change.DROPPED, "messages.cache_control")])
 
 
 def test_what_only_speaks_of_them_keeps_its_bytes() -> None:
-    draft = Draft(endpoint(), provider())
+    draft = Draft(endpoint(), provider(quirks=OLDER))
     for raw in (
         b'[ {"role":"user","content":[{"type":"text","text":"cache_control"}]} ]',
         b'[ {"role":"user","content":[{"cache_control":null,"type":"text","text":"x"}]} ]',
         b'[ {"role":"user","content":["\\"cache_control\\"", {"cache_control":1}]} ]',
     ):
         rows = msgspec.Raw(raw)
-        assert fit_marks(draft, "messages", rows, takes=False) is rows
+        assert fit_marks(draft, "messages", rows) is rows
     assert draft.notes == []
 
 
-def fitted(rows: list[dict[str, Any]], *, takes: bool = False) -> tuple[Any, Any]:
+def fitted(rows: list[dict[str, Any]], quirks: Quirks) -> tuple[Any, Any]:
     """Messages and what was said of them."""
-    draft = Draft(endpoint(), provider())
-    made = fit_marks(draft, "messages", msgspec.Raw(json.dumps(rows).encode()), takes=takes)
+    draft = Draft(endpoint(), provider(quirks=quirks))
+    made = fit_marks(draft, "messages", msgspec.Raw(json.dumps(rows).encode()))
     return json.loads(bytes(made)), [(note.change, note.field) for note in draft.notes]
-
-
-HERE: dict[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
-NEWER = Quirks(rejects=frozenset({"cache_control"}), breakpoints=("turbo-*",))
-OLDER = Quirks(rejects=frozenset({"cache_control"}), breakpoints=("other-*",))
 
 
 def test_a_model_that_takes_them_by_openais_name() -> None:
@@ -131,7 +130,7 @@ def test_a_model_that_takes_them_by_openais_name() -> None:
     ],
 )
 def test_where_openai_takes_them(row: dict[str, Any], kept: dict[str, Any], noted: Any) -> None:
-    assert fitted([row], takes=True) == ([kept], noted)
+    assert fitted([row], NEWER) == ([kept], noted)
 
 
 def test_openais_own_marks_reach_models_that_know_them_only() -> None:

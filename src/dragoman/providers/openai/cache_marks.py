@@ -11,7 +11,6 @@ from fnmatch import fnmatchcase
 import msgspec
 from msgspec import Raw
 
-from dragoman.catalog.types import Quirks
 from dragoman.core.notes import Change
 from dragoman.providers.openai.draft import Draft
 from dragoman.wire.hub import Members
@@ -40,18 +39,19 @@ _encode = msgspec.json.Encoder().encode
 Said = tuple[Change, str]
 
 
-def takes_breakpoints(quirks: Quirks, upstream: str) -> bool:
-    """Whether the host's model of that name takes marks as OpenAI's newer ones do."""
-    return any(fnmatchcase(upstream, like) for like in quirks.breakpoints)
-
-
-def fit_marks(draft: Draft, field: str, rows: Raw, *, takes: bool) -> Raw:
+def fit_marks(draft: Draft, field: str, rows: Raw) -> Raw:
     """Return `messages`, `input` or `tools` with the marks that may stand there; note the others.
 
     What has nothing to be changed keeps its bytes.
     """
+    rejects = NAME in draft.quirks.rejects
+    if not rejects and not draft.quirks.breakpoints:
+        return rows
     source = bytes(rows)
     if not any(name in source for name in _IN_JSON):
+        return rows
+    takes = _takes_breakpoints(draft)
+    if not rejects and not takes:
         return rows
     made = _rows(rows)
     said = {each for row in made for each in _fit(row, _TEXT.get(field) if takes else None)}
@@ -60,10 +60,16 @@ def fit_marks(draft: Draft, field: str, rows: Raw, *, takes: bool) -> Raw:
     return Raw(_encode(made)) if said else rows
 
 
-def drop_options(draft: Draft, quirks: Quirks) -> None:
+def drop_options(draft: Draft) -> None:
     """Take back `prompt_cache_options` from a model that takes no marks: it is a 400 there."""
-    if quirks.breakpoints and draft.body.pop(OPTIONS, None) is not None:
+    if OPTIONS in draft.body and draft.quirks.breakpoints and not _takes_breakpoints(draft):
+        del draft.body[OPTIONS]
         draft.note(Change.DROPPED, OPTIONS, "only newer models of this provider take it")
+
+
+def _takes_breakpoints(draft: Draft) -> bool:
+    """Whether the host's model of that name takes marks as OpenAI's newer ones do."""
+    return any(fnmatchcase(draft.endpoint.upstream, like) for like in draft.quirks.breakpoints)
 
 
 def _fit(row: Members, text: bytes | None) -> Iterator[Said]:

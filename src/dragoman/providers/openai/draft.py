@@ -37,15 +37,15 @@ _text = msgspec.json.Decoder(str).decode
 class Draft:
     """Collects the members of a body and the notes."""
 
-    __slots__ = ("_endpoint", "_host", "_provider", "_quirks", "_supports", "body", "notes")
+    __slots__ = ("_host", "_provider", "_supports", "body", "endpoint", "notes", "quirks")
 
     def __init__(self, endpoint: Endpoint, provider: Provider) -> None:
         self.body: Members = {}
         self.notes: list[Note] = []
-        self._endpoint = endpoint
+        self.endpoint = endpoint
         self._host = provider
         self._provider = provider.slug
-        self._quirks = provider.quirks
+        self.quirks = provider.quirks
         self._supports = endpoint.supports
 
     def note(self, change: Change, field: str, detail: str) -> None:
@@ -57,7 +57,7 @@ class Draft:
         if name in CHOOSY and not self._supported(name):
             self.note(Change.DROPPED, name, "this endpoint does not support it")
             return False
-        quirks = self._quirks
+        quirks = self.quirks
         if name in quirks.rejects:
             self.note(Change.DROPPED, name, "this provider rejects it")
             return False
@@ -76,7 +76,7 @@ class Draft:
 
     def _ask_for_tier(self, value: Raw) -> bool:
         asked = _text(value)
-        name = sold(asked, self._endpoint, self._host)
+        name = sold(asked, self.endpoint, self._host)
         if name is None:
             self.note(Change.DROPPED, "service_tier", NOT_SOLD)
             return False

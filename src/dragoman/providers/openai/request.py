@@ -17,8 +17,7 @@ from msgspec import Raw
 from dragoman.catalog.types import Endpoint, Provider, Quirks
 from dragoman.core.notes import Change, Note
 from dragoman.providers.dialect import Outgoing
-from dragoman.providers.openai.cache_marks import NAME as CACHE_CONTROL
-from dragoman.providers.openai.cache_marks import drop_options, fit_marks, takes_breakpoints
+from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import CHOOSY, Draft
 from dragoman.providers.openai.ids import with_short_ids
 from dragoman.providers.openai.members import NULL
@@ -141,7 +140,7 @@ def _translated(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgo
         if not quirks.developer:
             _instruct_as_system(draft)
     _copy(draft, call)
-    _fit_marks(draft, endpoint, quirks)
+    _fit_marks(draft)
     _limit_output(draft, members, endpoint, quirks)
     ask_for_reasoning(draft, call, endpoint, quirks)
     _offer_cache_control(draft, members, provider)
@@ -273,14 +272,11 @@ def _messages(draft: Draft, messages: Raw, quirks: Quirks) -> Raw:
     return _edited(draft, messages, sorted(rejected), renamed)
 
 
-def _fit_marks(draft: Draft, endpoint: Endpoint, quirks: Quirks) -> None:
-    takes = takes_breakpoints(quirks, endpoint.upstream)
-    if takes or CACHE_CONTROL in quirks.rejects:
-        for name in ("messages", "tools"):
-            if name in draft.body:
-                draft.body[name] = fit_marks(draft, name, draft.body[name], takes=takes)
-    if not takes:
-        drop_options(draft, quirks)
+def _fit_marks(draft: Draft) -> None:
+    for name in ("messages", "tools"):
+        if name in draft.body:
+            draft.body[name] = fit_marks(draft, name, draft.body[name])
+    drop_options(draft)
 
 
 def _shorten_ids(draft: Draft) -> None:

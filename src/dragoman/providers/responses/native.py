@@ -10,10 +10,10 @@ from collections.abc import Mapping
 import msgspec
 from msgspec import Raw, Struct
 
-from dragoman.catalog.types import Endpoint, Provider, Quirks
+from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.dialect import Outgoing
-from dragoman.providers.openai.cache_marks import drop_options, fit_marks, takes_breakpoints
+from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
 from dragoman.providers.responses.origin import opened
@@ -86,7 +86,10 @@ def write_native(
     for name, value in found.items():
         if name not in OWN and name not in call.not_applied and value != NULL:
             _send(draft, name, value, form)
-    _fit_marks(draft, endpoint, provider.quirks)
+    said = draft.body.get("input", NULL)
+    if is_list(said):
+        draft.body["input"] = fit_marks(draft, "input", said)
+    drop_options(draft)
     limit_output(draft, call)
     if call.user:
         name = "safety_identifier" if says(found.get("safety_identifier", NULL)) else "user"
@@ -98,15 +101,6 @@ def write_native(
     sent = outgoing(draft, call, provider, include)
     betas = tuple((name, value) for name, value in native.headers if name == _BETA)
     return msgspec.structs.replace(sent, headers=sent.headers + betas) if betas else sent
-
-
-def _fit_marks(draft: Draft, endpoint: Endpoint, quirks: Quirks) -> None:
-    takes = takes_breakpoints(quirks, endpoint.upstream)
-    said = draft.body.get("input", NULL)
-    if is_list(said) and (takes or "cache_control" in quirks.rejects):
-        draft.body["input"] = fit_marks(draft, "input", said, takes=takes)
-    if not takes:
-        drop_options(draft, quirks)
 
 
 def _send(draft: Draft, name: str, value: Raw, form: str) -> None:

@@ -13,7 +13,7 @@ from msgspec import Raw
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.dialect import Outgoing
-from dragoman.providers.openai.cache_marks import drop_options, fit_marks, takes_breakpoints
+from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.reasoning import DEFAULT_EFFORT, NO_EFFORT, nearest_effort
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
@@ -68,10 +68,7 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
     members = call.members
     draft.body["model"] = Raw(_encode(endpoint.upstream))
     script = Script(draft, provider.name, form)
-    takes = takes_breakpoints(provider.quirks, endpoint.upstream)
-    messages = members["messages"]
-    if takes or "cache_control" in provider.quirks.rejects:
-        messages = fit_marks(draft, "messages", messages, takes=takes)
+    messages = fit_marks(draft, "messages", members["messages"])
     script.add(messages)
     tools = members["tools"] if call.tools else None
     for field in dict.fromkeys(strangers(messages, tools, KNOWN)):
@@ -83,8 +80,7 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
         draft.body["instructions"] = script.instructions
     draft.body["input"] = Raw(_encode(script.items))
     _copy(draft, call)
-    if not takes:
-        drop_options(draft, provider.quirks)
+    drop_options(draft)
     limit_output(draft, call)
     _ask_for_text(draft, members)
     include = _ask_for_reasoning(draft, call, endpoint, provider)
