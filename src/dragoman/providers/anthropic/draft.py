@@ -7,6 +7,7 @@ from msgspec import Raw
 
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change, Note
+from dragoman.providers.additions import additions
 from dragoman.providers.anthropic.models import Traits, traits
 from dragoman.wire.hub import Members
 
@@ -14,7 +15,6 @@ Body = dict[str, object]
 """Members of a body: bytes where they are kept, values where they are made here."""
 
 _encode = msgspec.json.Encoder().encode
-_value = msgspec.json.Decoder(Raw).decode
 _members = msgspec.json.Decoder(Members).decode
 _text = msgspec.json.Decoder(str).decode
 _NULL = Raw(b"null")
@@ -86,9 +86,9 @@ class Draft:
             if old in body:
                 body.setdefault(new, body.pop(old))
                 self.note(Change.RENAMED, old, f"this provider calls it {new}")
-        for name, source in quirks.adds.items():
+        for name, value in additions(quirks):
             if name not in body:
-                body[name] = _json(source)
+                body[name] = value
                 self.note(Change.INJECTED, name, "this provider needs it")
 
     def rejects(self, name: str) -> bool:
@@ -99,11 +99,3 @@ class Draft:
 def encode(body: Mapping[str, object]) -> bytes:
     """Return a body as bytes."""
     return _encode(body)
-
-
-def _json(source: str) -> Raw:
-    """Return a quirk's value: JSON as it stands, anything else as a string."""
-    try:
-        return _value(source)
-    except msgspec.DecodeError:
-        return Raw(_encode(source))

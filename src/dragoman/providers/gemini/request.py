@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
+from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.gemini.contents import KNOWN, converse
 from dragoman.providers.gemini.draft import Draft
@@ -53,7 +54,6 @@ _FOR_STREAM: Headers = (("Content-Type", "application/json"), ("Accept", "text/e
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
-_value = msgspec.json.Decoder(Raw).decode
 _stops = msgspec.json.Decoder(str | list[str]).decode
 
 
@@ -114,12 +114,9 @@ def _copy(draft: Draft, call: ChatCall) -> None:
 
 def _inject(draft: Draft) -> None:
     """Add the members that the operator wants sent, such as `safetySettings`."""
-    for name, source in draft.provider.quirks.adds.items():
+    for name, value in additions(draft.provider.quirks):
         if name not in draft.body:
-            try:
-                draft.body[name] = _value(source)
-            except msgspec.DecodeError:
-                draft.body[name] = source
+            draft.body[name] = value
             draft.note(Change.INJECTED, name, "this provider needs it")
 
 

@@ -16,6 +16,7 @@ from msgspec import Raw
 
 from dragoman.catalog.types import Endpoint, Provider, Quirks
 from dragoman.core.notes import Change, Note
+from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import CHOOSY, Draft
@@ -75,7 +76,6 @@ _FOR_STREAM: Headers = (("Content-Type", "application/json"), ("Accept", "text/e
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode
 _objects = msgspec.json.Decoder(list[Members]).decode
-_value = msgspec.json.Decoder(Raw).decode
 
 
 def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
@@ -148,8 +148,8 @@ def _translated(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgo
         _ask_for_stream(draft, members, quirks)
     if call.user and draft.offer("user", Raw(_encode(opaque(call.user)))):
         draft.note(Change.RENAMED, "user", "sent as an opaque id derived from it")
-    for name, source in quirks.adds.items():
-        draft.inject(name, _json(source))
+    for name, value in additions(quirks):
+        draft.inject(name, value)
     return _outgoing(call, provider, draft.body, tuple(draft.notes))
 
 
@@ -168,14 +168,6 @@ def opaque(user: str) -> str:
     OpenRouter, user-tracking: providers are told users apart, never their names.
     """
     return "user-" + hashlib.sha256(user.encode()).hexdigest()[:32]
-
-
-def _json(source: str) -> Raw:
-    """Return a quirk's value: JSON as it stands, anything else as a string."""
-    try:
-        return _value(source)
-    except msgspec.DecodeError:
-        return Raw(_encode(source))
 
 
 def _copy(draft: Draft, call: ChatCall) -> None:

@@ -12,6 +12,7 @@ from msgspec import Raw
 
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
+from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
@@ -56,7 +57,6 @@ _NO_PARAMETERS = {"type": "object", "properties": {}}
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode
 _tools = msgspec.json.Decoder(list[dict[str, Raw]]).decode
-_value = msgspec.json.Decoder(Raw).decode
 
 
 def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str) -> Outgoing:
@@ -100,8 +100,8 @@ def outgoing(draft: Draft, call: ChatCall, provider: Provider, include: list[str
         body["include"] = Raw(_encode(include))
     if call.stream:
         body["stream"] = _TRUE
-    for name, source in provider.quirks.adds.items():
-        draft.inject(name, _json(source))
+    for name, value in additions(provider.quirks):
+        draft.inject(name, value)
     headers = (_STREAM_HEADERS if call.stream else _HEADERS) + tuple(provider.headers.items())
     return Outgoing(path=PATH, headers=headers, body=_encode(body), notes=tuple(draft.notes))
 
@@ -240,11 +240,3 @@ def _offered(draft: Draft, name: str, value: Raw) -> bool:
         return False
     draft.body.pop(name, None)
     return True
-
-
-def _json(source: str) -> Raw:
-    """Return a quirk's value: JSON as it stands, anything else as a string."""
-    try:
-        return _value(source)
-    except msgspec.DecodeError:
-        return Raw(_encode(source))
