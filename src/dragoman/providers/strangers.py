@@ -5,10 +5,13 @@ knows, and is told where there is more.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
 
 import msgspec
 from msgspec import Raw, Struct
 
+from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Members
 
 CALL = frozenset({"id", "index", "type", "function"})
@@ -26,6 +29,7 @@ _OBJECT = b"{"
 _rows = msgspec.json.Decoder(list[Members]).decode
 _members = msgspec.json.Decoder(Members).decode
 _text = msgspec.json.Decoder(str).decode
+_any = msgspec.json.Decoder().decode
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -74,6 +78,21 @@ def strange_settings(members: Members) -> Iterator[str]:
             inside = row.get(inner, _NULL)
             if bytes(memoryview(inside)[:1]) == _OBJECT:
                 yield from _others(_members(inside), within, f"{name}.{inner}")
+
+
+def unspoken(
+    call: ChatCall, spoken: AbstractSet[str], asks_nothing: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield the settings and members of a call that a dialect has not `spoken` of.
+
+    A member with its value in `asks_nothing` is not among them: nothing is lost without it.
+    """
+    yield from strange_settings(call.members)
+    for name, value in call.members.items():
+        if name in spoken or name in call.not_applied or value == _NULL:
+            continue
+        if name not in asks_nothing or _any(value) != asks_nothing[name]:
+            yield name
 
 
 def _of_part(part: Members, known: Known) -> Iterator[str]:

@@ -26,7 +26,7 @@ from dragoman.providers.anthropic.tools import NAMES as TOOLS
 from dragoman.providers.anthropic.tools import offer_tools
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
-from dragoman.providers.strangers import strange_settings
+from dragoman.providers.strangers import unspoken
 from dragoman.providers.tiers import NOT_SOLD
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
@@ -123,7 +123,8 @@ def _translate(draft: Draft, call: ChatCall, endpoint: Endpoint) -> None:
             draft.dropped("service_tier", NOT_SOLD)
         else:
             body["service_tier"] = name
-    _note_others(draft, call)
+    for field in unspoken(call, _SPOKEN, _ASK_NOTHING):
+        draft.dropped(field, "this provider's API has no such field")
 
 
 def _content(said: Conversation) -> object:
@@ -207,15 +208,3 @@ def _stop(draft: Draft, value: Raw) -> None:
         draft.dropped("stop", "a sequence of white space, which this provider refuses")
     if kept:
         draft.body["stop_sequences"] = kept
-
-
-def _note_others(draft: Draft, call: ChatCall) -> None:
-    """Say what of the call the API has no member for."""
-    for field in strange_settings(call.members):
-        draft.dropped(field, "this provider's API has no such field")
-    for name, value in call.members.items():
-        if name in _SPOKEN or name in call.not_applied or value == NULL:
-            continue
-        if name in _ASK_NOTHING and _any(value) == _ASK_NOTHING[name]:
-            continue
-        draft.dropped(name, "this provider's API has no such field")

@@ -28,7 +28,7 @@ from dragoman.providers.bedrock.tools import NAMES as TOOLS
 from dragoman.providers.bedrock.tools import offer_tools
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.request import GATEWAY_ONLY
-from dragoman.providers.strangers import strange_settings
+from dragoman.providers.strangers import unspoken
 from dragoman.providers.tiers import NOT_SOLD
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
@@ -59,7 +59,6 @@ _SPOKEN = (
 _ASK_NOTHING: dict[str, Any] = {**NEUTRAL, "n": 1, "modalities": ["text"], "store": False}
 _SAMPLING = {"temperature": "temperature", "top_p": "topP", "top_k": "top_k"}
 
-_any = msgspec.json.Decoder().decode
 _number = msgspec.json.Decoder(float).decode
 _object = msgspec.json.Decoder(dict[str, object]).decode
 _stops = msgspec.json.Decoder(str | list[str] | None).decode
@@ -110,7 +109,8 @@ def _translate(draft: Draft, call: ChatCall) -> None:
     elif tier != NULL and tier != Raw(b'"auto"'):
         draft.dropped("service_tier", NOT_SOLD)
     _add_own(draft, members.get(OWN_FIELDS, NULL))
-    _note_others(draft, call)
+    for field in unspoken(call, _SPOKEN, _ASK_NOTHING):
+        draft.dropped(field, "this provider's API has no such field")
 
 
 def _configure(draft: Draft, call: ChatCall, said: Conversation, *, forced: bool) -> None:
@@ -228,15 +228,3 @@ def _add_own(draft: Draft, given: Raw) -> None:
             draft.dropped(OWN_FIELDS, "it is no object")
     if own:
         draft.body[OWN_FIELDS] = own
-
-
-def _note_others(draft: Draft, call: ChatCall) -> None:
-    """Say what of the call the API has no member for."""
-    for field in strange_settings(call.members):
-        draft.dropped(field, "this provider's API has no such field")
-    for name, value in call.members.items():
-        if name in _SPOKEN or name in call.not_applied or value == NULL:
-            continue
-        if name in _ASK_NOTHING and _any(value) == _ASK_NOTHING[name]:
-            continue
-        draft.dropped(name, "this provider's API has no such field")

@@ -19,7 +19,7 @@ from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.request import GATEWAY_ONLY
 from dragoman.providers.openai.tool_media import media_apart
-from dragoman.providers.strangers import strange_settings
+from dragoman.providers.strangers import unspoken
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.features import NEUTRAL
 from dragoman.wire.hub import Members
@@ -104,13 +104,8 @@ def _translate(draft: Draft, call: ChatCall, endpoint: Endpoint) -> None:
             body[name] = members[name]
     if members.get("cache_control", NULL) != NULL:
         draft.dropped("cache_control", "this provider caches by itself")
-    for field in strange_settings(members):
+    for field in unspoken(call, _SPOKEN, _ASK_NOTHING):
         draft.dropped(field, "this provider's API has no such field")
-    for name, value in members.items():
-        if name in _SPOKEN or name in call.not_applied or value == NULL:
-            continue
-        if name not in _ASK_NOTHING or _any(value) != _ASK_NOTHING[name]:
-            draft.dropped(name, "this provider's API has no such field")
 
 
 def _taken(draft: Draft, name: str) -> bool:
