@@ -7,10 +7,7 @@ Sources: Anthropic's SDK types `TextBlockParam`, `ImageBlockParam`, `DocumentBlo
 "Vision" for the kinds of images.
 """
 
-import re
-from binascii import a2b_base64
 from collections.abc import Callable, Mapping
-from string import ascii_letters, digits
 from typing import Final
 
 import msgspec
@@ -19,6 +16,7 @@ from msgspec import Raw
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.draft import Draft
+from dragoman.providers.data_urls import decoded, is_web, plain, read_data
 from dragoman.wire.hub import Members
 
 NULL: Final = Raw(b"null")
@@ -27,9 +25,6 @@ NOTHING: Final = (NULL, EMPTY)
 IMAGES: Final = frozenset({b"image/jpeg", b"image/png", b"image/gif", b"image/webp"})
 PDF: Final = b"application/pdf"
 
-_ALPHABET = (ascii_letters + digits + "+/").encode()
-_DATA = re.compile(rb"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
-_WEB = (b"http://", b"https://")
 _OTHER_NAMES = {b"image/jpg": b"image/jpeg", b"application/x-pdf": PDF}
 _OF_IMAGES = frozenset({"type", "image_url", "cache_control"})
 _OF_FILES = frozenset({"type", "file", "cache_control", "citations", "context"})
@@ -114,18 +109,19 @@ def _of_image(part: Members, path: str, draft: Draft) -> bytes:
     image = _members(part["image_url"])
     _note_strangers(image, frozenset({"url"}), "messages.content.image_url", draft)
     _note_strangers(part, _OF_IMAGES, "messages.content", draft)
-    source = _image_source(_plain(image["url"]), f"{path}.image_url.url", draft)
+    source = _image_source(plain(image["url"]), f"{path}.image_url.url", draft)
     return b'{"type":"image","source":%b%b}' % (source, marked(part.get("cache_control", NULL)))
 
 
 def _image_source(url: bytes, path: str, draft: Draft) -> bytes:
-    if url[:8].lower().startswith(_WEB):
+    if is_web(url):
         return b'{"type":"url","url":%b}' % _quoted(url)
-    media, data = _data(url, path)
+    data = read_data(url, path, "http(s)")
+    media = _OTHER_NAMES.get(data.media, data.media)
     if media not in IMAGES:
         known = b", ".join(sorted(IMAGES)).decode()
         raise InvalidRequest(f"{path}: {draft.provider.name} takes images of the types {known}")
-    return b'{"type":"base64","media_type":"%b","data":"%b"}' % (media, data)
+    return b'{"type":"base64","media_type":"%b","data":"%b"}' % (media, data.encoded)
 
 
 def _of_file(part: Members, path: str, draft: Draft) -> bytes:
@@ -150,50 +146,23 @@ def _file_source(file: Members, path: str, draft: Draft) -> bytes:
     data = file.get("file_data", NULL)
     if data in NOTHING:
         return b'{"type":"file","file_id":%b}' % file["file_id"]
-    url = _plain(data)
+    url = plain(data)
     place = f"{path}.file_data"
-    if url[:8].lower().startswith(_WEB):
+    if is_web(url):
         return b'{"type":"url","url":%b}' % _quoted(url)
     if not url[:5].lower().startswith(b"data:"):
         # Some clients leave out what says that it is data: the name tells what it is.
-        if not _plain(file.get("filename", EMPTY)).lower().endswith(b".pdf"):
+        if not plain(file.get("filename", EMPTY)).lower().endswith(b".pdf"):
             raise InvalidRequest(f"{place}: must be a data: URL, or an http(s) one")
         url = b"data:" + PDF + b";base64," + url
-    media, encoded = _data(url, place)
+    held = read_data(url, place, "http(s)")
+    media = _OTHER_NAMES.get(held.media, held.media)
     if media == PDF:
-        return b'{"type":"base64","media_type":"application/pdf","data":"%b"}' % encoded
+        return b'{"type":"base64","media_type":"application/pdf","data":"%b"}' % held.encoded
     if media.startswith(b"text/"):
-        return b'{"type":"text","media_type":"text/plain","data":%b}' % _decoded(encoded, place)
+        text = _encode(decoded(held, place))
+        return b'{"type":"text","media_type":"text/plain","data":%b}' % text
     raise InvalidRequest(f"{place}: {draft.provider.name} takes PDF and plain text")
-
-
-def _data(url: bytes, path: str) -> tuple[bytes, bytes]:
-    """Return media type and base64 of a `data:` URL. Raises InvalidRequest for any other."""
-    head = _DATA.match(url)
-    if head is None:
-        raise InvalidRequest(f"{path}: must be a data: URL, or an http(s) one")
-    if b"base64" not in head[2].lower():
-        raise InvalidRequest(f"{path}: the data must be in base64")
-    data = url[head.end() :]
-    filled = len(data) - len(data.rstrip(b"="))
-    if not data or len(data) % 4 or filled > 2 or data.translate(None, _ALPHABET) != b"=" * filled:
-        raise InvalidRequest(f"{path}: is not valid base64")
-    media = head[1].strip().lower()
-    return _OTHER_NAMES.get(media, media), data
-
-
-def _decoded(data: bytes, path: str) -> bytes:
-    """Return the text in base64 as JSON. Raises InvalidRequest when it is none."""
-    try:
-        return _encode(a2b_base64(data).decode())
-    except UnicodeDecodeError:
-        raise InvalidRequest(f"{path}: is not text in UTF-8") from None
-
-
-def _plain(text: Raw) -> bytes:
-    """Return the bytes of a text, which is only read where it has escapes."""
-    inner = bytes(text)[1:-1]
-    return inner if inner.find(b"\\") < 0 else _text(text).encode()
 
 
 def _quoted(text: bytes) -> bytes:

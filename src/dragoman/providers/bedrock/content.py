@@ -16,8 +16,8 @@ from msgspec import Raw, Struct
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.content import EMPTY, NOTHING, NULL, is_text, says
-from dragoman.providers.bedrock.data import Data, decoded, plain, read_data
 from dragoman.providers.bedrock.draft import Draft
+from dragoman.providers.data_urls import Data, decoded, is_web, plain, read_data
 from dragoman.wire.hub import Members
 
 IMAGES: Final = {
@@ -169,7 +169,7 @@ def _media(kind: bytes, url: Raw, known: Mapping[bytes, bytes], path: str, draft
             raise InvalidRequest(f"{path}: the name must end in its format, such as .png")
         source = b'{"s3Location":{"uri":%b}}' % _encode(address.decode())
         return b'{"%b":{"format":"%b","source":%b}}' % (kind, format_, source)
-    data = read_data(address, path, draft.provider.name)
+    data = _data(address, path, draft)
     found = known.get(data.media)
     if found is None:
         names = ", ".join(sorted(name.decode() for name in known))
@@ -188,7 +188,7 @@ def _of_sound(part: Members, path: str, draft: Draft) -> bytes:
     if format_ not in SOUNDS:
         raise InvalidRequest(f"{path}.input_audio.format: {draft.provider.name} does not know it")
     url = b"data:audio;base64," + plain(sound["data"])
-    data = read_data(url, f"{path}.input_audio.data", draft.provider.name)
+    data = _data(url, f"{path}.input_audio.data", draft)
     return b'{"audio":{"format":"%b","source":{"bytes":"%b"}}}' % (format_.encode(), data.encoded)
 
 
@@ -207,7 +207,7 @@ def _of_file(part: Members, path: str, draft: Draft) -> bytes:
     else:
         if not address[:5].lower().startswith((b"data:", b"http")):
             address = b"data:;base64," + address  # some clients leave out what says it is data
-        data = read_data(address, place, draft.provider.name)
+        data = _data(address, place, draft)
         format_ = DOCUMENTS.get(data.media, format_)
         source = _source(data, part, place)
     if format_ not in _FORMATS:
@@ -224,6 +224,12 @@ def _of_file(part: Members, path: str, draft: Draft) -> bytes:
         source,
         rest,
     )
+
+
+def _data(url: bytes, path: str, draft: Draft) -> Data:
+    if is_web(url):
+        raise InvalidRequest(f"{path}: {draft.provider.name} fetches nothing; give the data itself")
+    return read_data(url, path, "s3:")
 
 
 def _source(data: Data, part: Members, path: str) -> bytes:

@@ -16,7 +16,7 @@ _text = msgspec.json.Decoder(str).decode
 
 
 class Data(Struct, frozen=True):
-    """What a `data:` URL holds."""
+    """What a `data:` URL holds: its media type in lower case, and base64 that is sound."""
 
     media: bytes
     encoded: bytes
@@ -28,13 +28,16 @@ def plain(text: Raw) -> bytes:
     return inner if inner.find(b"\\") < 0 else _text(text).encode()
 
 
-def read_data(url: bytes, path: str, provider: str) -> Data:
-    """Return media type and base64 of a `data:` URL. Raises InvalidRequest for any other."""
-    if url[:8].lower().startswith((b"http://", b"https://")):
-        raise InvalidRequest(f"{path}: {provider} fetches nothing; give the data itself")
+def is_web(url: bytes) -> bool:
+    """Whether a URL is an address in the web."""
+    return url[:8].lower().startswith((b"http://", b"https://"))
+
+
+def read_data(url: bytes, path: str, other: str) -> Data:
+    """Return what a `data:` URL holds. Raises InvalidRequest that says which `other` one may be."""
     head = _DATA.match(url)
     if head is None:
-        raise InvalidRequest(f"{path}: must be a data: URL, or an s3: one")
+        raise InvalidRequest(f"{path}: must be a data: URL, or an {other} one")
     if b"base64" not in head[2].lower():
         raise InvalidRequest(f"{path}: the data must be in base64")
     data = url[head.end() :]
