@@ -6,10 +6,11 @@ import msgspec
 from msgspec import Raw
 
 from dragoman.providers.responses.event import Item, Part, is_search, text_in
+from dragoman.wire.details import Detail
 from dragoman.wire.hub import Members
 from dragoman.wire.responses import calls
 from dragoman.wire.responses.raw import is_list, is_object, joined, says
-from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY, TEXT, Detail
+from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY, TEXT
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode

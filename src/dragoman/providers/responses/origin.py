@@ -12,9 +12,10 @@ from msgspec import Raw
 
 from dragoman.providers.responses.event import Item, read_item
 from dragoman.providers.responses.message import passages_of
+from dragoman.wire.details import Detail
 from dragoman.wire.hub import Members
 from dragoman.wire.responses.raw import is_list, is_object
-from dragoman.wire.responses.thoughts import ENCRYPTED, OPENAI, SUMMARY, Detail, seal, unseal
+from dragoman.wire.responses.thoughts import ENCRYPTED, OPENAI, SUMMARY, seal, unseal
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode

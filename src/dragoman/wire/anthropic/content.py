@@ -7,7 +7,8 @@ images, so an image of another's is a block as a request would have it.
 import msgspec
 from msgspec import Raw, Struct
 
-from dragoman.wire.anthropic.seal import ANTHROPIC, Detail, seal
+from dragoman.wire.anthropic.seal import ANTHROPIC, seal
+from dragoman.wire.details import Detail, ReasoningDetail, read_details
 from dragoman.wire.hub import Members
 
 NOTHING = frozenset({b"null", b'""', b"[]", b"{}"})
@@ -18,25 +19,6 @@ streaming", which has clients send it back so)."""
 _encode = msgspec.json.Encoder().encode
 _object = msgspec.json.Decoder(dict[str, Raw]).decode
 _string = msgspec.json.Decoder(str).decode
-
-
-class ReasoningDetail(Struct, frozen=True, gc=False):
-    """A detail of reasoning, whole or a fragment."""
-
-    type: str = ""
-    text: str | None = None
-    summary: str | None = None
-    data: str | None = None
-    signature: str | None = None
-    format: str | None = None
-    id: str | None = None
-    index: int | None = None
-
-    def members(self) -> Detail:
-        """Return what it has."""
-        return {
-            name: value for name, value in msgspec.structs.asdict(self).items() if value is not None
-        }
 
 
 class Function(Struct, frozen=True, gc=False):
@@ -72,7 +54,6 @@ class _Annotation(Struct, frozen=True, gc=False):
     url_citation: _Cited | None = None
 
 
-read_details = msgspec.json.Decoder(list[ReasoningDetail]).decode
 read_calls = msgspec.json.Decoder(list[Call]).decode
 _images = msgspec.json.Decoder(list[_Image]).decode
 _annotations = msgspec.json.Decoder(list[_Annotation]).decode

@@ -23,7 +23,8 @@ from dragoman.wire.anthropic.blocks import (
 from dragoman.wire.anthropic.fields import Message
 from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.anthropic.parts import Part, content_of, parts_of, read_blocks, text_part
-from dragoman.wire.anthropic.seal import ANTHROPIC, Detail, is_sealed, unseal
+from dragoman.wire.anthropic.seal import ANTHROPIC, is_sealed, unseal
+from dragoman.wire.details import Detail
 from dragoman.wire.hub import Members
 
 Said = dict[str, object]

@@ -11,13 +11,12 @@ from msgspec import Raw
 
 from dragoman.wire.anthropic.content import (
     Call,
-    ReasoningDetail,
     argument_text,
     redacted_of,
     signature_of,
 )
 from dragoman.wire.anthropic.open_block import OpenBlock
-from dragoman.wire.anthropic.seal import Detail
+from dragoman.wire.details import Detail, ReasoningDetail
 from dragoman.wire.gather import PIECE_BYTES
 from dragoman.wire.hub import Members
 

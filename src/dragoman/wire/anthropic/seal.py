@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from dragoman.wire.details import Detail
+
 ANTHROPIC = "anthropic-claude-v1"
 PREFIX = "openrouter.reasoning:"
 """What an opaque text of ours begins with."""
@@ -20,8 +22,6 @@ _KEPT = ("type", "format", "id", "index", "signature", "data")
 
 _decode = msgspec.json.Decoder(dict[str, Any]).decode
 _encode = msgspec.json.Encoder().encode
-
-Detail = dict[str, Any]
 
 
 def seal(detail: Detail) -> str:

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidPrompt, InvalidRequest
+from dragoman.wire.details import Detail
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members
 from dragoman.wire.responses import calls, content
 from dragoman.wire.responses.raw import is_list, is_string, says, strangers
-from dragoman.wire.responses.thoughts import Detail, Passage, Thought, details_of, words_of
+from dragoman.wire.responses.thoughts import Passage, Thought, details_of, words_of
 from dragoman.wire.responses.toolbox import Toolbox
 
 BRING_TOOLS = frozenset({"additional_tools", "tool_search_output"})

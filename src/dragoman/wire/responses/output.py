@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from dragoman.wire.answers import encode
+from dragoman.wire.details import ReasoningDetail, read_details
 from dragoman.wire.hub import Choice, Members
 from dragoman.wire.responses.call_item import read_calls
 from dragoman.wire.responses.calls import IDS, call_item
@@ -17,7 +18,7 @@ from dragoman.wire.responses.message_item import (
     text_part,
 )
 from dragoman.wire.responses.raw import NULL, is_string, says
-from dragoman.wire.responses.reasoning_item import Fragment, ReasoningItem, read_details
+from dragoman.wire.responses.reasoning_item import ReasoningItem
 from dragoman.wire.responses.request import toolbox_of
 from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY, TEXT
 from dragoman.wire.responses.toolbox import Toolbox
@@ -54,7 +55,7 @@ def toolbox(asked: Members) -> Toolbox:
     return toolbox_of(_tools(asked.get("tools", NULL)), items)
 
 
-def thoughts_in(members: Members) -> list[Fragment]:
+def thoughts_in(members: Members) -> list[ReasoningDetail]:
     """Return what a message or a delta holds of reasoning, in details or as text alone."""
     details = members.get("reasoning_details")
     if details is not None:
@@ -67,7 +68,7 @@ def thoughts_in(members: Members) -> list[Fragment]:
     text = members.get("reasoning", _EMPTY)
     if not is_string(text) or text == _EMPTY:
         return []
-    return [Fragment(type=TEXT, text=_text(text))]
+    return [ReasoningDetail(type=TEXT, text=_text(text))]
 
 
 def image_items(value: Raw, next_id: Callable[[], str]) -> Iterator[bytes]:

@@ -4,28 +4,10 @@ One item holds one thing that was signed: what comes with another signature, id 
 another item (OpenRouter, `OutputReasoningItem`).
 """
 
-import msgspec
-from msgspec import Struct
-
 from dragoman.wire.answers import encode
+from dragoman.wire.details import Detail, ReasoningDetail
 from dragoman.wire.responses.events import Events
-from dragoman.wire.responses.thoughts import ENCRYPTED, OPENAI, SUMMARY, TEXT, Detail, seal
-
-
-class Fragment(Struct, frozen=True, gc=False):
-    """A detail of the hub, so far as it is read; fragments of one share type and index."""
-
-    type: str = ""
-    text: str | None = None
-    summary: str | None = None
-    data: str | None = None
-    signature: str | None = None
-    format: str | None = None
-    id: str | None = None
-    index: int | None = None
-
-
-read_details = msgspec.json.Decoder(list[Fragment]).decode
+from dragoman.wire.responses.thoughts import ENCRYPTED, OPENAI, SUMMARY, TEXT, seal
 
 
 class ReasoningItem:
@@ -36,7 +18,7 @@ class ReasoningItem:
         "_signature", "_source", "item",
     )  # fmt: skip
 
-    def __init__(self, index: int, item_id: str, first: Fragment, *, sealed: bool) -> None:
+    def __init__(self, index: int, item_id: str, first: ReasoningDetail, *, sealed: bool) -> None:
         self.item = b""
         """The whole item, once it is closed."""
         # An id of OpenAI's own is what its `encrypted_content` belongs to.
@@ -53,7 +35,7 @@ class ReasoningItem:
         self._data: str | None = None
         self._signature: str | None = None
 
-    def takes(self, part: Fragment) -> bool:
+    def takes(self, part: ReasoningDetail) -> bool:
         """Whether a fragment belongs to this item."""
         if part.id and self._id and part.id != self._id:
             return False
@@ -71,7 +53,7 @@ class ReasoningItem:
         item = b'{"type":"reasoning","id":%b,"summary":[],"status":"in_progress"}' % self._item_id
         return events.added(self._index, item)
 
-    def add(self, events: Events, part: Fragment) -> bytes:
+    def add(self, events: Events, part: ReasoningDetail) -> bytes:
         """Return the events for a fragment."""
         self._id = self._id or part.id
         self._format = self._format or part.format
@@ -95,7 +77,7 @@ class ReasoningItem:
         self.item = self.whole(status)
         return before + events.done(self._index, self.item)
 
-    def take(self, part: Fragment) -> None:
+    def take(self, part: ReasoningDetail) -> None:
         """Take in a fragment of a whole answer, which has no events."""
         self.add(Events(), part)
 
@@ -146,7 +128,7 @@ class ReasoningItem:
         texts = ["".join(texts) for (each, _), texts in pairs if each == kind]
         return b",".join(b'{"type":"%b","text":%b}' % (name, encode(text)) for text in texts)
 
-    def _passage(self, events: Events, part: Fragment) -> bytes:
+    def _passage(self, events: Events, part: ReasoningDetail) -> bytes:
         """Return the events that let a passage be open which takes a fragment."""
         if self._open >= 0:
             kind, index = self._source[-1]

@@ -8,10 +8,11 @@ them, send back only what OpenAI knows. For them whatever else has to come back 
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from dragoman.wire.details import Detail
 
 OPENAI = "openai-responses-v1"
 """The format of what OpenAI signs: where a client names none, it is this."""
@@ -20,8 +21,6 @@ SEALED = "dm1."
 """What `encrypted_content` begins with where it holds details of another format."""
 
 TEXT, SUMMARY, ENCRYPTED = "reasoning.text", "reasoning.summary", "reasoning.encrypted"
-
-Detail = dict[str, Any]
 
 
 class Passage(Struct, frozen=True, gc=False):

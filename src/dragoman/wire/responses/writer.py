@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from dragoman.core.errors import GatewayError
 from dragoman.wire.answers import Stamp
+from dragoman.wire.details import ReasoningDetail
 from dragoman.wire.dialect import Spent, Told
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.responses import output
@@ -21,7 +22,6 @@ from dragoman.wire.responses.events import Events
 from dragoman.wire.responses.failure import CODEX, error_body, is_cut
 from dragoman.wire.responses.message_item import MessageItem
 from dragoman.wire.responses.raw import is_string, on_one_line
-from dragoman.wire.responses.reasoning_item import Fragment as Detail
 from dragoman.wire.responses.reasoning_item import ReasoningItem
 from dragoman.wire.responses.request import ENCRYPTED
 from dragoman.wire.responses.resource import INCOMPLETE, Resource
@@ -147,7 +147,7 @@ class Writer:
     def _think(self, delta: Members) -> bytes:
         return b"".join([self._detail(each) for each in output.thoughts_in(delta)])
 
-    def _detail(self, part: Detail) -> bytes:
+    def _detail(self, part: ReasoningDetail) -> bytes:
         thought = self._thought
         if thought is not None and thought[1].takes(part):
             return thought[1].add(self._events, part)
