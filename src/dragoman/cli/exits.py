@@ -8,10 +8,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-OK: Final = 0
 FAILED: Final = 1
 USAGE: Final = 2
-INTERRUPTED: Final = 130
 
 EPILOG = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted."
 

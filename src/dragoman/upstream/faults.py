@@ -29,7 +29,6 @@ from dragoman.routing.types import Step
 
 OVERLOADED = frozenset({503, 529})
 GONE = 404
-ATTEMPTS_THAT_EXHAUST = 3
 NOBODYS = frozenset({Kind.CALLER, Kind.LOCAL, Kind.UNTRANSLATABLE})
 """Faults that are held against no endpoint and no credential."""
 SHORTEST_SECRET = 8

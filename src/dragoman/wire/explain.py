@@ -20,7 +20,6 @@ _VALUE = "..."
 _KEY = "a key"
 _WHICH = {_VALUE: "each value ", _KEY: "each key "}
 _DEGREES = get_args(Effort)
-_Sized = inspect.StrType | inspect.ListType | inspect.VarTupleType | inspect.DictType
 
 
 def explain(error: ValidationError, shape: inspect.Type) -> tuple[str, str]:

@@ -32,7 +32,6 @@ Part = dict[str, object]
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+")
-_PDF = "application/pdf"
 
 
 def read_blocks(content: Iterable[Raw], path: str, found: Gleanings) -> Iterator[tuple[str, Block]]:

@@ -17,7 +17,6 @@ from dragoman.wire.explain import explain
 from dragoman.wire.shapes import Effort
 
 LEAST_BUDGET = 1024
-KNOWN_THINKING = ("enabled", "adaptive", "disabled")
 SCHEMA_NAME = "answer"
 """Schemas have no name here, and need one in the hub."""
 
