@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from dragoman.catalog.listing import listed
+from dragoman.catalog.rows import ModelRow
 from dragoman.catalog.types import Catalog, Endpoint, Model, Price
 from dragoman.core.money import PicoUsd
 
@@ -38,3 +40,8 @@ def catalog(*models: Model, **fields: Any) -> Catalog:
 
 def body(value: object) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def model_rows(told: Catalog) -> tuple[ModelRow, ...]:
+    """Return a row for every model and alias that can be called, newest first."""
+    return tuple(each.row for each in listed(told))

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from dragoman.catalog.listing import model_rows, page
-from tests.catalog.models import CHEAP, body, catalog, endpoint, model
+from dragoman.catalog.listing import page
+from tests.catalog.models import CHEAP, body, catalog, endpoint, model, model_rows
 
 anthropic: Any = pytest.importorskip("anthropic", reason="Anthropic's client is not installed")
 

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from dragoman.catalog.codex import codex_models
-from dragoman.catalog.listing import model_rows
-from tests.catalog.models import CHEAP, body, catalog, endpoint, model
+from tests.catalog.models import CHEAP, body, catalog, endpoint, model, model_rows
 
 REQUIRED = {
     "slug",

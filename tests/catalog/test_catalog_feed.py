@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.catalog.feed import feed
-from dragoman.catalog.listing import model_rows
 from dragoman.catalog.types import Model
-from tests.catalog.models import CHEAP, catalog, endpoint, model
+from tests.catalog.models import CHEAP, catalog, endpoint, model, model_rows
 
 
 def read(*models: Model) -> ET.Element:

@@ -4,7 +4,7 @@ import pytest
 
 from dragoman.catalog import listing
 from dragoman.catalog.types import Alias, Renamed
-from tests.catalog.models import CHEAP, FREE, body, catalog, endpoint, model
+from tests.catalog.models import CHEAP, FREE, body, catalog, endpoint, model, model_rows
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_name_that_leads_to_no_model_is_none(target: str) -> None:
     alias = Alias(name="fast", targets=((target, 1.0),))
     told = catalog(model(endpoint("a", CHEAP)), aliases={"fast": alias})
     assert listing.find(told, "fast") is None
-    assert len(listing.model_rows(told)) == 1
+    assert len(model_rows(told)) == 1
 
 
 def test_an_alias_is_listed_with_the_facts_of_its_first_target() -> None:
@@ -70,7 +70,7 @@ def test_an_alias_is_listed_with_the_facts_of_its_first_target() -> None:
         },
         latest={"~meta-llama/llama-latest": "meta-llama/llama-4-x"},
     )
-    rows = {row.id: body(row) for row in listing.model_rows(told)}
+    rows = {row.id: body(row) for row in model_rows(told)}
     assert sorted(rows) == [
         "gift",
         "meta-llama/llama-4-x",

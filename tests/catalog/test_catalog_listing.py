@@ -9,11 +9,11 @@ from dragoman.catalog import listing
 from dragoman.catalog.rows import ModelRow
 from dragoman.catalog.types import Endpoint, Price, PriceTier
 from dragoman.core.money import PicoUsd
-from tests.catalog.models import CHEAP, DEAR, FREE, body, catalog, endpoint, model
+from tests.catalog.models import CHEAP, DEAR, FREE, body, catalog, endpoint, model, model_rows
 
 
 def one(*endpoints: Endpoint) -> ModelRow:
-    (row,) = listing.model_rows(catalog(model(*endpoints)))
+    (row,) = model_rows(catalog(model(*endpoints)))
     return row
 
 
@@ -32,7 +32,7 @@ def test_a_row_in_full() -> None:
         knowledge="2024-08",
         hugging_face_id="meta-llama/X",
     )
-    (row,) = listing.model_rows(catalog(told))
+    (row,) = model_rows(catalog(told))
     assert body(row) == {
         "id": "meta-llama/llama-4-x",
         "name": "Llama 4 X",
@@ -110,7 +110,7 @@ def test_the_price_shown_is_the_lowest_that_is_known_and_can_be_had(
     ],
 )
 def test_what_can_be_called_is_listed(endpoints: tuple[Endpoint, ...], ids: list[str]) -> None:
-    rows = listing.model_rows(catalog(model(*endpoints)))
+    rows = model_rows(catalog(model(*endpoints)))
     assert [row.id for row in rows] == ids
 
 
@@ -127,7 +127,7 @@ def test_the_newest_model_comes_first() -> None:
     new = model(endpoint("a", CHEAP), id="z/new", created=9)
     old = model(endpoint("a", CHEAP), id="a/old", created=1)
     same = model(endpoint("a", CHEAP), id="b/new", created=9)
-    rows = listing.model_rows(catalog(old, new, same))
+    rows = model_rows(catalog(old, new, same))
     assert [row.id for row in rows] == ["b/new", "z/new", "a/old"]
 
 
@@ -145,7 +145,7 @@ def test_the_newest_model_comes_first() -> None:
 )
 def test_pages(offset: int, limit: int | None, ids: list[str], following: str | None) -> None:
     models = [model(endpoint("a", CHEAP), id=f"x/{n}", created=i) for i, n in enumerate("abc")]
-    told = listing.page(listing.model_rows(catalog(*models)), offset=offset, limit=limit)
+    told = listing.page(model_rows(catalog(*models)), offset=offset, limit=limit)
     assert [row.id for row in told.data] == [f"x/{name}" for name in ids]
     assert (told.total_count, told.links.next) == (3, following)
     assert told.has_more is (following is not None)
@@ -155,7 +155,7 @@ def test_pages(offset: int, limit: int | None, ids: list[str], following: str | 
 
 def test_the_next_page_keeps_what_was_asked() -> None:
     models = [model(endpoint("a", CHEAP), id=f"x/{name}") for name in "ab"]
-    rows = listing.model_rows(catalog(*models))
+    rows = model_rows(catalog(*models))
     told = listing.page(rows, limit=1, path="/api/v1/models?q=x")
     assert told.links.next == "/api/v1/models?q=x&offset=1&limit=1"
 
@@ -170,7 +170,7 @@ def test_all_models_are_listed_on_demand_and_say_whether_they_can_be_called() ->
         "meta-llama/llama-4-x:free": True,
         "x/named-only": False,
     }
-    assert [row.id for row in listing.model_rows(told)] == ["meta-llama/llama-4-x:free"]
+    assert [row.id for row in model_rows(told)] == ["meta-llama/llama-4-x:free"]
 
 
 @pytest.mark.parametrize(

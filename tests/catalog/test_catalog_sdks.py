@@ -10,7 +10,7 @@ from dragoman.catalog.assemble import assemble
 from dragoman.catalog.hosts import hosts
 from dragoman.catalog.options import Declared
 from dragoman.catalog.types import Catalog
-from tests.catalog.models import body, endpoint, model
+from tests.catalog.models import body, endpoint, model, model_rows
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def whole() -> Catalog:
 
 
 def test_the_official_sdk_reads_the_list(whole: Catalog) -> None:
-    answer = body(listing.page(listing.model_rows(whole)))
+    answer = body(listing.page(model_rows(whole)))
     read = ModelsListResponse.model_validate(answer)
     assert read.total_count == len(read.data) == len(answer["data"]) >= 50
     mini = next(each for each in read.data if each.id == "openai/gpt-4o-mini")
@@ -53,6 +53,6 @@ def test_the_official_sdk_reads_the_providers(whole: Catalog) -> None:
 
 
 def test_openais_sdk_reads_a_row(whole: Catalog) -> None:
-    row = body(listing.model_rows(whole)[0])
+    row = body(model_rows(whole)[0])
     read = OpenAiModel.model_validate(row, strict=True)
     assert (read.object, read.owned_by) == ("model", row["id"].partition("/")[0])

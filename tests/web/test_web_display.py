@@ -13,6 +13,7 @@ from dragoman.catalog import listing
 from dragoman.web import display
 from dragoman.web.display import models_page
 from dragoman.web.responses import json_page
+from tests.catalog.models import model_rows
 from tests.web.plane import Plane
 
 
@@ -106,6 +107,6 @@ async def test_what_was_seen_of_many_endpoints_is_asked_a_few_at_a_time(
 
 def test_a_page_of_models_is_the_same_json_row_by_row(plane: Plane) -> None:
     for catalog in (plane.catalog, structs.replace(plane.catalog, models={})):
-        body = listing.page(listing.model_rows(catalog), path='/x?q="data":[]')
+        body = listing.page(model_rows(catalog), path='/x?q="data":[]')
         assert models_page(body) == json_page(body)
         assert msgspec.json.decode(models_page(body).body)["total_count"] == len(body.data)

@@ -101,11 +101,6 @@ def listed(
     return tuple(sorted(rows, key=lambda each: (-each.row.created, each.row.id)))
 
 
-def model_rows(catalog: Catalog) -> tuple[ModelRow, ...]:
-    """Return a row for every model and alias that can be called, newest first."""
-    return tuple(each.row for each in listed(catalog))
-
-
 def is_callable(endpoint: Endpoint) -> bool:
     """Say whether this installation can send requests to the endpoint."""
     return endpoint.configured and endpoint.status == "active"
