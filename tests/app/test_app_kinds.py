@@ -89,6 +89,18 @@ async def test_a_text_longer_than_the_window_is_refused_and_many_short_ones_are_
     assert (await embed(node, input=["a" * 20] * 30)).status == 200
 
 
+@pytest.mark.parametrize("n", ["x", {}, 2])
+async def test_a_member_that_means_something_in_chat_alone_is_passed_on(
+    node: Node, upstream: ScriptedUpstream, n: Any
+) -> None:
+    async with node.running():
+        key = node.mint("limited", limit_nanos=1_000_000)
+        asked = {"model": "acme/embed", "input": ["a", "b"], "n": n}
+        client = await node.call("POST", "/v1/embeddings", asked, key=key)
+    assert client.status == 200, client.body
+    assert upstream.bodies[0]["n"] == n
+
+
 async def test_nonsense_of_a_host_is_no_answer_and_free(node: Node) -> None:
     client = await embed(node, "acme/odd")
     assert client.status == 502

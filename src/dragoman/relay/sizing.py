@@ -44,7 +44,6 @@ def size_of(call: ChatCall) -> Size:
         return _of_rerank(call)
     body = _bytes_of(call)
     media = _Media() if call.inputs == TEXT_ONLY else _media(call)
-    choices = call.members.get("n")
     return Size(
         body_bytes=body - media.data_bytes,
         images=media.images,
@@ -52,7 +51,7 @@ def size_of(call: ChatCall) -> Size:
         unsized=media.unsized,
         output_tokens=first_slice(call.max_tokens),
         sliced=call.max_tokens is None,
-        choices=1 if choices is None else msgspec.json.decode(choices) or 1,
+        choices=call.choices,
         prompts=call.prompts,
         service_tier=_tier(call),
         terms=_terms(call),

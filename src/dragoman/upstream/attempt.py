@@ -133,9 +133,9 @@ async def answer(attempt: Attempt) -> Answered:
         raise AttemptFailed(late("the answer did not end", patience_s)) from None
     notes = attempt.notes + outgoing.notes
     if attempt.call.kind != "chat" and len(body) >= LARGE_BYTES:
-        whole = await asyncio.to_thread(_read, attempt, body)
+        whole = await asyncio.to_thread(_read_whole, attempt, body)
     else:
-        whole = _read(attempt, body)
+        whole = _read_whole(attempt, body)
     if tokens is not None and whole.usage is None:
         whole = msgspec.structs.replace(whole, usage=Usage(prompt=tokens))
     speaks = attempt.line.dialect.speaks
@@ -329,16 +329,10 @@ def _read_as_stream(attempt: Attempt, response: Response) -> UpstreamStream:
         content_gap_s=attempt.options.content_gap_s,
         deadline=attempt.deadline,
         timekeeper=attempt.timekeeper,
-        choices=_choices(attempt.call),
+        choices=attempt.call.choices,
     )
     dialect = attempt.line.dialect
     return UpstreamStream(response, dialect.parser(), dialect.decoder(), attempt.clock, bounds)
-
-
-def _choices(call: ChatCall) -> int:
-    """Return how many choices an answer has."""
-    wanted = call.members.get("n")
-    return 1 if wanted is None else msgspec.json.decode(wanted) or 1
 
 
 async def _first(upstream: UpstreamStream) -> list[Chunk | Text]:
@@ -366,20 +360,10 @@ def _opens(chunks: list[Chunk | Text]) -> bool:
     return False
 
 
-def _understood(dialect: Dialect, body: bytes) -> Answer:
-    """Return the answer in `body`, even if characters of it are halves. Raises ValueError."""
+def _read_whole(attempt: Attempt, body: bytes) -> Answer:
+    """Return the answer in `body`, of which every choice has ended. Raises AttemptFailed."""
     try:
-        return dialect.answer(body)
-    except ValueError:
-        mended = without_halves(body)
-        if mended == body:
-            raise
-    return dialect.answer(mended)
-
-
-def _read(attempt: Attempt, body: bytes) -> Answer:
-    try:
-        whole = _understood(attempt.line.dialect, body)
+        whole = _decoded(attempt.line.dialect, body)
     except ValueError as error:
         raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
     if whole.fault is not None:
@@ -391,3 +375,14 @@ def _read(attempt: Attempt, body: bytes) -> Answer:
         elif choice.finish_reason == "error":
             raise AttemptFailed(gave_up())
     return concluded(whole) if is_open else whole
+
+
+def _decoded(dialect: Dialect, body: bytes) -> Answer:
+    """Return what a dialect reads in `body`, even if characters are halves. Raises ValueError."""
+    try:
+        return dialect.answer(body)
+    except ValueError:
+        mended = without_halves(body)
+        if mended == body:
+            raise
+    return dialect.answer(mended)

@@ -70,10 +70,17 @@ class ChatCall(Struct, frozen=True, kw_only=True, gc=False):
     prompts: int = 1
     window_bytes: int | None = None
 
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for. What is no chat has one, whatever `n` is there."""
+        wanted = self.members.get("n")
+        return 1 if wanted is None or self.kind != "chat" else _count(wanted) or 1
+
 
 _SHAPE = inspect.type_info(ChatFields)
 _decode = msgspec.json.Decoder(ChatFields).decode
 _decode_ordinary = msgspec.json.Decoder(OrdinaryFields).decode
+_count = msgspec.json.Decoder(int | None).decode
 _encode = msgspec.json.Encoder().encode
 
 
