@@ -14,7 +14,8 @@ from dragoman.core.errors import (
 )
 from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
-from dragoman.upstream.faults import Try, in_band, of_net, sum_up, untranslatable
+from dragoman.upstream.failure import in_band, sum_up
+from dragoman.upstream.faults import Try, of_net, untranslatable
 from tests.upstream.scenery import fault, step, tried
 
 A, B = step("a"), step("b")

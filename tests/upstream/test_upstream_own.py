@@ -6,7 +6,8 @@ from dragoman.catalog.byok import Byok
 from dragoman.core.errors import CapacityExhausted, ProviderUnavailable
 from dragoman.providers.dialect import Kind
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import in_band, sum_up, without_secret
+from dragoman.upstream.failure import in_band, sum_up
+from dragoman.upstream.faults import without_secret
 from tests.upstream.scenery import credential, fault, step, tried
 
 HOUSE = step("a")

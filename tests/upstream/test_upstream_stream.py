@@ -14,9 +14,9 @@ from dragoman.core.clock import Clock
 from dragoman.net.types import NetError
 from dragoman.providers.dialect import Kind, StreamDecoder
 from dragoman.providers.registry import DIALECTS
-from dragoman.upstream.faults import AttemptFailed
+from dragoman.upstream.faults import AttemptFailed, cut_off
 from dragoman.upstream.patience import Timekeeper
-from dragoman.upstream.stream import COUNTED_S, UNCOUNTED_S, Bounds, UpstreamStream, cut_off
+from dragoman.upstream.stream import COUNTED_S, UNCOUNTED_S, Bounds, UpstreamStream
 from dragoman.wire.hub import Chunk, Text
 from dragoman.wire.sse import SseParser
 from tests.access.fakes import HandClock

@@ -15,9 +15,9 @@ from dragoman.relay.linger import GiveUp
 from dragoman.relay.meter import QUOTES
 from dragoman.relay.visit import Desk, Visit
 from dragoman.upstream.attempt import Answered, Opened
-from dragoman.upstream.faults import AttemptFailed, in_band, stopping, was_sent
+from dragoman.upstream.failure import in_band
+from dragoman.upstream.faults import AttemptFailed, cut_off, stopping, was_sent
 from dragoman.upstream.gatherer import fault_in
-from dragoman.upstream.stream import cut_off
 from dragoman.wire.dialect import Around, Spent, Told
 from dragoman.wire.embeddings import EMBEDDINGS
 from dragoman.wire.hub import LARGE_BYTES, Answer, Choice, Chunk, Members, Piece, Text

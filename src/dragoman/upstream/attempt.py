@@ -22,14 +22,22 @@ from dragoman.net.types import Limits, NetError, Request, Response, Transport
 from dragoman.providers.dialect import Dialect, Fault, Outgoing
 from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, untranslatable
+from dragoman.upstream.faults import (
+    AttemptFailed,
+    cut_off,
+    gave_up,
+    late,
+    nonsense,
+    of_net,
+    untranslatable,
+)
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
 from dragoman.upstream.line import Headers, Line, authorization
 from dragoman.upstream.moves import piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
-from dragoman.upstream.stream import Bounds, UpstreamStream, cut_off, gave_up
+from dragoman.upstream.stream import Bounds, UpstreamStream
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.halves import without_halves
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text, concluded

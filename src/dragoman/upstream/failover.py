@@ -20,7 +20,8 @@ from dragoman.routing.types import Plan, Step
 from dragoman.upstream.asking import asked
 from dragoman.upstream.attempt import Answered, Attempt, Opened, answer, stream
 from dragoman.upstream.credentials import Wallet
-from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, sum_up, without_secret
+from dragoman.upstream.failure import sum_up
+from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, without_secret
 from dragoman.upstream.gatherer import Watch
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.line import Line, Signer

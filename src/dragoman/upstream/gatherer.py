@@ -9,8 +9,8 @@ from dragoman.core.errors import GatewayError
 from dragoman.providers.dialect import Fault
 from dragoman.providers.openai.faults import fault_of_stream
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import AttemptFailed, nonsense
-from dragoman.upstream.stream import UpstreamStream, cut_off, gave_up
+from dragoman.upstream.faults import AttemptFailed, cut_off, gave_up, nonsense
+from dragoman.upstream.stream import UpstreamStream
 from dragoman.wire.gather import Gathering
 from dragoman.wire.hub import Answer, Chunk, Text
 

@@ -15,8 +15,8 @@ from msgspec import Struct
 
 from dragoman.core.clock import Clock
 from dragoman.net.types import NetError, Response
-from dragoman.providers.dialect import Fault, Glance, Kind, Parser, StreamDecoder
-from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net
+from dragoman.providers.dialect import Fault, Glance, Parser, StreamDecoder
+from dragoman.upstream.faults import AttemptFailed, late, nonsense, of_net, out_of_time
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.wire.halves import Halves
 from dragoman.wire.hub import Chunk, Text
@@ -127,7 +127,7 @@ class UpstreamStream:
         except NetError as error:
             raise AttemptFailed(of_net(error)) from error
         self.done = data is None
-        chunks = self._read(data, self._now())
+        chunks = self._read_in_time(data, self._now())
         if not chunks and self._broken is not None:
             raise AttemptFailed(self._broken)
         return chunks
@@ -178,7 +178,7 @@ class UpstreamStream:
 
     def _hand_over(self, data: bytes | None, now: float) -> bool:
         """Hand over the chunks in `data`, which came at `now`, or at the end."""
-        chunks = self._read(data, now)
+        chunks = self._read_in_time(data, now)
         sees = self._glance is not _sees_nothing and self._parser.idle
         self._glance_until = self._deadline if sees else NEVER
         wanted = not chunks or self._take(chunks, now)
@@ -187,7 +187,7 @@ class UpstreamStream:
     def _take_alone(self, text: Text, now: float) -> bool:
         return self._take([text], now)
 
-    def _read(self, data: bytes | None, now: float) -> list[Chunk | Text]:
+    def _read_in_time(self, data: bytes | None, now: float) -> list[Chunk | Text]:
         """Return the chunks in `data`, which came at `now`, unless they came too late."""
         if now > self._deadline:
             self._broken = out_of_time()
@@ -273,36 +273,3 @@ class UpstreamStream:
 
 def _sees_nothing(_: bytes) -> None:
     """Do what `glance` does for decoders that have none."""
-
-
-def out_of_time() -> Fault:
-    """Return the fault of an answer that outlives the deadline of its request."""
-    return Fault(
-        kind=Kind.TIMEOUT,
-        error_type="timeout",
-        message="the answer did not end within the time a request may take",
-        status=200,
-        code="deadline",
-    )
-
-
-def gave_up() -> Fault:
-    """Return the fault of an answer whose finish reason is that the provider failed."""
-    return Fault(
-        kind=Kind.TRANSIENT,
-        error_type="provider_unavailable",
-        message="the provider ended the answer with an error",
-        status=200,
-        code="error",
-    )
-
-
-def cut_off() -> Fault:
-    """Return the fault of a stream that ended without saying why: never a silent `stop`."""
-    return Fault(
-        kind=Kind.TRANSIENT,
-        error_type="provider_unavailable",
-        message="the provider's stream ended before the answer did",
-        status=200,
-        code="eof",
-    )
