@@ -16,6 +16,7 @@ from dragoman.core.errors import NotFound
 from dragoman.core.money import NanoUsd, usd
 from dragoman.ledger import entries
 from dragoman.ledger.types import Account
+from dragoman.office.limits import interval_of, used_within
 from dragoman.records.reader import KeyUsage, Reader
 from dragoman.store.sql import Database, Work
 
@@ -136,14 +137,8 @@ def remaining_usd(key: Key, used: KeyUsage) -> float | None:
     """Return what is left of the limit in the window of this moment, None for no limit."""
     if key.limit_nanos is None:
         return None
-    windows = {
-        None: (used.total, used.byok),
-        "daily": (used.day, used.byok_day),
-        "weekly": (used.week, used.byok_week),
-        "monthly": (used.month, used.byok_month),
-    }
-    spent, byok = windows[key.limit_reset]
-    counted = spent + byok if key.include_byok_in_limit else spent
+    spent, billed = used_within(used, interval_of(key))
+    counted = spent + billed if key.include_byok_in_limit else spent
     return usd(NanoUsd(max(0, key.limit_nanos - counted)))
 
 

@@ -114,24 +114,12 @@ def find(wanted: str) -> Work[Key]:
 
 def disable(wanted: str, now: float) -> Work[Key]:
     """Switch off the key that `find(wanted)` finds, until it is enabled again."""
-
-    def work(connection: Connection) -> Key:
-        keyring.take_turn(connection)
-        key = _unrevoked(find(wanted)(connection))
-        return change(connection, key, replace(key, disabled=True), Act(actor=CLI, at=now))
-
-    return work
+    return _switch(wanted, now, disabled=True)
 
 
 def enable(wanted: str, now: float) -> Work[Key]:
     """Switch a disabled key on again. Raises InvalidRequest for a revoked one."""
-
-    def work(connection: Connection) -> Key:
-        keyring.take_turn(connection)
-        key = _unrevoked(find(wanted)(connection))
-        return change(connection, key, replace(key, disabled=False), Act(actor=CLI, at=now))
-
-    return work
+    return _switch(wanted, now, disabled=False)
 
 
 def revoke(wanted: str, now: float) -> Work[Key]:
@@ -218,6 +206,15 @@ def check_account(connection: Connection, account: str) -> None:
     if owner.kind == "house" or owner.closed_at is not None:
         why = "is closed" if owner.closed_at is not None else "is one of the house"
         raise InvalidRequest(f"The account {account} {why}, and has no keys")
+
+
+def _switch(wanted: str, now: float, *, disabled: bool) -> Work[Key]:
+    def work(connection: Connection) -> Key:
+        keyring.take_turn(connection)
+        key = _unrevoked(find(wanted)(connection))
+        return change(connection, key, replace(key, disabled=disabled), Act(actor=CLI, at=now))
+
+    return work
 
 
 def _subject(key: Key) -> str:

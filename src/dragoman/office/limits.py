@@ -34,6 +34,16 @@ def interval_of(limited: Key | Member) -> Interval:
     return limited.limit_reset or "total"
 
 
+def used_within(used: KeyUsage, interval: Interval) -> tuple[int, int]:
+    """Return what was spent in the present window, and what providers billed an account itself."""
+    return {
+        "total": (used.total, used.byok),
+        "daily": (used.day, used.byok_day),
+        "weekly": (used.week, used.byok_week),
+        "monthly": (used.month, used.byok_month),
+    }[interval]
+
+
 def impose(connection: Connection, key: Key, used: KeyUsage, before: Key | None = None) -> None:
     """Open the purse of a key's limit, or change its limit.
 
@@ -44,8 +54,9 @@ def impose(connection: Connection, key: Key, used: KeyUsage, before: Key | None 
     """
     interval, inclusive = interval_of(key), key.include_byok_in_limit
     present = purse(key_scope(key.hash), interval, leases.database_time(connection))
-    billed = _billed(used, interval)
-    spent = _spent(used, interval) + (billed if inclusive else 0)
+    spent, billed = used_within(used, interval)
+    if inclusive:
+        spent += billed
     there = leases.balance(connection, present.id)
     if there and before is not None and before.include_byok_in_limit != inclusive:
         least, most = (0, billed) if inclusive else (-billed, 0)
@@ -110,7 +121,8 @@ def impose_budget(
     present = purse(scope, interval, leases.database_time(connection))
     there = leases.balance(connection, present.id) is not None
     counted = there and _counted(before, interval)
-    _open(connection, present, member.limit_nanos, None if counted else _spent(used, interval))
+    spent, _ = used_within(used, interval)
+    _open(connection, present, member.limit_nanos, None if counted else spent)
 
 
 def _counted(before: Key | Member | None, interval: Interval) -> bool:
@@ -127,23 +139,3 @@ def _open(connection: Connection, present: Purse, limit: int, spent: int | None)
     there = leases.balance(connection, present.id)
     if spent is not None and there is not None:
         leases.bring_forward(connection, present, max(0, spent - there.spent))
-
-
-def _spent(used: KeyUsage, interval: Interval) -> int:
-    """Return what was spent in a window."""
-    return {
-        "total": used.total,
-        "daily": used.day,
-        "weekly": used.week,
-        "monthly": used.month,
-    }[interval]
-
-
-def _billed(used: KeyUsage, interval: Interval) -> int:
-    """Return what providers billed an account itself, in a window."""
-    return {
-        "total": used.byok,
-        "daily": used.byok_day,
-        "weekly": used.byok_week,
-        "monthly": used.byok_month,
-    }[interval]
