@@ -38,6 +38,14 @@ from dragoman.office.keys import CLI
 SHOWN_ID = 8
 LONGEST_SECRET = 16_384
 
+CredentialArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Its id, or how that begins.")
+]
+VariableOption = Annotated[
+    str | None,
+    typer.Option("--key-env", metavar="VARIABLE", help="Which variable holds the secret."),
+]
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -65,10 +73,7 @@ class Rotated(Struct, frozen=True, kw_only=True):
 @app.command(epilog=EPILOG)
 def add(
     provider: Annotated[str, typer.Argument(metavar="PROVIDER", help="Its slug or name.")],
-    variable: Annotated[
-        str | None,
-        typer.Option("--key-env", metavar="VARIABLE", help="Which variable holds the secret."),
-    ] = None,
+    variable: VariableOption = None,
     name: Annotated[str | None, typer.Option("--name", help="What it is for.")] = None,
     fallback: Annotated[
         bool, typer.Option("--fallback", help="Use it after the installation's credentials.")
@@ -150,7 +155,7 @@ def _print(shown: Sequence[Shown]) -> None:
 
 @app.command(epilog=EPILOG)
 def remove(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
+    id_: CredentialArgument,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -168,11 +173,8 @@ def remove(
 
 @app.command(epilog=EPILOG)
 def replace(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Its id, or how that begins.")],
-    variable: Annotated[
-        str | None,
-        typer.Option("--key-env", metavar="VARIABLE", help="Which variable holds the secret."),
-    ] = None,
+    id_: CredentialArgument,
+    variable: VariableOption = None,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,

@@ -16,7 +16,7 @@ from dragoman.catalog.changes import UNITS, Hold, endpoints
 from dragoman.catalog.types import Price
 from dragoman.cli.catalog import opened
 from dragoman.cli.console import err, out, per_million, print_json, print_table, printable
-from dragoman.cli.context import ConfigOption, DataOption, JsonOption, settings
+from dragoman.cli.context import ConfigOption, DataOption, JsonOption, settings, usable
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
 from dragoman.cli.gateway import outward
 from dragoman.config import Settings
@@ -112,13 +112,11 @@ def fetch(
     if where is None:
         raise Failure("Name an https address or a file, or set catalog.refresh_url.", USAGE)
     try:
-        with err().status(f"Fetching and checking {printable(where)}…"):
+        with usable(chosen.data), err().status(f"Fetching and checking {printable(where)}…"):
             outcome = asyncio.run(_refreshed(where, chosen))
     except Refused as refused:
         _refuse(refused, as_json=as_json)
         raise typer.Exit(FAILED) from refused
-    except OSError as error:
-        raise _unusable(chosen, error) from error
     if as_json:
         print_json(outcome)
     else:
@@ -167,11 +165,10 @@ def approve(
         raise Failure("Name endpoints or models, or say --all.", USAGE)
     chosen = settings(data, config)
     try:
-        done = approve_prices(Archive(chosen.data), None if all_ else endpoint)
+        with usable(chosen.data):
+            done = approve_prices(Archive(chosen.data), None if all_ else endpoint)
     except Unknown as error:
         raise Failure(f"{error} Those that do are listed by: dragoman catalog pending") from error
-    except OSError as error:
-        raise _unusable(chosen, error) from error
     if as_json:
         print_json([Done(endpoint=each.endpoint, asks=_amounts(each.asks)) for each in done])
         return
@@ -193,11 +190,6 @@ def _refuse(refused: Refused, *, as_json: bool) -> None:
     for problem in refused.problems:
         err().print(printable(f"{refused.source}: {problem}"))
     err().print("Refused. The catalog that was in force still is.")
-
-
-def _unusable(chosen: Settings, error: OSError) -> Failure:
-    where = error.filename or chosen.data
-    return Failure(f"{where} cannot be used: {error.strerror}. Choose another with --data.", USAGE)
 
 
 def _show(outcome: Outcome) -> None:

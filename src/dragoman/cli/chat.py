@@ -16,7 +16,7 @@ from rich.console import Console
 
 from dragoman.cli.console import err, out, printable
 from dragoman.cli.exits import EPILOG, USAGE, Failure
-from dragoman.cli.gateway import Chunk, Gateway, Message, Usage, stream, whole
+from dragoman.cli.gateway import Chunk, Gateway, KeyOption, Message, UrlOption, Usage, stream, whole
 from dragoman.wire.address import HERE, api_base
 
 app = typer.Typer(add_completion=False)
@@ -29,11 +29,8 @@ def chat(
         list[str] | None,
         typer.Argument(metavar="PROMPT", help="Without it, a conversation begins."),
     ] = None,
-    url: Annotated[str, typer.Option("--url", envvar="DRAGOMAN_URL", help="The gateway.")] = HERE,
-    key: Annotated[
-        str | None,
-        typer.Option("--key", envvar="DRAGOMAN_API_KEY", show_envvar=True, help="A key to it."),
-    ] = None,
+    url: UrlOption = HERE,
+    key: KeyOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the answer to PROMPT as it came, unstreamed.")
     ] = False,

@@ -7,8 +7,10 @@ and when, is decided in `dragoman.cli.chat`.
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Annotated
 
 import msgspec
+import typer
 from msgspec import Struct
 
 from dragoman.cli.exits import Failure
@@ -22,6 +24,12 @@ from dragoman.wire.sse import SseParser
 LIMITS = Limits(head_s=660.0, idle_s=60.0)
 DONE = b"[DONE]"
 NO_GATEWAY = "What answers there is no gateway. Check --url; it ends in /api/v1"
+
+UrlOption = Annotated[str, typer.Option("--url", envvar="DRAGOMAN_URL", help="The gateway.")]
+KeyOption = Annotated[
+    str | None,
+    typer.Option("--key", envvar="DRAGOMAN_API_KEY", show_envvar=True, help="A key to it."),
+]
 
 
 class Message(Struct, frozen=True):

@@ -23,7 +23,7 @@ from dragoman.cli.connect.types import Choice, Client, Config, Document, Facts, 
 from dragoman.cli.console import err, print_json
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
-from dragoman.cli.gateway import get
+from dragoman.cli.gateway import KeyOption, UrlOption, get
 from dragoman.net.types import Limits, NetError
 from dragoman.wire.address import HERE
 
@@ -55,11 +55,8 @@ def connect(
     client: Annotated[
         str | None, typer.Argument(metavar="CLIENT", help="Without it, the clients are listed.")
     ] = None,
-    url: Annotated[str, typer.Option("--url", envvar="DRAGOMAN_URL", help="The gateway.")] = HERE,
-    key: Annotated[
-        str | None,
-        typer.Option("--key", envvar="DRAGOMAN_API_KEY", show_envvar=True, help="A key to it."),
-    ] = None,
+    url: UrlOption = HERE,
+    key: KeyOption = None,
     make_key: Annotated[
         bool, typer.Option("--make-key", help="Make a key named after the client.")
     ] = False,
