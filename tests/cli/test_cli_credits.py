@@ -25,7 +25,7 @@ def test_an_account_is_opened_with_the_free_credit_of_the_settings(tmp_path: Pat
     assert f"--account {ran.out.strip()}" in ran.err
     by_name = run("keys", "create", "app", "--account", "Soylent")
     assert (by_name.code, by_name.out) == (1, "")
-    assert "Accounts go by their ids: `dragoman credits show`." in by_name.err
+    assert "Accounts go by their ids. They are listed by: dragoman credits show" in by_name.err
 
 
 def test_credit_is_added_refunded_and_shown() -> None:

@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from dragoman.core.errors import Conflict, NotFound
+from dragoman.core.errors import Conflict, NoAccount
 from dragoman.core.money import NanoUsd
 from dragoman.ledger.entries import (
     credited,
@@ -79,5 +79,5 @@ def test_the_latest_entries_come_first(db: Database) -> None:
 
 
 def test_an_account_that_does_not_exist_is_not_found(db: Database) -> None:
-    with pytest.raises(NotFound, match="acct_none"):
+    with pytest.raises(NoAccount, match=r"^There is no account 'acct_none'\. [^`]*$"):
         db.run_now(lambda connection: find_account(connection, "acct_none"))

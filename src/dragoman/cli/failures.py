@@ -8,7 +8,7 @@ import typer
 from dragoman.catalog.errors import CatalogError
 from dragoman.cli.exits import FAILED, USAGE, Failure, whose
 from dragoman.config import ConfigError
-from dragoman.core.errors import GatewayError, InvalidRequest, Unavailable
+from dragoman.core.errors import GatewayError, InvalidRequest, NoAccount, Unavailable
 from dragoman.store.custody import CustodyError
 from dragoman.store.migrations import NewerDatabase
 
@@ -31,6 +31,8 @@ def explain(error: Exception) -> tuple[str, int] | None:
     match error:
         case Failure():
             return str(error), error.code
+        case NoAccount():
+            return f"{error.message} They are listed by: dragoman credits show", FAILED
         case Unavailable():
             return f"{error.message} {_cause(error)}", FAILED
         case ConfigError() | CatalogError() | CustodyError() | InvalidRequest():

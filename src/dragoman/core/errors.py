@@ -9,6 +9,7 @@
     │   ├── PaymentRequired        402 payment_required
     │   ├── PermissionDenied       403 permission_denied
     │   ├── NotFound               404 not_found
+    │   │   ├── NoAccount            404 not_found
     │   │   └── NoEndpoint           404 not_found, and why each endpoint was left out
     │   ├── RequestTooSlow         408 timeout
     │   ├── Conflict               409 conflict
@@ -152,6 +153,10 @@ class NotFound(CallerError):
     """The named thing does not exist, or not for this caller."""
 
     status, error_type = 404, "not_found"
+
+
+class NoAccount(NotFound):
+    """There is no account of that id."""
 
 
 class NoEndpoint(NotFound):

@@ -22,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 
-from dragoman.core.errors import Conflict, NotFound
+from dragoman.core.errors import Conflict, NoAccount
 from dragoman.core.money import NanoUsd
 from dragoman.ledger.tables import account, entry
 from dragoman.ledger.types import Account, Code, Entry
@@ -44,12 +44,10 @@ def add_account(connection: Connection, new: Account) -> None:
 
 
 def find_account(connection: Connection, id_: str) -> Account:
-    """Read an account. Raises NotFound."""
+    """Read an account. Raises NoAccount."""
     row = connection.execute(select(account).where(account.c.id == id_)).mappings().first()
     if row is None:
-        raise NotFound(
-            f"There is no account {id_[:100]!r}. Accounts go by their ids: `dragoman credits show`."
-        )
+        raise NoAccount(f"There is no account {id_[:100]!r}. Accounts go by their ids.")
     return _account(row)
 
 
