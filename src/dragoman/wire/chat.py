@@ -69,18 +69,13 @@ class ChatCall(Struct, frozen=True, kw_only=True, gc=False):
     kind: Kind = "chat"
     prompts: int = 1
     window_bytes: int | None = None
-
-    @property
-    def choices(self) -> int:
-        """How many answers are asked for. What is no chat has one, whatever `n` is there."""
-        wanted = self.members.get("n")
-        return 1 if wanted is None or self.kind != "chat" else _count(wanted) or 1
+    choices: int = 1
+    """How many answers are asked for."""
 
 
 _SHAPE = inspect.type_info(ChatFields)
 _decode = msgspec.json.Decoder(ChatFields).decode
 _decode_ordinary = msgspec.json.Decoder(OrdinaryFields).decode
-_count = msgspec.json.Decoder(int | None).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -127,6 +122,7 @@ def _call(found: Members, body: bytes) -> ChatCall:
         trace=fields.trace or {},
         echo_upstream_body=fields.debug is not None and fields.debug.echo_upstream_body is True,
         not_applied=tuple(dict.fromkeys(idle)),
+        choices=fields.n or 1,
     )
 
 
