@@ -9,9 +9,7 @@ what they are.
 Where tokens come from is fixed, and not taken from the credential: accounts bring their own.
 """
 
-import asyncio
 from base64 import urlsafe_b64encode
-from collections import OrderedDict
 from collections.abc import Mapping
 from functools import lru_cache, partial
 from urllib.parse import urlencode
@@ -26,13 +24,12 @@ from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
-from dragoman.core.secret import Secret
-from dragoman.net.types import Limits, NetError, Request, Response, Transport
-from dragoman.providers.dialect import Fault, Kind
-from dragoman.upstream.faults import AttemptFailed, nonsense, of_net
+from dragoman.net.types import Request, Transport
+from dragoman.upstream.faults import AttemptFailed
 from dragoman.upstream.signing.given import Unusable
 from dragoman.upstream.signing.google_files import Key, load, of_project
-from dragoman.upstream.signing.kept import FRESH_S
+from dragoman.upstream.signing.kept import MOST, Kept
+from dragoman.upstream.signing.token_server import FORM, ask, no_token
 
 TOKEN_URL = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 METADATA_HOST = "metadata.google.internal"
@@ -40,50 +37,25 @@ SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 LIFE_S = 3600
-"""How long an assertion is good, and about how long a token is."""
-MARGIN_S = 300.0
-"""A token is used no longer than until so many seconds before its end."""
-MOST_TOKENS = 1024
-"""So many credentials' tokens are kept, those used last."""
+"""How long an assertion is good."""
 MOST_BITS = 4096
 """Google's own keys have half as many; to sign with longer ones would hold up everybody."""
 MOST_PEM = 4096
 """Characters of a private key: one of `MOST_BITS` has some 3300, and Google's own have half that.
 To prove that its numbers are primes holds up everything, too: 36 ms for 2048 bits, 0.25 s for 4096
 and 4 s for 8192."""
-LIMITS = Limits(head_s=10.0, idle_s=10.0, body_bytes=64 * 1024)
-
-_FORM = (("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json"))
-_REFUSED = frozenset({400, 401, 403})
 
 
 Headers = tuple[tuple[str, str], ...]
 
 
 class _Token(Struct, frozen=True):
-    """What lets in, since when and until when by the monotonic clock.
-
-    `project`: whose models are called.
-    """
+    """What lets in. `project`: whose models are called."""
 
     headers: Headers
-    since: float
-    until: float
     project: str | None
 
 
-class _Granted(Struct):
-    access_token: str
-    expires_in: float = LIFE_S
-
-
-class _Denied(Struct):
-    error: str = ""
-    error_description: str = ""
-
-
-_granted = msgspec.json.Decoder(_Granted).decode
-_denied = msgspec.json.Decoder(_Denied).decode
 _encode = msgspec.json.Encoder().encode
 
 
@@ -101,20 +73,15 @@ class GoogleSigner:
         self._clock = clock
         self._environ = environ
         self._token_url = token_url
-        self._tokens: OrderedDict[Secret, _Token] = OrderedDict()
-        self._fetching: dict[Secret, asyncio.Task[_Token]] = {}
-        self._private = lru_cache(maxsize=MOST_TOKENS)(_private)
+        self._tokens: Kept[_Token] = Kept(clock)
+        self._private = lru_cache(maxsize=MOST)(_private)
 
     async def signed(self, request: Request, credential: Credential) -> Request:
         """Return the request with a token; an account's own calls its own project.
 
         Raises AttemptFailed.
         """
-        token = self._tokens.get(credential.secret)
-        if token is None or self._clock.monotonic() >= token.until:
-            token = await self._fetched(credential)
-        else:
-            self._tokens.move_to_end(credential.secret)
+        token = await self._tokens.get(credential.secret, partial(self._fetch, credential))
         url = request.url
         if token.project is not None:
             url = of_project(url, token.project)
@@ -122,56 +89,22 @@ class GoogleSigner:
 
     def refused(self, request: Request, credential: Credential) -> bool:
         """Forget the token of a request that was not let in. Say whether another may do better."""
-        token = self._tokens.get(credential.secret)
-        if token is None or token.headers[0] not in request.headers:
-            return True
-        if self._clock.monotonic() - token.since < FRESH_S:
-            return False
-        del self._tokens[credential.secret]
-        return True
+        sent = request.headers
+        return self._tokens.forget(credential.secret, lambda token: token.headers[0] in sent)
 
-    async def _fetched(self, credential: Credential) -> _Token:
-        """Return a new token. Who stops waiting for it does not stop it for the others."""
-        secret = credential.secret
-        task = self._fetching.get(secret)
-        if task is None:
-            task = asyncio.create_task(self._fetch(credential))
-            self._fetching[secret] = task
-            task.add_done_callback(partial(self._done, secret))
-        return await asyncio.shield(task)
-
-    def _done(self, secret: Secret, task: asyncio.Task[_Token]) -> None:
-        del self._fetching[secret]
-        if task.cancelled() or task.exception() is not None:
-            return
-        self._tokens[secret] = task.result()
-        self._tokens.move_to_end(secret)
-        while len(self._tokens) > MOST_TOKENS:
-            self._tokens.popitem(last=False)
-
-    async def _fetch(self, credential: Credential) -> _Token:
+    async def _fetch(self, credential: Credential) -> tuple[_Token, float]:
+        """Return a new token and for how many seconds it is to be used."""
         try:
             key = await load(credential, self._environ)
             request = self._asking(key)
         except Unusable as error:
-            raise AttemptFailed(_refused(credential, str(error), "credential")) from None
-        body = await self._asked(request, credential)
-        try:
-            granted = _granted(body)
-        except (ValueError, RecursionError):
-            raise AttemptFailed(nonsense("the token server's answer is no token")) from None
-        if not granted.access_token.isascii() or not granted.access_token.isprintable():
-            raise AttemptFailed(nonsense("the token server's token is no text"))
-        headers: Headers = (("Authorization", f"Bearer {granted.access_token}"),)
+            raise AttemptFailed(no_token(credential, str(error))) from None
+        token, good_s = await ask(self._transport, request, credential)
+        headers: Headers = (("Authorization", f"Bearer {token}"),)
         if key is not None and key.quota_project_id:
             headers += (("x-goog-user-project", key.quota_project_id),)
-        now = self._clock.monotonic()
-        return _Token(
-            headers=headers,
-            since=now,
-            until=now + max(0.0, granted.expires_in - MARGIN_S),
-            project=key.project_id if key is not None and key.own else None,
-        )
+        project = key.project_id if key is not None and key.own else None
+        return _Token(headers, project), good_s
 
     def _asking(self, key: Key | None) -> Request:
         """Return the request for a token: of the metadata server where there is no key."""
@@ -192,33 +125,7 @@ class GoogleSigner:
             said = _claims(key, self._token_url, int(self._clock.wall()))
             form = {"grant_type": JWT_BEARER, "assertion": _signed(private, said)}
         body = urlencode(form).encode()
-        return Request(method="POST", url=self._token_url, headers=_FORM, body=body)
-
-    async def _asked(self, request: Request, credential: Credential) -> bytes:
-        """Return the body of a success; once more if a kept connection died unused."""
-        try:
-            status, body = await self._send(request)
-        except NetError as error:
-            if not error.reused:
-                raise AttemptFailed(of_net(error)) from error
-            try:
-                status, body = await self._send(request)
-            except NetError as again:
-                raise AttemptFailed(of_net(again)) from again
-        if status == 200:
-            return body
-        if status not in _REFUSED and request.method == "POST":
-            raise AttemptFailed(nonsense(f"the token server answered {status}", status))
-        said = _reason(body)
-        detail = said.error_description or said.error or f"HTTP {status}"
-        raise AttemptFailed(_refused(credential, detail, said.error or "credential", status))
-
-    async def _send(self, request: Request) -> tuple[int, bytes]:
-        response: Response = await self._transport.send(request, LIMITS)
-        try:
-            return response.status, await response.read()
-        finally:
-            response.close()
+        return Request(method="POST", url=self._token_url, headers=FORM, body=body)
 
 
 def _private(pem: str) -> RSAPrivateKey:
@@ -271,20 +178,3 @@ def check_private_key(key: Key) -> None:
 
 def _base64(data: bytes) -> str:
     return urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _reason(body: bytes) -> _Denied:
-    try:
-        return _denied(body)
-    except (ValueError, RecursionError):
-        return _Denied()
-
-
-def _refused(credential: Credential, detail: str, code: str, status: int | None = None) -> Fault:
-    return Fault(
-        kind=Kind.CREDENTIAL,
-        error_type="provider_unavailable",
-        message=f"no access token for the credential from {credential.source}: {detail[:500]}",
-        status=status,
-        code=code[:64],
-    )
