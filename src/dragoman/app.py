@@ -39,8 +39,6 @@ from dragoman.store.journal.writer import Journal
 from dragoman.upstream.health import HealthBoard
 from dragoman.web.edge import Edge
 from dragoman.web.health import unwritable
-from dragoman.web.inference import Scope
-from dragoman.web.outlet import Receive, Send
 from dragoman.web.plane import Control, LatePlane, Staff, nobody
 
 
@@ -131,7 +129,7 @@ def build(settings: Settings, premises: Premises, clock: Clock, crew: Crew | Non
         crew=crew,
         tower=tower,
     )
-    return Edge(work.routes, plane, background.lifespan, options.server)
+    return Edge(work.routes, plane, background.running, options.server)
 
 
 def _readiness(
@@ -195,16 +193,9 @@ class Background(Struct, frozen=True, kw_only=True):
     crew: Crew
     tower: Watchtower
 
-    async def lifespan(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Start with the server, stop with it (ASGI, "Lifespan Protocol")."""
-        await receive()
-        async with self._running():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
-
     @asynccontextmanager
-    async def _running(self) -> AsyncIterator[None]:
+    async def running(self) -> AsyncIterator[None]:
+        """Start all that goes on behind the requests, and stop it at the end."""
         await self.counting.begin()
         await self.upkeep.begin()
         await self.prices.begin()

@@ -36,7 +36,7 @@ class Node:
 
     @property
     def background(self) -> Background:
-        background = getattr(self.edge._lifespan, "__self__", None)
+        background = getattr(self.edge._running, "__self__", None)
         assert isinstance(background, Background)
         return background
 

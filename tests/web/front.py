@@ -1,5 +1,7 @@
 """The real edge before hosts in memory, with one good key."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from dragoman.access.gate import Gate
@@ -44,7 +46,7 @@ class Front:
             "/v1/messages": {"POST": inference.speaking(MESSAGES)},
             "/v1/messages/count_tokens": {"POST": Counting(self.gate, chosen).serve},
         }
-        self.edge = Edge(routes, control, lifespan)
+        self.edge = Edge(routes, control, running)
 
     def client(self, headers: dict[str, str] | None = None, **body: Any) -> Client:
         """Return a client with a good key that asks for a chat."""
@@ -65,6 +67,7 @@ async def control(scope: Scope, _: Receive, send: Send) -> None:
     await reply(send, 200, scope["path"].encode(), [])
 
 
-async def lifespan(_: Scope, __: Receive, send: Send) -> None:
-    """Stand in for the start and stop of a node."""
-    await send({"type": "lifespan.startup.complete"})
+@asynccontextmanager
+async def running() -> AsyncIterator[None]:
+    """Stand in for what goes on behind the requests of a node."""
+    yield

@@ -2,6 +2,8 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -11,11 +13,11 @@ from hypothesis import strategies as st
 from dragoman.core.errors import Overloaded
 from dragoman.web.edge import Edge, canonical, not_found
 from dragoman.web.inference import Scope
-from dragoman.web.outlet import Receive, Send
+from dragoman.web.outlet import Message, Receive, Send
 from tests.relay.scene import Scene
 from tests.upstream.hosts import streamed, whole
 from tests.web.asgi import Client
-from tests.web.front import Front, control, lifespan
+from tests.web.front import Front, control, running
 
 PATH = "/v1/chat/completions"
 TWICE = "It has {} twice: the client adds that itself, so its base URL ends before."
@@ -159,16 +161,30 @@ async def test_an_error_of_ours_is_rendered_wherever_it_comes_from() -> None:
     async def busy(_: Scope, __: Receive, ___: Send) -> None:
         raise Overloaded("Too much.", retry_after_s=3)
 
-    client = await Client(path="/v1/x").of(Edge({"/v1/x": {"POST": busy}}, control, lifespan))
+    client = await Client(path="/v1/x").of(Edge({"/v1/x": {"POST": busy}}, control, running))
     assert (client.status, client.headers["retry-after"]) == (503, "3")
     assert client.json()["error"]["metadata"]["error_type"] == "gateway_overloaded"
 
 
 async def test_start_and_stop_go_where_they_belong() -> None:
-    client = Client()
-    client.scope["type"] = "lifespan"
-    await client.of(Front(Scene(a=whole())).edge)
-    assert client.sent == [{"type": "lifespan.startup.complete"}]
+    went: list[str] = []
+
+    @asynccontextmanager
+    async def going() -> AsyncIterator[None]:
+        went.append("on")
+        yield
+        went.append("off")
+
+    async def send(message: Message) -> None:
+        went.append(message["type"])
+
+    moments = iter([{"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}])
+
+    async def receive() -> Message:
+        return next(moments)
+
+    await Edge({}, control, going)({"type": "lifespan"}, receive, send)
+    assert went == ["on", "lifespan.startup.complete", "off", "lifespan.shutdown.complete"]
 
 
 async def test_web_sockets_are_declined() -> None:

@@ -16,6 +16,7 @@ from dragoman.web.forward import Forward
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import Message, Receive, Send
 from dragoman.web.server.listener import Server
+from tests.web.front import running
 
 OPTIONS = ServerOptions(port=0, management_body_bytes=100_000, drain_s=0)
 HEAD = "Host: localhost\r\nConnection: close\r\n"
@@ -58,12 +59,6 @@ class Far:
         await send({"type": "http.response.body", "body": await whole(receive)})
 
 
-async def lifespan(_: Message, receive: Receive, send: Send) -> None:
-    for moment in ("startup", "shutdown"):
-        await receive()
-        await send({"type": f"lifespan.{moment}.complete"})
-
-
 async def whole(receive: Receive) -> bytes:
     body, more = b"", True
     while more:
@@ -90,13 +85,13 @@ class Pair:
         self.tasks: list[tuple[Placed, asyncio.Task[None]]] = []
 
     async def open_far(self) -> None:
-        server = await self._open(Edge({}, self.far, lifespan, OPTIONS), listening(self.path))
+        server = await self._open(Edge({}, self.far, running, OPTIONS), listening(self.path))
         assert server.floor.address is None
 
     async def open_near(self) -> None:
         place = socket.create_server(("127.0.0.1", 0))
         self.port = place.getsockname()[1]
-        await self._open(Edge({}, self.forward, lifespan, OPTIONS), place)
+        await self._open(Edge({}, self.forward, running, OPTIONS), place)
 
     async def close_far(self) -> None:
         await self._close(*self.tasks.pop(0))

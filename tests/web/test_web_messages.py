@@ -12,7 +12,7 @@ from dragoman.web.voices import IN_CHAT, IN_MESSAGES, voice_of
 from tests.relay.scene import Scene, endpoint
 from tests.upstream.hosts import CUT, plays, refuses, says, streamed, whole
 from tests.web.asgi import Client
-from tests.web.front import Front, control, lifespan
+from tests.web.front import Front, control, running
 from tests.wire.messages_told import HI, message_of
 
 PATHS = ("/v1/messages", "/api/v1/messages", "/v1/messages/", "/api/v1/messages/count_tokens")
@@ -147,7 +147,7 @@ async def test_a_defect_in_the_middle_of_a_stream_ends_it_with_an_event(
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         raise ZeroDivisionError
 
-    edge = Edge({"/v1/messages": {"POST": breaks}}, control, lifespan)
+    edge = Edge({"/v1/messages": {"POST": breaks}}, control, running)
     client = await Client(path="/api/v1/messages").of(edge)
     assert client.body == IN_MESSAGES.late(Internal("x"))
     assert client.body.startswith(b"event: error\n")

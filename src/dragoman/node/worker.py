@@ -46,9 +46,7 @@ from dragoman.upstream.health import TellingBoard
 from dragoman.web.edge import Edge
 from dragoman.web.forward import Forward
 from dragoman.web.health import QUIET, SILENT, UNHEARD, Health, unwritable
-from dragoman.web.inference import Scope
 from dragoman.web.options import ServerOptions
-from dragoman.web.outlet import Receive, Send
 from dragoman.web.server.listener import Server
 
 FIRST_WAIT_S: Final = 10.0
@@ -148,7 +146,7 @@ class Worker:
         self._troubles: tuple[str, ...] = ()
         health = Health(self._problems, self._is_empty, self._forward, self._all_troubles)
         routes = {**self.serving.routes, **health.routes}
-        self.edge = Edge(routes, self._forward, self._lifespan, options.server)
+        self.edge = Edge(routes, self._forward, self._running, options.server)
         self.server: Server | None = None
         self._news = asyncio.Event()
         self._listens = False
@@ -164,14 +162,6 @@ class Worker:
 
     def _is_empty(self) -> bool:
         return bool(problems(self._shelf.catalog()))
-
-    async def _lifespan(self, _: Scope, receive: Receive, send: Send) -> None:
-        """Start with the server, stop with it (ASGI, "Lifespan Protocol")."""
-        await receive()
-        async with self._running():
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-        await send({"type": "lifespan.shutdown.complete"})
 
     @asynccontextmanager
     async def _running(self) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ and a slash at the end does not matter.
 
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from msgspec import Struct
@@ -21,6 +22,8 @@ from dragoman.web.outlet import CORS, EVENTS, Headers, Message, Receive, Send, r
 from dragoman.web.voices import IN_CHAT, Voice, voice_of
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+Running = Callable[[], AbstractAsyncContextManager[None]]
+"""Within it, what goes on behind the requests does."""
 Routes = Mapping[str, Mapping[str, Handler]]
 """Path without `/api` -> method -> who serves it."""
 
@@ -85,12 +88,12 @@ class Edge:
         self,
         routes: Routes,
         control: Handler,
-        lifespan: Handler,
+        running: Running,
         options: ServerOptions = ServerOptions(),  # noqa: B008 - frozen
     ) -> None:
         self._routes = _spelled(routes)
         self._control = control
-        self._lifespan = lifespan
+        self._running = running
         self._small = small = options.management_body_bytes
         self._lanes = {
             path: Lane(Tier.INFERENCE, options.body_bytes, voice_of(canonical(path)))
@@ -118,9 +121,17 @@ class Edge:
 
     async def _other_than_http(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
+            await self._live(receive, send)
             return
         await send({"type": "websocket.close", "code": 1003})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """Start with the server, stop with it (ASGI, "Lifespan Protocol")."""
+        await receive()
+        async with self._running():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         out = _Watched(send)
