@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -19,10 +19,13 @@ from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
 from dragoman.routing.types import Drop, Health, Plan, Seen
 from tests.routing.endpoints import (
+    DRAWN_ONLY,
     ENDPOINTS,
     HEALTH,
     MINI,
     MODEL,
+    MOSTLY,
+    SELDOM,
     asks,
     catalog,
     drops,
@@ -212,14 +215,27 @@ BROUGHT = st.lists(
         st.sampled_from(SLUGS),
         st.integers(1, 3),
         st.booleans(),
-        st.booleans(),
-        st.booleans(),
+        SELDOM,
+        SELDOM,
         st.sampled_from([frozenset[str](), frozenset({MODEL}), frozenset({MINI})]),
-        st.sampled_from([True, True, False]),
+        MOSTLY,
     ),
+    min_size=1,
     max_size=4,
     unique_by=lambda each: each.credential.id,
 )
+
+
+def test_what_is_drawn_is_served_by_own_keys_and_by_others() -> None:
+    def drawn(wants: Ask, brought: list[Byok], endpoints: list[Endpoint]) -> Plan:
+        wants = structs.replace(wants, byok=tuple(brought))
+        return plan(wants, catalog(*endpoints, providers=HOSTS), {}, Random(7))
+
+    def both(the_plan: Plan) -> bool:
+        return {step.byok is None for step in the_plan.steps} == {True, False}
+
+    found = find(st.builds(drawn, asks(), BROUGHT, ENDPOINTS), both, settings=DRAWN_ONLY)
+    assert len(found.steps) > 1
 
 
 @given(asks(), BROUGHT, ENDPOINTS, HEALTH, st.integers(0, 2**32))

@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import find, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -18,6 +18,7 @@ from dragoman.routing.types import Drop, Health, Plan
 from dragoman.routing.verdicts import verdict
 from dragoman.wire.preferences import MaxPrice, Preferences
 from tests.routing.endpoints import (
+    DRAWN_ONLY,
     ENDPOINTS,
     HEALTH,
     MINI,
@@ -106,6 +107,13 @@ def test_a_plan_keeps_the_strategy_of_its_request() -> None:
 
 def made(wants: Ask, endpoints: list[Endpoint], health: Health, seed: int = 7) -> Plan:
     return plan(wants, catalog(*endpoints), health, Random(seed))
+
+
+def test_what_is_drawn_leaves_a_choice() -> None:
+    """A law that is tried with plans of no step says nothing of steps."""
+    drawn = st.builds(made, asks(), ENDPOINTS, HEALTH)
+    found = find(drawn, lambda the_plan: len(the_plan.steps) > 1, settings=DRAWN_ONLY)
+    assert len(found.steps) > 1
 
 
 @given(asks(), ENDPOINTS, HEALTH)
