@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Select,
     Table,
     func,
     or_,
@@ -107,23 +108,15 @@ def _credit_is_its_purse(connection: Connection) -> Found:
 
 
 def _leased_is_the_leases(connection: Connection) -> Found:
-    open_ = _sums(connection, lease.c.purse, lease.c.amount_nanos)
-    for id_, kept in connection.execute(select(purse.c.id, purse.c.leased_nanos)):
-        rows = open_.pop(id_, 0)
-        if rows != kept:
-            yield _differs("leased is the leases", id_, kept, rows)
-    for id_, rows in open_.items():
-        yield _differs("leased is the leases", id_, 0, rows)
+    kept = select(purse.c.id, purse.c.leased_nanos)
+    rows = _sums(connection, lease.c.purse, lease.c.amount_nanos)
+    return _compared(connection, "leased is the leases", kept, rows)
 
 
 def _spent_is_the_charges(connection: Connection) -> Found:
-    charged = _sums(connection, charge.c.purse, charge.c.amount_nanos)
-    for id_, kept in connection.execute(select(purse.c.id, purse.c.spent_nanos)):
-        rows = charged.pop(id_, 0)
-        if rows != kept:
-            yield _differs("spent is the charges", id_, kept, rows)
-    for id_, rows in charged.items():
-        yield _differs("spent is the charges", id_, 0, rows)
+    kept = select(purse.c.id, purse.c.spent_nanos)
+    rows = _sums(connection, charge.c.purse, charge.c.amount_nanos)
+    return _compared(connection, "spent is the charges", kept, rows)
 
 
 def _nothing_is_charged_beyond_its_lease(connection: Connection) -> Found:
@@ -135,14 +128,9 @@ def _nothing_is_charged_beyond_its_lease(connection: Connection) -> Found:
 
 def _entries_are_their_journals(connection: Connection) -> Found:
     booked = entry.c.code.in_((Code.USAGE, Code.FOUND))
+    kept = select(journal.c.incarnation, journal.c.charged_nanos)
     rows = _sums(connection, entry.c.incarnation, entry.c.amount_nanos, booked)
-    query = select(journal.c.incarnation, journal.c.charged_nanos)
-    for id_, kept in connection.execute(query):
-        entered = rows.pop(id_, 0)
-        if entered != kept:
-            yield _differs("entries are their journals", id_, kept, entered)
-    for id_, entered in rows.items():
-        yield _differs("entries are their journals", id_, 0, entered)
+    return _compared(connection, "entries are their journals", kept, rows)
 
 
 def _leases_have_an_open_journal(connection: Connection) -> Found:
@@ -198,6 +186,16 @@ def _sums(
 
 def _count(connection: Connection, table: Table) -> int:
     return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+
+def _compared(connection: Connection, rule: str, kept: Select[Any], rows: dict[str, int]) -> Found:
+    """Compare figures that are kept with the sums of their rows. Rows of nobody break it, too."""
+    for id_, figure in connection.execute(kept):
+        total = rows.pop(id_, 0)
+        if total != figure:
+            yield _differs(rule, id_, figure, total)
+    for id_, total in rows.items():
+        yield _differs(rule, id_, 0, total)
 
 
 def _differs(rule: str, subject: str, kept: int, rows: int) -> Violation:
