@@ -31,6 +31,8 @@ OVERLOADED = frozenset({503, 529})
 GONE = 404
 ATTEMPTS_THAT_EXHAUST = 3
 NOBODYS = frozenset({Kind.CALLER, Kind.LOCAL, Kind.UNTRANSLATABLE})
+CREDENTIALS = frozenset({Kind.CREDENTIAL, Kind.FORBIDDEN, Kind.RATE})
+"""What another credential may be spared of at the same endpoint."""
 """Faults that are held against no endpoint and no credential."""
 SHORTEST_SECRET = 8
 """Characters. What is shorter is no secret, and would be found in every other text."""
@@ -278,6 +280,15 @@ def _single(
     if fault.kind is Kind.CREDENTIAL:
         text = f"{name} refused this gateway's credential. Run `dragoman doctor` on the gateway."
         return ProviderUnavailable(text, metadata=metadata, should_retry=False)
+    if fault.kind is Kind.FORBIDDEN:
+        whose = "this gateway's credential"
+        if last.step.byok is not None:
+            whose = f"your own credential ({last.step.byok.credential.source})"
+        text = (
+            f"{name} does not let {whose} do this: the model may not be enabled for its account,"
+            " or the content may be against its rules."
+        )
+        return ProviderUnavailable(text, metadata=metadata, should_retry=False)
     if _is_overloaded(fault):
         return ProviderOverloaded(
             "Provider returned error",
@@ -332,7 +343,7 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
         metadata["is_byok"] = True
     if fault.code:
         metadata["provider_code"] = fault.code
-    if fault.kind is not Kind.CREDENTIAL:
+    if fault.kind not in {Kind.CREDENTIAL, Kind.FORBIDDEN}:
         metadata["raw"] = fault.raw or fault.message
     metadata["previous_errors"] = _errors(tries)
     return metadata
