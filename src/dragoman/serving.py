@@ -33,6 +33,7 @@ from dragoman.relay.visit import Desk
 from dragoman.routing.pools import Pools
 from dragoman.shaping.targets import Meanings
 from dragoman.store.custody import Pepper
+from dragoman.store.turns import Pace
 from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.demo import DemoTransport
 from dragoman.upstream.failover import Upstream
@@ -102,8 +103,9 @@ class Serving(Struct, frozen=True, kw_only=True):
     async def _keep_health(self) -> None:
         while True:
             await asyncio.sleep(1.0)
+            pace = Pace()
             for _ in self.health.refreshing(self.clock.monotonic()):
-                await asyncio.sleep(0)
+                await pace.keep()
 
 
 def serving(settings: Settings, means: Means) -> Serving:

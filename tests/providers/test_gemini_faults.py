@@ -39,7 +39,7 @@ def google(code: int, status: str, reason: str | None = None) -> dict[str, Any]:
         ),
         (400, google(400, "FAILED_PRECONDITION"), Kind.CREDENTIAL, "provider_unavailable"),
         (401, google(401, "UNAUTHENTICATED"), Kind.CREDENTIAL, "provider_unavailable"),
-        (403, google(403, "PERMISSION_DENIED"), Kind.CREDENTIAL, "provider_unavailable"),
+        (403, google(403, "PERMISSION_DENIED"), Kind.FORBIDDEN, "provider_unavailable"),
         (404, google(404, "NOT_FOUND"), Kind.TRANSIENT, "provider_unavailable"),
         (429, QUOTA, Kind.RATE, "rate_limit_exceeded"),
         (429, [QUOTA], Kind.RATE, "rate_limit_exceeded"),

@@ -19,6 +19,7 @@ from dragoman.providers.openai.words import LONGEST_MESSAGE
 from dragoman.wire.hub import StreamFault
 
 C, K, R, T = Kind.CALLER, Kind.CREDENTIAL, Kind.RATE, Kind.TRANSIENT
+F = Kind.FORBIDDEN
 
 
 def refuse(status: int, tree: Any) -> Fault:
@@ -32,7 +33,7 @@ def refuse(status: int, tree: Any) -> Fault:
         (400, C, "invalid_request"),
         (401, K, "provider_unavailable"),
         (402, K, "provider_unavailable"),
-        (403, K, "provider_unavailable"),
+        (403, F, "provider_unavailable"),
         (404, T, "provider_unavailable"),
         (405, T, "provider_unavailable"),
         (408, T, "timeout"),
@@ -251,6 +252,15 @@ REFUSALS: list[tuple[str, int, Any, Kind, str, str | None]] = [
         "refusal",
         "refusal",
     ),
+    (
+        "xAI",
+        403,
+        {"code": "permission-denied", "error": "m"},
+        F,
+        UNAVAILABLE,
+        "permission-denied",
+    ),
+    ("OpenAI", 403, error(code="insufficient_quota"), K, UNAVAILABLE, "insufficient_quota"),
     ("a broad word", 500, error(type="server_error", code=None), T, UNAVAILABLE, "server_error"),
 ]
 

@@ -1,11 +1,19 @@
 """A destination in memory that keeps offsets as a transaction would, and fails on command."""
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from dragoman.core.errors import Unavailable
+from dragoman.store.journal import folder
+from dragoman.store.journal.applier import Applier, ApplierOptions
 from dragoman.store.journal.folder import Ending
 from dragoman.store.journal.sources import Batch
+from dragoman.store.journal.writer import Journal
+
+QUICK = ApplierOptions(batch_records=3, interval_s=0.001, longest_pause_s=0.004, adoption_s=0.0)
+BODIES = [b"%d" % number for number in range(10)]
 
 
 class Books:
@@ -41,3 +49,22 @@ class Books:
         if self.troubles and self.troubles[0] == when:
             self.troubles.pop(0)
             raise Unavailable("locked")
+
+
+def of(root: Path, books: Books, own: Journal | None = None) -> Applier:
+    return Applier(root, "node-1", books, own=own, options=QUICK)
+
+
+def dead(root: Path, bodies: list[bytes], node: str = "node-1") -> Path:
+    """Leave the journal of a writer that is gone."""
+    journal = Journal(folder.create(root, node))
+    for body in bodies:
+        journal.append(body)
+    journal.close()
+    return journal.path
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not true():  # noqa: ASYNC110  # what is waited for has no event
+            await asyncio.sleep(0.001)

@@ -5,7 +5,6 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,35 +12,14 @@ import pytest
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unavailable
 from dragoman.store.journal import folder
-from dragoman.store.journal.applier import Applier, ApplierOptions, ReadAgain
+from dragoman.store.journal.applier import Applier, ReadAgain
 from dragoman.store.journal.folder import Ending, Lock
 from dragoman.store.journal.sources import Batch
-from dragoman.store.journal.writer import Journal, JournalOptions
-from tests.store.journal_books import Books
+from dragoman.store.journal.writer import JournalOptions
+from tests.store.journal_books import BODIES, QUICK, Books, dead, of, until
 from tests.store.journal_disk import FailingDisk, opened
 
 DAY_S = 86_400.0
-QUICK = ApplierOptions(batch_records=3, interval_s=0.001, longest_pause_s=0.004, adoption_s=0.0)
-BODIES = [b"%d" % number for number in range(10)]
-
-
-def of(root: Path, books: Books, own: Journal | None = None) -> Applier:
-    return Applier(root, "node-1", books, own=own, options=QUICK)
-
-
-def dead(root: Path, bodies: list[bytes], node: str = "node-1") -> Path:
-    """Leave the journal of a writer that is gone."""
-    journal = Journal(folder.create(root, node))
-    for body in bodies:
-        journal.append(body)
-    journal.close()
-    return journal.path
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not true():  # noqa: ASYNC110  # what is waited for has no event
-            await asyncio.sleep(0.001)
 
 
 async def test_a_dead_writers_journal_is_applied_once_in_order_and_ended(tmp_path: Path) -> None:
@@ -141,35 +119,6 @@ async def test_an_unavailable_destination_is_asked_again_and_nothing_counts_twic
     await applier.catch_up()
     assert books.applied_of[path.name] == BODIES
     assert books.endings == {path.name: Ending.CLEAN}
-
-
-async def test_running_goes_on_by_itself_whatever_the_destination_does(tmp_path: Path) -> None:
-    path = dead(tmp_path, BODIES)
-    books = Books(["asked", "after", "before"])
-    with opened(tmp_path) as journal:
-        applier = of(tmp_path, books, journal)
-        running = asyncio.create_task(applier.run())
-        await until(lambda: path.name in books.endings)
-        for body in BODIES:
-            journal.append(body)
-            await asyncio.sleep(0.001)
-        await until(lambda: len(books.applied_of[journal.incarnation]) == 10)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    assert books.applied_of == {path.name: BODIES, journal.incarnation: BODIES}
-
-
-async def test_an_idle_applier_wakes_up_for_the_dead(tmp_path: Path) -> None:
-    books = Books()
-    options = ApplierOptions(adoption_s=0.01)
-    with opened(tmp_path) as journal:
-        applier = Applier(tmp_path, "node-1", books, own=journal, options=options)
-        running = asyncio.create_task(applier.run())
-        await asyncio.sleep(0.02)
-        path = dead(tmp_path, BODIES)
-        await until(lambda: path.name in books.endings)
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_long_journal_does_not_keep_the_others_waiting(tmp_path: Path) -> None:

@@ -3,7 +3,26 @@
 import asyncio
 import weakref
 
-from dragoman.store.turns import AT_ONCE, FREED_AT_ONCE, in_parts, let_go
+import pytest
+
+from dragoman.store import turns
+from dragoman.store.turns import (
+    AT_ONCE,
+    BUSY_S,
+    FREED_AT_ONCE,
+    REST_S,
+    WORK_S,
+    Pace,
+    in_parts,
+    let_go,
+)
+from tests.access.fakes import HandClock
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every part take as long as a slice may."""
+    monkeypatch.setattr(turns, "WORK_S", 0.0)
 
 
 class Others:
@@ -26,6 +45,37 @@ class Thing:
     """What can be watched while it goes."""
 
 
+@pytest.mark.parametrize(
+    ("turn_s", "rested"),
+    [(0.9 * BUSY_S, []), (0.25 * REST_S, [0.75 * REST_S] * 2), (1.1 * REST_S, [])],
+    ids=["nobody came", "others came", "they had their time"],
+)
+async def test_who_worked_for_long_leaves_others_their_time(
+    monkeypatch: pytest.MonkeyPatch, turn_s: float, rested: list[float]
+) -> None:
+    clock = HandClock()
+    rests: list[float] = []
+
+    async def others() -> None:
+        while True:
+            clock.now += turn_s
+            await asyncio.sleep(0)
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr(turns, "rest", rest)
+    busy = asyncio.create_task(others())
+    pace = Pace(clock)
+    for _ in range(5):
+        clock.now += 0.6 * WORK_S
+        await pace.keep()
+    busy.cancel()
+    assert rests == pytest.approx(rested), "after the second part and the fourth, if at all"
+
+
+@pytest.mark.usefixtures("slow")
 async def test_a_long_list_leaves_others_their_turns() -> None:
     others = Others()
     parts = [part async for part in in_parts(range(5 * AT_ONCE + 1))]
@@ -35,6 +85,7 @@ async def test_a_long_list_leaves_others_their_turns() -> None:
     assert others.turns >= 5
 
 
+@pytest.mark.usefixtures("slow")
 async def test_what_is_let_go_of_goes_a_few_at_a_time() -> None:
     things = [Thing() for _ in range(3 * FREED_AT_ONCE + 1)]
     gone: list[int] = []

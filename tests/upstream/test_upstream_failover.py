@@ -134,7 +134,7 @@ async def test_an_only_endpoint_in_trouble_is_tried_three_times() -> None:
     assert stage.rng.drawn == 2
 
 
-@pytest.mark.parametrize("status", [401, 429])
+@pytest.mark.parametrize("status", [401, 403, 429])
 async def test_a_refused_credential_gives_way_to_the_next_of_the_same_host(status: int) -> None:
     mine = credential("a", 1), credential("a", 2)
     stage = Stage(mine, a=[refuses(status), streamed()], b=streamed())
@@ -169,6 +169,14 @@ async def test_a_credential_that_works_is_forgiven() -> None:
     assert not stage.upstream.wallet.parked(stage.clock.now)
 
 
+async def test_a_credential_that_lacks_one_model_is_not_parked_for_the_others() -> None:
+    stage = Stage([credential("a")], a=[refuses(403), streamed()], b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert not stage.upstream.wallet.parked(stage.clock.now)
+    stage.clock.now += 1.1
+    assert not stage.seen(A).cooling
+
+
 @pytest.mark.parametrize(
     ("script", "credentials", "outage", "cooling"),
     [
@@ -179,6 +187,7 @@ async def test_a_credential_that_works_is_forgiven() -> None:
         (refuses(429), 0, False, True),
         (refuses(401), 1, False, True),
         (refuses(401), 0, True, False),
+        (refuses(403), 1, False, True),
         (refuses(429), 2, False, True),
     ],
 )

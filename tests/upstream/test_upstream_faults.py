@@ -39,6 +39,7 @@ ASKED = ("acme/turbo",)
         (fault(Kind.TRANSIENT, 408, "timeout"), ProviderTimeout, 504, "timeout"),
         (fault(Kind.TRANSIENT, 524, "timeout"), ProviderTimeout, 504, "timeout"),
         (fault(Kind.CREDENTIAL, 401), ProviderUnavailable, 502, "provider_unavailable"),
+        (fault(Kind.FORBIDDEN, 403), ProviderUnavailable, 502, "provider_unavailable"),
         (fault(Kind.RATE, 429), CapacityExhausted, 429, "rate_limit_exceeded"),
         (fault(Kind.LOCAL, None), Overloaded, 503, "gateway_overloaded"),
         (

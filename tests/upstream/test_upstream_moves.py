@@ -81,7 +81,7 @@ def test_a_request_gets_six_attempts_in_all() -> None:
     assert after(*six, steps=models) is None
 
 
-@pytest.mark.parametrize("kind", [Kind.RATE, Kind.CREDENTIAL])
+@pytest.mark.parametrize("kind", [Kind.RATE, Kind.CREDENTIAL, Kind.FORBIDDEN])
 def test_a_refused_credential_gives_way_to_the_next_of_the_same_provider(kind: Kind) -> None:
     assert move([A, B], [tried(A, fault(kind))], spare=True) == Move(A)
 

@@ -34,6 +34,15 @@ def test_a_refused_credential_rests_everywhere_for_five_minutes() -> None:
     assert board.seen == {}
 
 
+def test_one_that_may_not_do_what_was_asked_rests_there_for_a_minute() -> None:
+    board = HealthBoard()
+    board.rests.failed(ONE, HERE, fault(Kind.FORBIDDEN, 403), 100.0)
+    assert rests(board, HERE)
+    assert not rests(board, THERE)
+    board.refresh(160.0)
+    assert board.seen == {}
+
+
 @pytest.mark.parametrize(("asked_s", "rests_s"), [(None, 5.0), (20.0, 20.0), (0.1, 1.0), (900, 60)])
 def test_a_rate_limited_one_rests_at_the_endpoint(asked_s: float | None, rests_s: float) -> None:
     board = HealthBoard()

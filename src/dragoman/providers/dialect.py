@@ -20,11 +20,13 @@ from dragoman.wire.hub import Answer, Chunk, Text
 class Kind(StrEnum):
     """The classes of failure that decide what happens next (reliability 2.1, C0 to C5, C7).
 
+    `FORBIDDEN`: the credential is good, but not for this model, or not for this content.
     `UNTRANSLATABLE`: the endpoint's dialect cannot say the request, so nothing was sent.
     """
 
     CALLER = "caller"
     CREDENTIAL = "credential"
+    FORBIDDEN = "forbidden"
     RATE = "rate"
     TRANSIENT = "transient"
     TIMEOUT = "timeout"

@@ -3,9 +3,9 @@
 import asyncio
 from typing import Protocol
 
+from dragoman.store.turns import Pace
+
 ROUND_S = 1.0
-AT_ONCE = 200
-"""How many streams are looked at before others get their turn."""
 
 
 class Streaming(Protocol):
@@ -38,7 +38,7 @@ class Rounds:
         """Go round, until cancelled."""
         while True:
             await asyncio.sleep(ROUND_S)
-            for number, stream in enumerate(self.under_way):
+            pace = Pace()
+            for stream in self.under_way:
                 stream.note_progress()
-                if number % AT_ONCE == AT_ONCE - 1:
-                    await asyncio.sleep(0)
+                await pace.keep()

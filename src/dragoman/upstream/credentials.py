@@ -1,8 +1,9 @@
 """Which of a provider's credentials to use next, and which to leave alone for a while.
 
-A credential that a provider refuses (401, 402, 403, a spent quota) is parked:
-five minutes, then ten, up to an hour. One that is rate limited at an endpoint
-cools down there. A resting credential is used again before nothing is used at all.
+A credential that a provider refuses (401, 402, a spent quota) is parked:
+five minutes, then ten, up to an hour. One that is rate limited at an endpoint, or
+may not use it (403), cools down there. A resting credential is used again before
+nothing is used at all.
 """
 
 from collections.abc import Iterable

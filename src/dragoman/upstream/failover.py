@@ -220,7 +220,7 @@ def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, n
         return
     if fault.kind in NOBODYS:
         return
-    if fault.kind is Kind.RATE:
+    if fault.kind in {Kind.RATE, Kind.FORBIDDEN}:
         wait_s = health.backoff_s(endpoint.id, fault.retry_after_s)
         if credential is not None:
             wallet.limited(credential, endpoint.id, now, wait_s)

@@ -176,6 +176,15 @@ def _single(
     if fault.kind is Kind.CREDENTIAL:
         text = f"{name} refused this gateway's credential. Run `dragoman doctor` on the gateway."
         return ProviderUnavailable(text, metadata=metadata, should_retry=False)
+    if fault.kind is Kind.FORBIDDEN:
+        whose = "this gateway's credential"
+        if last.step.byok is not None:
+            whose = f"your own credential ({last.step.byok.credential.source})"
+        text = (
+            f"{name} does not let {whose} do this: the model may not be enabled for its account,"
+            " or the content may be against its rules."
+        )
+        return ProviderUnavailable(text, metadata=metadata, should_retry=False)
     if _is_overloaded(fault):
         return ProviderOverloaded(
             "Provider returned error",
@@ -230,7 +239,7 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
         metadata["is_byok"] = True
     if fault.code:
         metadata["provider_code"] = fault.code
-    if fault.kind is not Kind.CREDENTIAL:
+    if fault.kind not in {Kind.CREDENTIAL, Kind.FORBIDDEN}:
         metadata["raw"] = fault.raw or fault.message
     metadata["previous_errors"] = _errors(tries)
     return metadata

@@ -10,6 +10,8 @@ from dragoman.routing.types import Step
 
 NOBODYS = frozenset({Kind.CALLER, Kind.LOCAL, Kind.UNTRANSLATABLE})
 """Faults that are held against no endpoint and no credential."""
+CREDENTIALS = frozenset({Kind.CREDENTIAL, Kind.FORBIDDEN, Kind.RATE})
+"""What another credential may be spared of at the same endpoint."""
 SHORTEST_SECRET = 8
 """Characters. What is shorter is no secret, and would be found in every other text."""
 

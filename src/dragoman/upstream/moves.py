@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
-from dragoman.upstream.faults import Try, was_sent
+from dragoman.upstream.faults import CREDENTIALS, Try, was_sent
 from dragoman.upstream.options import UpstreamOptions
 
 PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
@@ -52,7 +52,7 @@ def next_move(
     last = tries[-1]
     if last.fault is None or sum(map(was_sent, tries)) >= options.attempts:
         return None
-    if last.fault.kind in {Kind.CREDENTIAL, Kind.RATE} and spare_credential(last.step):
+    if last.fault.kind in CREDENTIALS and spare_credential(last.step):
         return Move(last.step)
     for step in steps:
         if _may_be_tried(step, tries, options):
@@ -95,11 +95,7 @@ def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) ->
 
 def _is_own_affair(past: Try) -> bool:
     """Whether only the account's own credential failed: others of the model are still to try."""
-    return (
-        past.step.byok is not None
-        and past.fault is not None
-        and past.fault.kind in {Kind.CREDENTIAL, Kind.RATE}
-    )
+    return past.step.byok is not None and past.fault is not None and past.fault.kind in CREDENTIALS
 
 
 def _escapes(step: Step, past: Try, fault: Fault) -> bool:

@@ -2,9 +2,9 @@
 
 What happens to one account's credential says nothing to others: it never touches what they
 share, and plans of other accounts do not see it (reliability 2.2). A refused credential
-rests everywhere, a rate limited one at the endpoint, and so does one whose calls failed
-three times in a row. It then goes to the end of its account's plans. Bounded: beyond
-`MOST` failures are forgotten, the oldest first.
+rests everywhere, one that may not do what was asked and a rate limited one at the endpoint, and
+so does one whose calls failed three times in a row. It then goes to the end of its account's
+plans. Bounded: beyond `MOST` failures are forgotten, the oldest first.
 """
 
 from dragoman.catalog.byok import Byok
@@ -13,7 +13,7 @@ from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Seen
 from dragoman.upstream.faults import NOBODYS
 
-REFUSED_S = 300.0
+REFUSED_S, FORBIDDEN_S = 300.0, 60.0
 LIMITED_S, LIMITED_LEAST_S, LIMITED_MOST_S = 5.0, 1.0, 60.0
 FAULTS, FAULTY_S = 3, 10.0
 MOST = 10_000
@@ -34,6 +34,8 @@ class Rests:
             return
         if fault.kind is Kind.CREDENTIAL:
             self._rest(byok.rest_id(""), now + REFUSED_S)
+        elif fault.kind is Kind.FORBIDDEN:
+            self._rest(byok.rest_id(endpoint), now + FORBIDDEN_S)
         elif fault.kind is Kind.RATE:
             asked_s = LIMITED_S if fault.retry_after_s is None else fault.retry_after_s
             wait_s = min(LIMITED_MOST_S, max(LIMITED_LEAST_S, asked_s))

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from dragoman.core.clock import Clock
+from dragoman.store.turns import rest
 from dragoman.web.options import ServerOptions
 from dragoman.wire.sse import PROCESSING
 
@@ -37,7 +38,7 @@ EVENTS: Headers = [
 ]
 
 MOST_EFFORT = 500
-"""How many streams are looked at in one turn of the event loop."""
+"""How many streams are looked at between two rests."""
 EFFORT_OF_COMMENT = 20
 """What a comment costs more than a look."""
 
@@ -232,7 +233,7 @@ class Pulse:
             effort += EFFORT_OF_COMMENT if self._look_after(stream) else 1
             if effort >= MOST_EFFORT:
                 effort = 0
-                await asyncio.sleep(0)
+                await rest()
 
     def _look_after(self, stream: Stream) -> bool:
         """Do what a stream needs now, if it is still open; return whether that was much."""

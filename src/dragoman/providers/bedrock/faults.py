@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.providers.openai import faults
 from dragoman.providers.openai.faults import (
+    DENIED,
     LATE,
     LIMITED,
     OVERLOADED,
@@ -26,7 +27,7 @@ LONGEST_NAME = 64
 
 MEANINGS: Mapping[str, Meaning] = {
     "validationexception": (Kind.CALLER, "invalid_request"),
-    "accessdeniedexception": REFUSED,
+    "accessdeniedexception": DENIED,
     "expiredtokenexception": REFUSED,
     "incompletesignature": REFUSED,
     "incompletesignatureexception": REFUSED,

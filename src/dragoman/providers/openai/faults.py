@@ -5,6 +5,9 @@ could then park a credential for everybody (reliability: "Error classes"). Known
 machine codes win over the status, since hosts disagree about statuses: Groq says
 413 for a rate limit, OpenAI says 429 for an empty purse.
 
+A 403 without a code that we know says nothing of the credential: hosts answer so where an account
+has no access to one model, and where content breaks their rules (xAI).
+
 A 404 counts against the endpoint, not the caller: the caller named a model of our
 catalog, and it is our row that does not fit the provider any more. Only a 404
 about another parameter (a file, an image) is the caller's.
@@ -25,6 +28,7 @@ UNAVAILABLE: Meaning = (Kind.TRANSIENT, "provider_unavailable")
 OVERLOADED: Meaning = (Kind.TRANSIENT, "provider_overloaded")
 LATE: Meaning = (Kind.TRANSIENT, "timeout")
 REFUSED: Meaning = (Kind.CREDENTIAL, "provider_unavailable")
+DENIED: Meaning = (Kind.FORBIDDEN, "provider_unavailable")
 LIMITED: Meaning = (Kind.RATE, "rate_limit_exceeded")
 NOT_FOUND: Meaning = (Kind.CALLER, "not_found")
 
@@ -114,7 +118,7 @@ MEANING_OF_STATUS: Mapping[int, Meaning] = {
     400: (Kind.CALLER, "invalid_request"),
     401: REFUSED,
     402: REFUSED,
-    403: REFUSED,
+    403: DENIED,
     408: LATE,
     413: (Kind.CALLER, "payload_too_large"),
     422: (Kind.CALLER, "unprocessable"),
@@ -136,8 +140,8 @@ MEANING_WITHOUT_STATUS: Mapping[str, Meaning] = {
     "authentication_error": REFUSED,
     "payment_required": REFUSED,
     "billing_error": REFUSED,
-    "permission_denied": REFUSED,
-    "permission_error": REFUSED,
+    "permission_denied": DENIED,
+    "permission_error": DENIED,
     "unauthenticated": REFUSED,
     "timeout": LATE,
     "timeout_error": LATE,

@@ -118,8 +118,11 @@ class Applier:
         """Apply what comes, until cancelled."""
         pause = self._options.interval_s
         while True:
+            began = self._clock.monotonic()
             try:
                 await self.catch_up()
+                if self._clock.monotonic() - began > self._options.interval_s:
+                    continue  # as much has been gathered meanwhile as is at other times
                 pause = self._options.interval_s
                 await self._something_new()
             except Unavailable:

@@ -15,9 +15,10 @@ from dragoman.store.journal import folder
 from dragoman.store.journal.folder import Ending, Lock, Reading
 from dragoman.store.journal.frames import Record
 from dragoman.store.journal.writer import Journal
+from dragoman.store.turns import Pace
 
 GATHERED_AT_ONCE = 100
-"""How many records are taken out of memory in one turn of the event loop: some 0.1 ms."""
+"""How many records are taken out of memory between two looks at the clock: some 0.1 ms."""
 
 
 class Batch(Struct, frozen=True):
@@ -103,13 +104,13 @@ class Source:
 
     async def _gather(self, most: int) -> None:
         """Take records that are in memory, in parts: there may be thousands, and others wait."""
-        gathered = self._gathered
+        gathered, pace = self._gathered, Pace()
         while few := min(GATHERED_AT_ONCE, most - len(gathered)):
             some = self._from_memory(gathered[-1].offset if gathered else self._applied, few)
             if not some:
                 return
             gathered += some
-            await asyncio.sleep(0)
+            await pace.keep()
 
     def _from_memory(self, offset: int, most: int) -> list[Record]:
         if self._read:
