@@ -19,7 +19,7 @@ FIXES: Final = {
     402: "Add credit: dragoman credits add, or raise the key's limit: dragoman keys limit.",
     403: "The key may not do this: see dragoman keys list, and the limits of its account.",
     404: "See why: dragoman route explain MODEL.",
-    429: "A rate limit: wait, or raise the key's own with a management key: PATCH /api/v1/keys/HASH.",
+    429: "A rate limit: wait, or raise the key's by a management key: PATCH /api/v1/keys/HASH.",
 }
 PROVIDER_FIX: Final = "See why: dragoman logs, dragoman route explain MODEL and dragoman doctor."
 NO_API: Final = "nothing at"
