@@ -70,7 +70,7 @@ def settings(data: Path | None, config: Path | None) -> Settings:
 AWAY = "has a pepper and no ledger.db: its keys are in a database that these settings do not name"
 AWAY_FIX = (
     "Name it as the server does, with --config FILE or DATABASE_URL. "
-    "If ledger.db is lost for good, dragoman serve begins another."
+    "If ledger.db is lost: dragoman db restore FILE --force, or dragoman serve begins another."
 )
 
 
