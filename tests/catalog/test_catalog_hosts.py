@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.hosts import Hosts, base_url, hosts
+from dragoman.catalog.hosts import Hosts, Incomplete, base_url, hosts
 from dragoman.catalog.options import ModelOptions, ProviderOptions
 from dragoman.catalog.types import DataPolicy, Provider
 
@@ -142,6 +142,35 @@ def test_a_template_is_filled_from_the_environment() -> None:
 def test_a_template_that_cannot_be_filled_leaves_its_host_out() -> None:
     found = hosts(SHIPPED, {}, {"AZURE_API_KEY": "k"})
     assert "azure" not in found.configured
+    lacks = ("AZURE_RESOURCE_NAME",)
+    assert found.incomplete == (Incomplete(provider="azure", given="AZURE_API_KEY", missing=lacks),)
+    by_file = hosts(SHIPPED, {"azure": ProviderOptions(api_key="k")}, {})
+    assert by_file.incomplete == (Incomplete(provider="azure", given=None, missing=lacks),)
+
+
+def test_a_cloud_that_was_given_a_part_of_its_address_names_the_rest() -> None:
+    vertex = Provider(
+        slug="google-vertex",
+        name="Google",
+        dialect="vertex",
+        base_url="https://{GOOGLE_VERTEX_LOCATION}-x/{GOOGLE_VERTEX_PROJECT}/{GOOGLE_VERTEX_LOCATION}",
+        auth="gcp",
+        keys=("GOOGLE_VERTEX_CREDENTIALS",),
+    )
+    found = hosts({"google-vertex": vertex}, {}, {"VERTEX_PROJECT": "p"})
+    assert found.incomplete == (
+        Incomplete(
+            provider="google-vertex",
+            given="GOOGLE_VERTEX_PROJECT",
+            missing=("GOOGLE_VERTEX_LOCATION",),
+        ),
+    )
+    assert hosts({"google-vertex": vertex}, {}, {}).incomplete == ()
+
+
+def test_a_host_that_is_switched_off_or_has_nothing_lacks_nothing() -> None:
+    assert hosts(SHIPPED, {"azure": ProviderOptions(enabled=False)}, {}).incomplete == ()
+    assert hosts(SHIPPED, {}, {"AZURE_RESOURCE_NAME": "contoso"}).incomplete == ()
 
 
 def test_a_template_filled_with_nonsense_is_refused() -> None:

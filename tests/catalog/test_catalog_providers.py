@@ -9,9 +9,9 @@ import pytest
 
 from dragoman.catalog import shipped
 from dragoman.catalog.errors import CatalogError
-from dragoman.catalog.hosts import GENERAL_VARIABLES, TEMPLATE, base_url, hosts, names
+from dragoman.catalog.hosts import GENERAL_VARIABLES, base_url, hosts, names
 from dragoman.catalog.options import ProviderOptions
-from dragoman.catalog.types import DataPolicy, Provider
+from dragoman.catalog.types import TEMPLATE, DataPolicy, Provider
 from tests.catalog.provider_table import page
 
 ROWS = shipped.read_providers((shipped.DATA / "providers.yaml").read_bytes())

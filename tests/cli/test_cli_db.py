@@ -117,6 +117,30 @@ def test_what_cannot_be_done_is_said_in_a_sentence(tmp_path: Path) -> None:
     assert file.read_bytes() == b"nonsense"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("keys", "create", "second"), ("keys", "list"), ("db", "info"), ("db", "upgrade"),
+        ("db", "backup", "x.tar"), ("ledger", "verify"), ("logs",),
+    ],
+)  # fmt: skip
+def test_nothing_is_made_in_files_where_the_state_is_in_a_server(
+    data: Path, words: tuple[str, ...]
+) -> None:
+    run("keys", "create", "first")
+    for file in ("ledger.db", "records.db"):  # as where PostgreSQL has them
+        (data / file).unlink()
+    refused = run(*words)
+    assert (refused.code, "in a database that these settings do not name" in refused.err) == (
+        2,
+        True,
+    )
+    assert not (data / "ledger.db").exists()
+    (check,) = (c for c in run("doctor", "--offline", "--json").json if c["name"] == "databases")
+    assert (check["state"], "DATABASE_URL" in check["fix"]) == ("broken", True)
+    assert not (data / "ledger.db").exists()
+
+
 def test_a_server_that_is_away_is_named_with_the_fix_and_without_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -112,9 +112,16 @@ def test_a_host_that_needs_two_variables_says_which_one_is_missing(
 ) -> None:
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", "secret")
     check = found(run("doctor", "--offline", "--json"))["AZURE_OPENAI_API_KEY"]
-    assert check["detail"] == "is set, and AZURE_RESOURCE_NAME is not"
+    assert check["detail"] == "is set, and AZURE_RESOURCE_NAME is not: azure cannot be called"
     monkeypatch.setenv("AZURE_RESOURCE_NAME", "mine")
     assert "credential azure" in found(run("doctor", "--offline", "--json"))
+
+
+def test_a_host_of_the_file_that_needs_a_variable_as_well_says_which(tmp_path: Path) -> None:
+    (tmp_path / "dragoman.yaml").write_text("providers: {databricks: {api_key: secret}}")
+    check = found(run("doctor", "--offline", "--json"))["providers.databricks"]
+    assert check["detail"] == "is set, and DATABRICKS_HOST is not: databricks cannot be called"
+    assert check["state"] == "note"
 
 
 def test_a_price_for_a_million_tokens_is_not_taken_for_one_per_token(tmp_path: Path) -> None:

@@ -234,3 +234,12 @@ def test_the_audit_log_tells_what_was_done_here() -> None:
 def test_an_audit_log_without_entries_says_so(data: Path) -> None:
     open_premises(data).close()
     assert "Nothing was changed yet." in run("audit").err
+
+
+def test_the_command_that_makes_a_first_key_names_the_settings_that_say_where_keys_are(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("server: {host: 0.0.0.0}")
+    ran = run("serve", "--port", "0", "--config", str(file))
+    assert f"dragoman keys create NAME --config {file}" in ran.err

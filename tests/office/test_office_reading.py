@@ -5,6 +5,7 @@ from msgspec import Struct
 
 from dragoman.core.errors import InvalidRequest
 from dragoman.office.alert_bodies import NewAlert
+from dragoman.office.analytics import QueryBody
 from dragoman.office.byok_bodies import ByokChange, NewByok
 from dragoman.office.key_bodies import NewKey
 from dragoman.office.reading import read
@@ -24,6 +25,13 @@ from dragoman.office.reading import read
         ),
         ("[]", NewKey, "the body must be an object"),
         ("{", NewKey, "Input data was truncated"),
+        (" ", NewKey, "the body is empty"),
+        ('{"name": "\\ud83d"}', NewKey, "\\ud83d (byte 10) is half of a character"),
+        (
+            '{"metrics": ["request_count"], "time_range": {"start": "2026-11-21", "end": 1}}',
+            QueryBody,
+            "time_range.start: must be a time such as 2027-12-31T23:59:59Z",
+        ),
         ('{"provider": "openai", "key": 5}', NewByok, "key: must be a string"),
         ('{"disabled": "no"}', ByokChange, "disabled: must be a boolean"),
         ('{"name": "a", "percent": 80}', NewAlert, "percent: must be an array"),
@@ -41,3 +49,8 @@ def test_a_refusal_never_repeats_a_secret() -> None:
     with pytest.raises(InvalidRequest) as caught:
         read(b'{"provider": "openai", "key": "sk-secret", "is_fallback": "sk-secret"}', NewByok)
     assert "sk-secret" not in caught.value.message
+
+
+def test_a_member_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="limit: given more than once"):
+        read(b'{"name": "a", "limit": 1, "limit": 1000}', NewKey)

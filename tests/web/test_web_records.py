@@ -250,5 +250,8 @@ async def test_an_export_has_ones_own_generations_alone(managed: Plane) -> None:
     assert rows[0]["app"] == "'=App"
     assert float(rows[0]["cost_usd"]) == pytest.approx(1.5e-6)
     assert (await managed.get_keyed("/v1/generations/export?since=soon")).status == 400
+    strange = await managed.get_keyed("/v1/generations/export?api_key=abc")
+    assert strange.status == 400
+    assert b"api_key: is not known; there are api_key_hash, format" in strange.body
     none = await managed.get_keyed("/v1/generations/export?since=2100-01-01T00:00:00Z")
     assert none.body == b""

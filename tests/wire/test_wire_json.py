@@ -79,8 +79,13 @@ def refusal(body: bytes) -> str:
         ),
         (
             b'{"a":"\\udc00 alone"}',
-            "JSON is malformed: invalid utf-16 surrogate pair (byte 12).",
+            "\\udc00 (byte 6) is half of a character, as of an emoji that was cut in two.",
         ),
+        (
+            b'{"a":"\\n\\\\\\ud83d\\ude00 \\ud83d"}',
+            "\\ud83d (byte 23) is half of a character, as of an emoji that was cut in two.",
+        ),
+        (b'{"a":"\\\\ud83d', "The request body is not valid JSON: Input data was truncated."),
         (b"[" * 100_000, "The request body must be a JSON object: Expected `object`, got `array`."),
         (b'{"a":' + b"[" * 5000 + b"]" * 5000 + b"}", "The request body is nested too deeply."),
         (

@@ -16,7 +16,7 @@ from msgspec import Struct, structs
 from dragoman.catalog import google
 from dragoman.catalog.errors import CatalogError
 from dragoman.catalog.options import ProviderOptions
-from dragoman.catalog.types import Provider
+from dragoman.catalog.types import TEMPLATE, Provider
 from dragoman.core.secret import Secret
 
 GENERAL_VARIABLES = {
@@ -43,7 +43,6 @@ LISTING = frozenset({"anthropic", "gemini", "openai"})
 """Dialects whose hosts list their models at `GET /models`."""
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-TEMPLATE = re.compile(r"\{([A-Z0-9_]+)\}")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 RESERVED_HEADERS = frozenset(
     {"connection", "content-length", "content-type", "host", "transfer-encoding", "upgrade"}
@@ -69,6 +68,17 @@ class Found(Struct, frozen=True):
     service: str
 
 
+class Incomplete(Struct, frozen=True, kw_only=True):
+    """A provider that was given something, and whose address wants more: it cannot be called.
+
+    `given` is the variable that was set, None where it was `dragoman.yaml`.
+    """
+
+    provider: str
+    given: str | None
+    missing: tuple[str, ...]
+
+
 class Hosts(Struct, frozen=True, kw_only=True):
     """Every provider there is, and what this installation has for them.
 
@@ -82,6 +92,7 @@ class Hosts(Struct, frozen=True, kw_only=True):
     discover: frozenset[str]
     credentials: tuple[Credential, ...]
     found: tuple[Found, ...]
+    incomplete: tuple[Incomplete, ...] = ()
     listing: frozenset[str] = frozenset()
 
 
@@ -97,12 +108,14 @@ def hosts(
     _check_names(tuple(providers.values()))
     credentials: list[Credential] = []
     configured: set[str] = set()
+    incomplete: list[Incomplete] = []
     for slug in sorted(providers):
         provider = providers[slug]
         own = tuple(_credentials(provider, options.get(slug), environ))
         if own:
             provider = providers[slug] = _located(provider, environ)
         if TEMPLATE.search(provider.base_url):
+            incomplete += _incomplete(provider, own, by_file=slug in options, environ=environ)
             continue
         credentials += own
         if own and provider.dialect != "demo":
@@ -119,6 +132,7 @@ def hosts(
             if _lists(providers[slug], options.get(slug))
         ),
         credentials=tuple(credentials),
+        incomplete=tuple(incomplete),
         found=tuple(
             Found(variable, service)
             for variable, service in GENERAL_VARIABLES.items()
@@ -218,16 +232,38 @@ def _located(provider: Provider, environ: Mapping[str, str]) -> Provider:
 
     A host may be given as a whole URL, as Databricks' own tools have it.
     """
-    default = environ.get("AWS_DEFAULT_REGION", "")
-    environ = {"AWS_REGION": default, **google.with_other_names(environ)}
+    places = _places(environ)
     url = TEMPLATE.sub(
-        lambda match: environ.get(match[1], "").removeprefix("https://").rstrip("/") or match[0],
+        lambda match: places.get(match[1], "").removeprefix("https://").rstrip("/") or match[0],
         provider.base_url,
     )
     if url == provider.base_url or TEMPLATE.search(url):
         return provider
     url = google.reachable(url)
     return structs.replace(provider, base_url=base_url(url, f"providers.{provider.slug}.base_url"))
+
+
+def _places(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment with each variable of an address under its first name."""
+    default = environ.get("AWS_DEFAULT_REGION", "")
+    return {"AWS_REGION": default, **google.with_other_names(environ)}
+
+
+def _incomplete(
+    provider: Provider, own: tuple[Credential, ...], *, by_file: bool, environ: Mapping[str, str]
+) -> Iterator[Incomplete]:
+    """Yield what a provider lacks that has credentials and no address, if somebody meant it.
+
+    Google's default credentials may be there for other reasons; a part of the address is not.
+    """
+    places = _places(environ)
+    needed = provider.waits_for()
+    there = [name for name in needed if places.get(name)]
+    keys = [each.source for each in own if each.source in provider.keys]
+    given = next(iter([*keys, *there]), None)
+    if own and (given or by_file):
+        missing = tuple(name for name in needed if name not in there)
+        yield Incomplete(provider=provider.slug, given=None if by_file else given, missing=missing)
 
 
 def _credentials(

@@ -5,12 +5,16 @@ one provider, at a price. A *provider* is a host with a dialect and an address.
 Unknown is a value: None, `unknown`, or absent from a set, and never a guess.
 """
 
+import re
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from msgspec import Struct
 
 from dragoman.core.money import PicoUsd
+
+TEMPLATE = re.compile(r"\{([A-Z0-9_]+)\}")
+"""A variable of the environment that a provider's address waits for."""
 
 Status = Literal["active", "inactive", "deprecated"]
 Quantization = Literal[
@@ -210,6 +214,10 @@ class Provider(Struct, frozen=True, kw_only=True):
     terms_url: str | None = None
     privacy_url: str | None = None
     status_url: str | None = None
+
+    def waits_for(self) -> list[str]:
+        """Return the variables that its address wants and has not, each once."""
+        return list(dict.fromkeys(TEMPLATE.findall(self.base_url)))
 
     def spoken_with(self, upstream: str) -> str | None:
         """Return what is spoken with the host's model of that name; None: the host's `dialect`."""

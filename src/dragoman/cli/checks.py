@@ -19,16 +19,15 @@ from msgspec import Struct
 
 from dragoman import __version__
 from dragoman.catalog.assemble import dangling
-from dragoman.catalog.hosts import TEMPLATE
 from dragoman.cli.catalog import Shelf
-from dragoman.cli.context import certified, opened
+from dragoman.cli.context import AWAY, AWAY_FIX, certified, opened
 from dragoman.config import OVERRIDE, Options, Settings
 from dragoman.ledger import alert_rows, outbox
 from dragoman.ledger.alert_rows import HOUSE
 from dragoman.office import keys
 from dragoman.office.alarms import JOURNAL
 from dragoman.office.archive import Archive
-from dragoman.office.premises import Premises, is_new
+from dragoman.office.premises import Premises, is_away, is_new
 from dragoman.web.options import ServerOptions
 from dragoman.web.server.listener import tls
 
@@ -185,6 +184,9 @@ def data_directory(chosen: Settings) -> Iterator[Check]:
     if is_new(data, chosen.options.database):
         yield Check(name="databases", state="ok", detail="made by the first start")
         return
+    if server is None and is_away(data):
+        yield Check(name="databases", state="broken", detail=f"{data} {AWAY}", fix=AWAY_FIX)
+        return
     with opened(chosen) as premises:
         yield from _incidents(premises)
         made = premises.ledger.run_now(keys.every)
@@ -244,7 +246,7 @@ def _to_be_made(data: Path) -> Check:
     return Check(name="data", state="broken", detail=detail, fix=fix)
 
 
-def environment(shelf: Shelf, environ: Mapping[str, str]) -> Iterator[Check]:
+def environment(shelf: Shelf) -> Iterator[Check]:
     """Yield the credentials that were found, and the variables that were left alone."""
     for credential in shelf.hosts.credentials:
         provider = shelf.hosts.providers[credential.provider]
@@ -255,15 +257,14 @@ def environment(shelf: Shelf, environ: Mapping[str, str]) -> Iterator[Check]:
                 state="ok",
                 detail=f"{credential.source}{secret}",
             )
-    for provider in shelf.hosts.providers.values():
-        variable = next((name for name in provider.keys if environ.get(name)), None)
-        if variable and (missing := TEMPLATE.findall(provider.base_url)):
-            yield Check(
-                name=variable,
-                state="note",
-                detail=f"is set, and {' and '.join(missing)} is not",
-                fix=f"Set it, or give base_url of {provider.slug} in dragoman.yaml.",
-            )
+    for each in shelf.hosts.incomplete:
+        lacks = f"{' and '.join(each.missing)} {'is' if len(each.missing) == 1 else 'are'} not"
+        yield Check(
+            name=each.given or f"providers.{each.provider}",
+            state="note",
+            detail=f"is set, and {lacks}: {each.provider} cannot be called",
+            fix=f"Set what is missing, or give base_url of {each.provider} in dragoman.yaml.",
+        )
     for found in shelf.hosts.found:
         yield Check(
             name=found.variable,

@@ -21,7 +21,14 @@ from dragoman.config import (
     data_directory,
     load,
 )
-from dragoman.office.premises import PEPPER, Premises, is_new, open_locked, open_premises
+from dragoman.office.premises import (
+    PEPPER,
+    Premises,
+    is_away,
+    is_new,
+    open_locked,
+    open_premises,
+)
 from dragoman.web.options import ServerOptions
 
 DataOption = Annotated[
@@ -58,6 +65,13 @@ def settings(data: Path | None, config: Path | None) -> Settings:
     options = load(file, environ)
     _check_authorities(options.upstream.ca_file)
     return Settings(options=options, file=file, data=where, environ=environ)
+
+
+AWAY = "has a pepper and no ledger.db: its keys are in a database that these settings do not name"
+AWAY_FIX = (
+    "Name it as the server does, with --config FILE or DATABASE_URL. "
+    "If ledger.db is lost: dragoman db restore FILE --force, or dragoman serve begins another."
+)
 
 
 def _check_authorities(ca_file: str | None) -> None:
@@ -108,6 +122,16 @@ def check_existing(chosen: Settings) -> None:
             "dragoman keys create NAME, or name another directory with --data.",
             USAGE,
         )
+    check_home(chosen)
+
+
+def check_home(chosen: Settings) -> None:
+    """Raise Failure where the state is elsewhere than in the files that these settings mean.
+
+    A command that made files there would show, change and back up what no server reads.
+    """
+    if chosen.options.database.server is None and is_away(chosen.data):
+        raise Failure(f"{chosen.data} {AWAY}. {AWAY_FIX}", USAGE)
 
 
 @contextmanager

@@ -85,7 +85,7 @@ def _installation(chosen: Settings, report: _Report, offline: bool) -> None:
     report.take(checks.providers(shelf, chosen))
     report.take(checks.aliases(shelf))
     report.take(checks.prices(chosen))
-    report.take(checks.environment(shelf, chosen.environ))
+    report.take(checks.environment(shelf))
     waiting = len(reach.asked(shelf))
     if waiting and not offline:
         with err().status(f"Asking {waiting} providers…"):

@@ -162,7 +162,7 @@ async def _sent(gateway: Gateway, body: bytes) -> AsyncIterator[Response]:
             finally:
                 response.close()
         except NetError as error:
-            raise Failure(_unreachable(gateway.url, error)) from error
+            raise Failure(unreachable(gateway.url, error)) from error
 
 
 def _body(model: str, messages: tuple[Message, ...], *, stream: bool) -> bytes:
@@ -176,10 +176,16 @@ def _read(data: bytes) -> Chunk:
         raise Failure(NO_GATEWAY) from error
 
 
-def _unreachable(url: str, error: NetError) -> str:
+def unreachable(url: str, error: NetError) -> str:
+    """Return what to tell whom no gateway answered at `url`, and what would help."""
     if error.phase in {"refused", "dns", "connect"}:
         return f"No gateway answers at {url}. Start one: dragoman serve (or name it with --url)"
-    return f"The connection to {url} broke: {error.detail}"
+    broke = f"The connection to {url} broke: {error.detail}"
+    if error.phase == "tls" and "CERTIFICATE_VERIFY_FAILED" in error.detail:
+        return f"{broke}. An authority of your own is named by SSL_CERT_FILE=its.pem"
+    if error.phase in {"eof", "reset"} and url.startswith("http://"):
+        return f"{broke}. If it speaks TLS, its address begins with https"
+    return broke
 
 
 def _why(status: int, body: bytes) -> str:

@@ -21,6 +21,7 @@ from dragoman.cli.context import (
     ConfigOption,
     DataOption,
     JsonOption,
+    check_home,
     opened,
     opened_existing,
     settings,
@@ -156,6 +157,7 @@ def create(
         tpm=tpm,
         concurrency=concurrency,
     )
+    check_home(chosen)
     with opened(chosen) as premises:
         work = keys.create(
             name,

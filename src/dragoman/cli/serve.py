@@ -20,9 +20,11 @@ from dragoman.app import build
 from dragoman.cli import log_lines, orders
 from dragoman.cli.console import err
 from dragoman.cli.context import (
+    AWAY,
     ConfigOption,
     DataOption,
     certified,
+    config_words,
     data_words,
     opened,
     settings,
@@ -32,7 +34,7 @@ from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.node import process
-from dragoman.office.premises import Premises
+from dragoman.office.premises import Premises, is_away
 from dragoman.web.edge import Edge
 from dragoman.web.options import ServerOptions
 from dragoman.web.server.listener import BACKLOG, Server, StartFailed, tls
@@ -77,6 +79,10 @@ def serve(
     )
     _allow_many_files()
     log_lines.to_stderr()
+    if chosen.options.database.server is None and is_away(chosen.data):
+        err().print(
+            f"{chosen.data} {AWAY}. Another ledger.db is begun: no key from before is in it."
+        )
     with opened(chosen) as premises:
         _check_keys(chosen, premises)
         if chosen.options.server.workers == 1:
@@ -177,7 +183,7 @@ def _check_keys(chosen: Settings, premises: Premises) -> None:
         return
     raise Failure(
         f"{host} can be reached by others, and there is no key yet. "
-        f"Make one first: dragoman keys create NAME{data_words(chosen)}",
+        f"Make one first: dragoman keys create NAME{data_words(chosen)}{config_words(chosen)}",
         USAGE,
     )
 

@@ -26,16 +26,16 @@ def greet(chosen: Settings, premises: Premises, url: str) -> None:
     shelf = shipped_only(chosen)
     here, model = reachable(url), example(shelf.catalog)
     workers = chosen.options.server.workers
+    words = data_words(chosen) + config_words(chosen)
     crew = f"  {workers} workers" if workers > 1 else ""
     console.print(f"Dragoman {__version__}  {url}  data: {premises.path}{crew}", style="bold")
     console.print(found(shelf))
     if premises.has_any_key():
-        console.print(f"Make a key: {program()} keys create NAME{data_words(chosen)}")
+        console.print(f"Make a key: {program()} keys create NAME{words}")
     else:
         key = first_key(chosen, premises)
         console.print(f"Key (shown this once): {key}")
         if model is None:
-            words = data_words(chosen) + config_words(chosen)
             console.print(f"What can be called: {program()} models{words}")
         else:
             console.print(f"Try it:\n  {curl(here, key, model)}")

@@ -148,6 +148,11 @@ def is_new(path: Path, options: DatabaseOptions) -> bool:
     return not sealed and not (path / PEPPER).exists()
 
 
+def is_away(path: Path) -> bool:
+    """Say whether an installation has its secret here, and its databases not in files."""
+    return (path / PEPPER).exists() and not (path / LEDGER).exists()
+
+
 def lost_pepper(file: Path) -> str:
     """Return a sentence that says what it means that the file of the pepper is gone."""
     return f"{file} is gone, and without it none of the keys in the database can be verified."

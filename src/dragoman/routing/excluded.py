@@ -38,11 +38,20 @@ def excluded(
 
 
 def set_up(slug: str, providers: Mapping[str, Provider]) -> str:
-    """Return what its operator must do before the provider can be called."""
+    """Return what its operator must do before the provider can be called.
+
+    An address that wants variables of its own is as much of it as the key.
+    """
     provider = providers.get(slug)
+    places = [] if provider is None else provider.waits_for()
     if provider is None or not provider.keys:
-        return f"configure providers.{slug} in dragoman.yaml"
-    return f"set {provider.keys[0]}"
+        also = f", and set {_listed(places)}" if places else ""
+        return f"configure providers.{slug} in dragoman.yaml{also}"
+    return f"set {_listed([provider.keys[0], *places])}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _detail(refusal: Refusal, providers: Mapping[str, Provider]) -> str:

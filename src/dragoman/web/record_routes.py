@@ -29,6 +29,10 @@ from dragoman.web.responses import json_response
 
 FORMS: tuple[Form, ...] = ("csv", "json")
 MEDIA = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
+FILTERS = frozenset(
+    {"format", "since", "until", "model", "provider", "api_key_hash", "user", "session_id"}
+)
+"""What an export's query may hold."""
 MANAGED: dict[str, Any] = {"security": [{"management_key": []}]}
 
 
@@ -94,6 +98,9 @@ async def _bytes(control: Control, wanted: Wanted, form: Form) -> AsyncIterator[
 
 
 def _wanted(query: dict[str, str], account: str) -> Wanted:
+    """Return which generations a query means. A filter that nobody knows would mean all of them."""
+    if strange := sorted(query.keys() - FILTERS):
+        raise InvalidRequest(f"{strange[0]}: is not known; there are {', '.join(sorted(FILTERS))}")
     return Wanted(
         account=account,
         since=_moment(query, "since"),

@@ -95,6 +95,8 @@ def _phrase(node: inspect.Type) -> str:
             phrase = f"an object {_length(node, 'member')}"
         case inspect.BoolType():
             phrase = "a boolean"
+        case inspect.DateTimeType():
+            phrase = "a time such as 2027-12-31T23:59:59Z"
         case _:
             phrase = "an object"
     return phrase.rstrip()

@@ -25,6 +25,12 @@ SPACE = b" \t\r\n"
 MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 _LEAD = re.compile(rb'\s*[{,]\s*"([^"\\]*)"\s*:\s*')
+_HALF = re.compile(
+    rb"(?:[^\\]++|\\[^u]|\\u(?![dD][89a-fA-F])"
+    rb"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})*+"
+    rb"(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""The first escape of a surrogate that stands alone. Parsers refuse it in words of their own."""
 _decode = msgspec.json.Decoder(dict[str, Raw]).decode
 _pairs = json.JSONDecoder(object_pairs_hook=list, parse_int=str, parse_float=str).decode
 
@@ -38,7 +44,19 @@ def members(body: bytes) -> Members:
     except msgspec.ValidationError as error:
         raise InvalidRequest(f"The request body must be a JSON object: {error}.") from None
     except msgspec.DecodeError as error:
-        raise InvalidRequest(f"The request body is not valid JSON: {error}.") from None
+        reason = why_unreadable(body, error)
+        raise InvalidRequest(f"The request body is not valid JSON: {reason}.") from None
+
+
+def why_unreadable(body: bytes, error: Exception) -> str:
+    """Return why `body` is no JSON that is read here, which the parser's `error` may not tell."""
+    if not body.strip(SPACE):
+        return "the body is empty"
+    half = _HALF.match(body)
+    if half is None:
+        return str(error)
+    escape, place = half[1].decode(), half.start(1)
+    return f"{escape} (byte {place}) is half of a character, as of an emoji that was cut in two"
 
 
 def object_members(value: Raw, path: str) -> Members | None:

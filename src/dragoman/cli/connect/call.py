@@ -16,10 +16,10 @@ LIMITS: Final = Limits(head_s=120.0, idle_s=60.0)
 TITLE: Final = "dragoman connect"
 FIXES: Final = {
     401: "Make a key: dragoman keys create NAME, and give it with --key.",
-    402: "Add credit: dragoman credits add, or raise the limit of the key.",
+    402: "Add credit: dragoman credits add, or raise the key's limit: dragoman keys limit.",
     403: "The key may not do this: see dragoman keys list, and the limits of its account.",
     404: "See why: dragoman route explain MODEL.",
-    429: "A rate limit: wait, or raise it with dragoman keys set.",
+    429: "A rate limit: wait, or raise the key's by a management key: PATCH /api/v1/keys/HASH.",
 }
 PROVIDER_FIX: Final = "See why: dragoman logs, dragoman route explain MODEL and dragoman doctor."
 NO_API: Final = "nothing at"

@@ -23,7 +23,7 @@ from dragoman.cli.connect.types import Choice, Client, Config, Document, Facts, 
 from dragoman.cli.console import err, print_json
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
-from dragoman.cli.gateway import KeyOption, UrlOption, get
+from dragoman.cli.gateway import KeyOption, UrlOption, get, unreachable
 from dragoman.net.types import Limits, NetError
 from dragoman.wire.address import HERE
 
@@ -215,10 +215,7 @@ def _models(client: Client, origin: str, wishes: Wishes) -> Choice:
         status, body = asyncio.run(get(f"{origin}/api/v1/models", PATIENCE))
         models = listed(body) if status == 200 else ()
     except NetError as error:
-        raise Failure(
-            f"No gateway answers at {origin} ({error}). Start one: dragoman serve (or name it "
-            "with --url)"
-        ) from error
+        raise Failure(unreachable(origin, error)) from error
     except msgspec.DecodeError as error:
         raise Failure(f"What answers at {origin} is no gateway. Check --url.") from error
     if status != 200:
