@@ -24,7 +24,20 @@ from dragoman.records.corrections import Span
 from dragoman.records.reader import Reader
 from dragoman.records.recorder import store
 from dragoman.records.types import Generation
-from tests.office.past import ACT, HIGHER, LOWER, OLD, SPAN, Homes, at, costs, made, owes, recorded, run
+from tests.office.past import (
+    ACT,
+    HIGHER,
+    LOWER,
+    OLD,
+    SPAN,
+    Homes,
+    at,
+    costs,
+    made,
+    owes,
+    recorded,
+    run,
+)
 
 
 def paid(homes: Homes, key: str, *generations: tuple[Generation, int]) -> str:
