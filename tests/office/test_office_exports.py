@@ -244,7 +244,7 @@ def test_commas_part_thousands(cost: str, usd: str) -> None:
         ('2024-11-01,m,"1,2345"', "is no number"),
         ("2024-11-01,m,0,05", "Line 2 has more cells"),
         ("2024-11-01,m,1e400000000", "is no number"),
-        ("2024-11-01," + "m" * 200_000 + ",1", "Line 2 is no CSV"),
+        ("2024-11-01," + "m" * 200_000 + ",1", "The line after 1 is no CSV"),
         ("20241399,m,1", "is no time"),
     ],
 )

@@ -195,7 +195,7 @@ def _of_table(text: bytes, names: Mapping[str, str]) -> Iterator[Row]:
     try:
         yield from _of_rows(table, _columns(table.fieldnames or (), names))
     except csv.Error as error:
-        raise InvalidRequest(f"Line {table.line_num} is no CSV: {error}") from None
+        raise InvalidRequest(f"The line after {table.line_num} is no CSV: {error}") from None
 
 
 def _of_rows(table: "csv.DictReader[str]", columns: Mapping[str, list[str]]) -> Iterator[Row]:
