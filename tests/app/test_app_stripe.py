@@ -165,6 +165,7 @@ async def test_a_page_is_made_for_an_amount_that_is_sold(premises: Premises) -> 
     assert form["mode"] == "payment"
     assert form["line_items[0][price_data][unit_amount]"] == "2550"
     assert form["line_items[0][price_data][currency]"] == "usd"
+    assert form["adaptive_pricing[enabled]"] == "false"
     assert form["client_reference_id"] == shop.account
     for where in ("metadata", "payment_intent_data[metadata]"):
         assert form[f"{where}[dragoman_account]"] == shop.account
@@ -331,6 +332,23 @@ async def test_refunds_count_up_in_whatever_order_they_come(shop: Shop) -> None:
     assert shop.statement.credits == 0
     told = shop.premises.ledger.read_now(audit.latest(20))
     assert [each.action for each in told].count("credits.refund") == 3
+    assert shop.premises.ledger.read_now(prove).holds
+
+
+async def test_a_refund_of_what_was_paid_in_another_currency_is_the_same_part(shop: Shop) -> None:
+    await shop.told(shop.paid())
+    paid_in_yen = {"currency": "jpy", "amount": 1580}
+    await shop.told(shop.refunded(316, **paid_in_yen))
+    assert shop.statement.credits == 800 * CENT
+    await shop.told(shop.refunded(316, **paid_in_yen))
+    await shop.told(shop.refunded(1580, **paid_in_yen))
+    assert shop.statement.credits == 0
+    odd = await shop.tell(shop.refunded(1, currency="eur"))
+    assert odd.status == 400
+    paid_in_euros = {"currency": "eur", "amount": 870, "payment_intent": "pi_2"}
+    await shop.told(shop.paid(payment_intent="pi_2"))
+    await shop.told(shop.refunded(870, **paid_in_euros))
+    assert shop.statement.credits == 0
     assert shop.premises.ledger.read_now(prove).holds
 
 

@@ -227,6 +227,32 @@ def test_a_day_of_openais_costs_without_an_amount_is_empty() -> None:
     assert row.is_empty
 
 
+@pytest.mark.parametrize(
+    ("cost", "usd"),
+    [("1,234.50", "1234.5"), ("-12,345,678", "-12345678"), ("$1,234", "1234")],
+)
+def test_commas_part_thousands(cost: str, usd: str) -> None:
+    (row,) = read(f'Day,Model,Cost\n20241101,m,"{cost}"\n'.encode(), "csv", {})
+    assert (row.day, row.usd) == (DAY, Decimal(usd))
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('2024-11-01,m,"0,05"', "Line 2: cost: '0,05' is no number"),
+        ('2024-11-01,m,"0,050"', "is no number"),
+        ('2024-11-01,m,"1,2345"', "is no number"),
+        ("2024-11-01,m,0,05", "Line 2 has more cells"),
+        ("2024-11-01,m,1e400000000", "is no number"),
+        ("2024-11-01," + "m" * 200_000 + ",1", "The line after 1 is no CSV"),
+        ("20241399,m,1", "is no time"),
+    ],
+)
+def test_a_figure_that_may_be_another_is_not_guessed_at(line: str, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        read(f"Day,Model,Cost\n{line}\n".encode(), "csv", {})
+
+
 def test_columns_of_ones_own_are_added_up() -> None:
     text = b"day,model,fresh,kept\n2024-11-01,m,1,2\n"
     assert read(text, "csv", {"prompt": "fresh+kept"}) == (Row(day=DAY, model="m", prompt=3),)

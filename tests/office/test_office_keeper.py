@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
@@ -14,15 +15,19 @@ from dragoman.access import keyring, pulse
 from dragoman.access.gate import Gate
 from dragoman.access.options import AccessOptions
 from dragoman.access.tables import api_key
+from dragoman.access.types import Grant
 from dragoman.core import ids
 from dragoman.core.clock import Clock
 from dragoman.core.errors import Unauthenticated, Unavailable
+from dragoman.ledger import leases
+from dragoman.ledger.purses import Balance, key_scope, purse
 from dragoman.office import keys
 from dragoman.office.keeper import LocalKeeper
 from dragoman.office.premises import open_premises
+from dragoman.records.reader import KeyUsage
 from dragoman.store.custody import Pepper
 from dragoman.store.options import DatabaseOptions
-from dragoman.store.sql import Database
+from dragoman.store.sql import Database, Work
 from dragoman.store.sqlite import SqliteDatabase
 from tests.postgres import open_database
 
@@ -142,6 +147,49 @@ async def test_a_verifier_of_another_key_does_not_fit(
     swap = update(api_key).where(api_key.c.hash == ids.key_hash(text))
     await ledger.run(lambda c: c.execute(swap.values(verifier=pepper.sign(other))))
     assert await keeper.key(ids.key_hash(text), pepper.sign(text)) is None
+
+
+@pytest.mark.parametrize("to", [1, 100])
+async def test_a_limit_that_changes_while_its_key_is_looked_up_is_not_put_back(
+    ledger: Database,
+    pepper: Pepper,
+    keeper: LocalKeeper,
+    monkeypatch: pytest.MonkeyPatch,
+    to: int,
+) -> None:
+    grant = Grant(limit_nanos=10)
+    making = keys.create("laptop", prefix=PREFIX, pepper=pepper, now=0.0, grant=grant)
+    _, key = ledger.run_now(making)
+    read = ledger.read
+
+    async def outrun(work: Work[Any]) -> Any:
+        found = await read(work)
+        changed = keys.Limits(key=keys.Limit(nanos=to))
+        ledger.run_now(keys.limit(key.hash, changed, KeyUsage(), 1.0))
+        return found
+
+    monkeypatch.setattr(ledger, "read", outrun)
+    admitted = await keeper.key(key.hash, key.verifier)
+    assert admitted is not None
+    assert (admitted.key.limit_nanos, admitted.funds is not None) == (to, True)
+    opened = purse(key_scope(key.hash), "total", 0.0).id
+    assert ledger.run_now(lambda found: leases.balance(found, opened)) == Balance(to)
+    assert await keeper.key(key.hash, "f" * 64) is None
+
+
+async def test_a_purse_that_what_was_booked_has_opened_gets_the_limit_of_its_key(
+    ledger: Database, pepper: Pepper, keeper: LocalKeeper
+) -> None:
+    grant = Grant(limit_nanos=10)
+    making = keys.create("laptop", prefix=PREFIX, pepper=pepper, now=0.0, grant=grant)
+    _, key = ledger.run_now(making)
+    opened = purse(key_scope(key.hash), "total", 0.0)
+    ledger.run_now(lambda found: leases.ensure(found, opened, None))
+    admitted = await keeper.key(key.hash, key.verifier)
+    assert admitted is not None
+    assert admitted.funds is not None
+    assert admitted.funds.purses == (opened.id,)
+    assert ledger.run_now(lambda found: leases.balance(found, opened.id)) == Balance(10)
 
 
 async def test_a_database_that_cannot_tell_is_503_and_not_401(

@@ -125,5 +125,12 @@ def test_the_fee_of_an_account_is_no_cost_of_the_provider(records_db: Database) 
     assert row.drift == 0.0
 
 
+def test_what_own_credentials_served_is_on_another_bill(records_db: Database) -> None:
+    own = made(2, is_byok=True, cost_nanos=NanoUsd(12_500), byok_nanos=NanoUsd(250_000))
+    export = theirs(prompt=100, completion=50, usd=Decimal("0.00025"))
+    (row,) = compared(records_db, [made(1), own], export)
+    assert row.drift == 0.0
+
+
 def test_an_empty_export_compares_nothing(records_db: Database) -> None:
     assert compared(records_db, [made(1)]) == ()

@@ -115,6 +115,10 @@ async def test_the_fee_of_the_time_is_upon_the_corrected_cost(homes: Homes, key:
             "the account's own credential served it",
         ),
         ({"price_id": None}, "the price it was charged at is not on record"),
+        (
+            {"price_id": None, "cost_nanos": NanoUsd(0), "status": 502},
+            "it was free, since it failed or brought nothing",
+        ),
         ({"price_id": "f" * 16}, "the price it was charged at is not on record"),
         ({"cost_nanos": NanoUsd(0)}, "its cost is not what its price makes of it"),
         (

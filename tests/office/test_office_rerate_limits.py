@@ -24,7 +24,20 @@ from dragoman.records.corrections import Span
 from dragoman.records.reader import Reader
 from dragoman.records.recorder import store
 from dragoman.records.types import Generation
-from tests.office.past import ACT, HIGHER, LOWER, OLD, SPAN, Homes, at, costs, made, recorded, run
+from tests.office.past import (
+    ACT,
+    HIGHER,
+    LOWER,
+    OLD,
+    SPAN,
+    Homes,
+    at,
+    costs,
+    made,
+    owes,
+    recorded,
+    run,
+)
 
 
 def paid(homes: Homes, key: str, *generations: tuple[Generation, int]) -> str:
@@ -128,6 +141,26 @@ async def test_a_limit_that_was_set_later_counts_the_past_at_its_corrected_price
     done = rerate.rerate(homes, span, at(dear), ACT, charge_more=True)
     assert (done.charged, figures()) == (8_000, (10_000, 0))
     assert (await Reader(homes[1]).usage(key, now)).total == 10_000
+
+
+async def test_a_limit_gives_back_no_more_than_it_counts(homes: Homes, key: str) -> None:
+    now = homes[0].run_now(leases.database_time)
+    first, *others = (made(key, number, created_at=now + number) for number in range(5))
+    wanted = keys.Limits(key=keys.Limit(nanos=10_000, reset=None))
+    recorded(homes, first)
+    spent = await Reader(homes[1]).usage(key, now)
+    homes[0].run_now(keys.limit(key, wanted, spent, now))
+    # These had begun before there was a limit, and ended after it was set.
+    homes[1].run_now(partial(store, made=others))
+    ended = [Settled(2 + n, "default", each.cost_nanos) for n, each in enumerate(others)]
+    homes[0].run_now(settle.apply("life", ended, 2 + len(others), 1.0))
+    span = Span(since=now - 1, until=now + 10)
+    done = rerate.rerate(homes, span, at(LOWER), ACT, charge_more=False)
+    assert (done.booked, done.given_back, owes(homes)) == (5, 2_500, 5_000)
+    purse_ = purse(key_scope(key), "total", now)
+    found = homes[0].run_now(lambda connection: leases.balance(connection, purse_.id))
+    assert found == Balance(10_000, 0)
+    assert homes[0].run_now(prove).violations == ()
 
 
 async def test_a_budget_that_was_set_later_counts_the_past_at_its_corrected_price(

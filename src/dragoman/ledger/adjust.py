@@ -23,7 +23,7 @@ from sqlalchemy import Connection, select, text, update
 from dragoman.core.money import NanoUsd
 from dragoman.ledger import leases
 from dragoman.ledger.entries import transfer
-from dragoman.ledger.purses import INTERVALS, key_of_user, parse, purse_of_account
+from dragoman.ledger.purses import INTERVALS, key_of_user, owner_of, parse, purse_of_account
 from dragoman.ledger.purses import purse as purse_of
 from dragoman.ledger.tables import account, charge, entry, purse
 from dragoman.ledger.types import AccountKind, Code, Draw, Entry, House
@@ -224,10 +224,17 @@ def _book(books: _Books, settlement: Settlement, moved: tuple[str, int], becomes
 
 
 def _move(connection: Connection, id_: str, more: int) -> None:
-    """Move what is spent of a purse, and what its charges sum up to."""
+    """Move what is spent of a purse, and what its charges sum up to.
+
+    No more is taken back than it counts: of a limit, that may be less than was charged, since
+    what was under way when it was set, or ended while there was none, was never in it.
+    """
     if not more or _is_forgotten(connection, id_):
         return
     leases.ensure(connection, parse(id_), None)
+    there = leases.balance(connection, id_)
+    if there is not None and owner_of(id_) is None:
+        more = max(more, -there.spent)
     connection.execute(_ADD, {"purse": id_, "adjusted": ADJUSTED, "amount": more})
     spent = update(purse).where(purse.c.id == id_)
     connection.execute(spent.values(spent_nanos=purse.c.spent_nanos + more))

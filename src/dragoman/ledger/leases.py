@@ -60,6 +60,10 @@ _ADD_LEASE = text(
 )
 
 
+class OtherLimit(Exception):
+    """A purse has another limit than whoever asked has read: one of both is of the past."""
+
+
 class Present(Struct, frozen=True, gc=False):
     """A purse of the present window, and when the next begins (Unix seconds), None for never."""
 
@@ -87,17 +91,26 @@ def open_journal(incarnation: str, node: str, now: float) -> Work[None]:
 
 
 def present(
-    connection: Connection, scope: str, interval: Interval, limit: int | None, now: float
+    connection: Connection,
+    scope: str,
+    interval: Interval,
+    limit: int | None,
+    now: float,
+    *,
+    sure: bool = True,
 ) -> Present:
     """Return the purse of a scope in the window of Unix time `now`, with this limit.
 
-    Whoever calls has read the limit in the same transaction. `now` is `database_time`,
-    so that all nodes agree on the window.
+    Whoever calls has read the limit in the same transaction, in its turn among changes; unless
+    it is not `sure`: then it raises OtherLimit for a purse that has another. `now` is
+    `database_time`, so that all nodes agree on the window.
     """
     found = purse(scope, interval, now)
     ensure(connection, found, limit)
     there = balance(connection, found.id)
     if there is None or there.limit != limit:
+        if not sure:
+            raise OtherLimit(found.id)
         set_limit(connection, found, limit)
     return Present(found, window_end(interval, now))
 

@@ -82,6 +82,12 @@ def purse_of_account(account: str) -> Purse:
     return Purse(f"account:{account}", "total", 0)
 
 
+def owner_of(id_: str) -> str | None:
+    """Return the account whose credit this purse is, None for one that is but a limit."""
+    kind, _, owner = parse(id_).scope.partition(":")
+    return owner if kind == "account" else None
+
+
 def key_scope(key_hash: str) -> str:
     """Return the scope of a key with a limit."""
     return f"key:{key_hash}"

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, RowMapping, select, text, update
 from dragoman.core.money import NanoUsd
 from dragoman.ledger import leases
 from dragoman.ledger.entries import post
-from dragoman.ledger.purses import parse, purse_of_account
+from dragoman.ledger.purses import owner_of, parse, purse_of_account
 from dragoman.ledger.tables import account, charge, journal, purse
 from dragoman.ledger.types import Code, Draw, Entry, House, Settled
 from dragoman.store.sql import Work
@@ -139,7 +139,7 @@ def close(incarnation: str, now: float) -> Work[None]:
                 reference=f"journal:{incarnation}:{owner}",
             )
             for id_, amount in refunds.items()
-            if (owner := _owner(id_)) is not None
+            if (owner := owner_of(id_)) is not None
         ]
         post(connection, back, now)
         _mark(connection, incarnation, closed_at=now)
@@ -165,7 +165,7 @@ def write_off(incarnation: str, now: float) -> Work[int]:
             leases.shrink(connection, incarnation, id_, amount)
             _spend(connection, id_, amount)
             _note(connection, _Charged(id_, incarnation, amount=amount, suspense=amount))
-            if (owner := _owner(id_)) is not None:
+            if (owner := owner_of(id_)) is not None:
                 moved.append(
                     Entry(
                         debit=owner,
@@ -303,12 +303,6 @@ def _entry(
         note=None if about in {None, debit} or debit != House.SUSPENSE else f"account {about}",
         incarnation=incarnation,
     )
-
-
-def _owner(id_: str) -> str | None:
-    """Return the account whose credit a purse is, None for a purse that is but a limit."""
-    kind, _, owner = parse(id_).scope.partition(":")
-    return owner if kind == "account" else None
 
 
 def _journal(connection: Connection, incarnation: str) -> RowMapping:

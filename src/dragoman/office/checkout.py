@@ -113,6 +113,8 @@ def _form(options: StripeOptions, account: str, cents: int) -> list[tuple[str, s
         (f"{item}[price_data][currency]", "usd"),
         (f"{item}[price_data][unit_amount]", str(cents)),
         (f"{item}[price_data][product_data][name]", options.product),
+        # Else it may be paid in the buyer's currency, which is what refunds are told in then.
+        ("adaptive_pricing[enabled]", "false"),
         ("client_reference_id", account),
         ("success_url", options.success_url),
         ("cancel_url", options.cancel_url or options.success_url),

@@ -57,6 +57,18 @@ CONSOLE_NAME: Final = re.compile(r"Claude [\w. ]+")
 FIRST_MS: Final = 400_000_000_000
 """Unix times from here on are milliseconds: no bucket begins in the year 14645."""
 
+DAY: Final = re.compile(r"20\d{6}")
+"""A day without hyphens. As a Unix time it would be one of the year 1970."""
+
+THOUSANDS: Final = re.compile(r"[-+]?[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+"""How commas are read within a number; elsewhere one may be a decimal point, as in `0,05`."""
+
+MOST_DIGITS: Final = 18
+"""How many digits a figure may have before its point. No bill has as many."""
+
+BEYOND: Final = None
+"""The name under which a table's reader has the cells that are beyond the columns."""
+
 
 class Row(Struct, frozen=True, kw_only=True):
     """What a provider says of a model on a day. None: it does not say.
@@ -180,8 +192,16 @@ def _of_table(text: bytes, names: Mapping[str, str]) -> Iterator[Row]:
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"The file is not UTF-8: {error}") from None
     table = csv.DictReader(lines)
-    columns = _columns(table.fieldnames or (), names)
+    try:
+        yield from _of_rows(table, _columns(table.fieldnames or (), names))
+    except csv.Error as error:
+        raise InvalidRequest(f"The line after {table.line_num} is no CSV: {error}") from None
+
+
+def _of_rows(table: "csv.DictReader[str]", columns: Mapping[str, list[str]]) -> Iterator[Row]:
     for row in table:
+        if any(row.get(BEYOND) or ()):
+            raise InvalidRequest(f"Line {table.line_num} has more cells than there are columns.")
         cells = {
             field: [cell for name in parts if (cell := (row.get(name) or "").strip())]
             for field, parts in columns.items()
@@ -239,7 +259,7 @@ def _of_cells(cells: Mapping[str, list[str]]) -> Row:
 def day_of(value: object) -> date:
     """Return the UTC day of a Unix time or of an ISO 8601 text. Raises InvalidRequest."""
     try:
-        if isinstance(value, str) and not value.strip().isdigit():
+        if isinstance(value, str) and (DAY.fullmatch(value.strip()) or not value.strip().isdigit()):
             moment = datetime.fromisoformat(value.strip())
             zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
             return zoned.astimezone(UTC).date()
@@ -272,11 +292,11 @@ def _usd(value: object) -> Decimal:
 
 
 def _decimal(value: object, name: str) -> Decimal:
-    text = str(value).replace(",", "").strip()
+    text = str(value).strip()
     try:
-        number = Decimal(text)
+        number = Decimal(text.replace(",", "") if THOUSANDS.fullmatch(text) else text)
     except InvalidOperation:
         raise InvalidRequest(f"{name}: {str(value)[:40]!r} is no number") from None
-    if not number.is_finite() or isinstance(value, bool):
+    if isinstance(value, bool) or not number.is_finite() or number.adjusted() >= MOST_DIGITS:
         raise InvalidRequest(f"{name}: {str(value)[:40]!r} is no number")
     return number

@@ -3,7 +3,9 @@
 import hmac
 from collections.abc import Iterator, Mapping
 from functools import partial
+from typing import TypeGuard
 
+from msgspec import Struct
 from sqlalchemy import Connection
 
 from dragoman.access import keyring, own_credentials
@@ -26,6 +28,14 @@ from dragoman.store.sql import Database
 UNLIMITED = Funds()
 
 
+class _Found(Struct, frozen=True):
+    """A key that may be used, its account, and for how many nano-USD that bought credit."""
+
+    key: Known
+    account: Account
+    bought: int
+
+
 class LocalKeeper:
     """A `dragoman.access.types.Keeper` and a `dragoman.ledger.cashier.Bank` beside the database."""
 
@@ -42,16 +52,33 @@ class LocalKeeper:
         Raises Unavailable when the database cannot tell.
         """
         found = await self._ledger.read(lambda connection: _find(connection, hash_))
-        if found is None or not hmac.compare_digest(found[0].verifier.encode(), verifier.encode()):
+        if not _is_verified(found, verifier):
             return None
-        key, account, bought = found
-        free_requests = self._free_requests if key.own else 0
-        if _is_limited(key, account) or free_requests:
-            work = partial(funds_of, key=key, account=account, free_requests=free_requests)
-            funds = await self._ledger.run(work)
-        else:
-            funds = Funds(fee_ppm=account.fee_ppm)
-        return Admission(key=key, funds=None if funds == UNLIMITED else funds, bought=bought)
+        if not self._draws(found):
+            return _admitted(found, Funds(fee_ppm=found.account.fee_ppm))
+        try:
+            funds = await self._ledger.run(lambda connection: self._funds(connection, found))
+        except leases.OtherLimit:
+            return await self._ledger.run(partial(self._in_turn, hash_=hash_, verifier=verifier))
+        return _admitted(found, funds)
+
+    def _in_turn(self, connection: Connection, hash_: str, verifier: str) -> Admission | None:
+        """Find a key whose limit may have changed since it was read, while nothing can change."""
+        keyring.take_turn(connection)
+        found = _find(connection, hash_)
+        if not _is_verified(found, verifier):
+            return None
+        return _admitted(found, self._funds(connection, found, sure=True))
+
+    def _draws(self, found: _Found) -> bool:
+        """Say whether requests with a key draw on any purse."""
+        return _is_limited(found.key, found.account) or bool(self._free(found))
+
+    def _free(self, found: _Found) -> int:
+        return self._free_requests if found.key.own else 0
+
+    def _funds(self, connection: Connection, found: _Found, *, sure: bool = False) -> Funds:
+        return funds_of(connection, found.key, found.account, self._free(found), sure=sure)
 
     async def changes(self, since: int, after: str = "") -> Changes:
         """Return the present epoch, and keys that changed after epoch `since`, behind `after`."""
@@ -94,13 +121,16 @@ class LocalKeeper:
         return await self._ledger.read(leases.changes(since))
 
 
-def funds_of(connection: Connection, key: Known, account: Account, free_requests: int = 0) -> Funds:
+def funds_of(
+    connection: Connection, key: Known, account: Account, free_requests: int = 0, *, sure: bool
+) -> Funds:
     """Return the purses of a key in the windows of this moment, making those that are new.
 
     `free_requests` is how many requests by own credentials cost the account no fee in a month.
+    Unless the key is `sure` to be as it is now, raises OtherLimit where a purse differs from it.
     """
     now = leases.database_time(connection)
-    present = [leases.present(connection, *limit, now) for limit in _limits(key)]
+    present = [leases.present(connection, *limit, now, sure=sure) for limit in _limits(key)]
     purses = [each.purse.id for each in present]
     inclusive = purses[:1] if key.limit_nanos is not None else []
     ends = [each.until for each in present]
@@ -115,7 +145,7 @@ def funds_of(connection: Connection, key: Known, account: Account, free_requests
         ends.append(window_end(limit.interval, now))
     if free_requests:
         scope = allowance_scope(account.id)
-        month = leases.present(connection, scope, "monthly", free_requests, now)
+        month = leases.present(connection, scope, "monthly", free_requests, now, sure=sure)
         allowance = month.purse.id
         ends.append(month.until)
     return Funds(
@@ -144,11 +174,23 @@ def _is_limited(key: Known, account: Account) -> bool:
     return limited or account.kind == "prepaid"
 
 
-def _find(connection: Connection, hash_: str) -> tuple[Known, Account, int] | None:
+def _find(connection: Connection, hash_: str) -> _Found | None:
     key = own_credentials.known(hash_)(connection)
     if key is None or key.disabled or key.revoked_at is not None:
         return None
     account = entries.find_account(connection, key.account)
     if account.closed_at is not None:
         return None
-    return key, account, entries.bought(connection, account.id)
+    return _Found(key, account, entries.bought(connection, account.id))
+
+
+def _is_verified(found: _Found | None, verifier: str) -> TypeGuard[_Found]:
+    if found is None:
+        return False
+    return hmac.compare_digest(found.key.verifier.encode(), verifier.encode())
+
+
+def _admitted(found: _Found, funds: Funds) -> Admission:
+    return Admission(
+        key=found.key, funds=None if funds == UNLIMITED else funds, bought=found.bought
+    )

@@ -1,6 +1,7 @@
 """Our records beside a provider's export: how far apart they are, per model and day.
 
-Ours are what requests to that provider cost by our reckoning, without the account's fee.
+Ours are what requests to that provider cost by our reckoning, without the account's fee. What
+accounts' own credentials served is on bills of their own, and left out.
 A model is ours under its name upstream, as the provider writes it; dated snapshots count
 for the name that they are snapshots of, where only one side tells them apart.
 """
@@ -106,7 +107,7 @@ def _ours(
         after = (batch[-1].created_at, batch[-1].id)
         for made in batch:
             day = datetime.fromtimestamp(made.created_at, UTC).date()
-            if day in days:
+            if day in days and not made.is_byok:
                 place = (day, upstream.get(made.endpoint or "", made.model or made.requested))
                 side = _side(made)
                 found[place] = _added(found[place], side) if place in found else side

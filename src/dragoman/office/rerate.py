@@ -46,6 +46,7 @@ class Skip(StrEnum):
     """Why a generation stays as it is."""
 
     REPORTED = "its provider reported the cost"
+    FREE = "it was free, since it failed or brought nothing"
     NO_VERSION = "the price it was charged at is not on record"
     NO_PRICE = "no corrected price for its endpoint"
     NOT_BY_LIST = "its cost is not what its price makes of it"
@@ -157,7 +158,7 @@ def _judge(made: Generation, known: Mapping[str, Price], new: NewPrice) -> Chang
         return Skip.BYOK if made.is_byok else Skip.REPORTED
     was = known.get(made.price_id or "")
     if was is None and made.price_known:
-        return Skip.NO_VERSION
+        return Skip.NO_VERSION if made.cost_nanos or made.price_id else Skip.FREE
     price = new(made.endpoint or "")
     if price is None:
         return Skip.NO_PRICE

@@ -64,10 +64,15 @@ class _Session(Struct, frozen=True, kw_only=True):
 
 
 class _Charge(Struct, frozen=True, kw_only=True):
-    """A Charge. `amount_refunded` is what was refunded of it so far, in cents."""
+    """A Charge. `amount_refunded` is what was refunded of it so far.
+
+    Amounts are in the smallest unit of the currency that the buyer paid in.
+    """
 
     id: str
     amount_refunded: int
+    amount: int = 0
+    currency: str = "usd"
     payment_intent: str | None = None
     metadata: dict[str, str] | None = None
 
@@ -137,7 +142,7 @@ def _refunded(charge: _Charge, event: Event, now: float) -> Work[Booked]:
             return "ignored"
         beginning = f"{_reference(payment)}:"
         before = references.total(connection, Code.REFUND, beginning)
-        owed = min(charge.amount_refunded * NANOS_OF_CENT, bought.amount_nanos) - before
+        owed = _given_up(charge, bought.amount_nanos) - before
         if owed <= 0:
             return "repeated"
         reference = f"{beginning}{charge.amount_refunded}"
@@ -148,6 +153,19 @@ def _refunded(charge: _Charge, event: Event, now: float) -> Work[Booked]:
         return "booked"
 
     return work
+
+
+def _given_up(charge: _Charge, bought: int) -> int:
+    """Return how much of what was bought its refunds take back, in nano-USD.
+
+    Of what was paid in another currency (Stripe's docs, "Adaptive Pricing") it is the same part.
+    """
+    back = charge.amount_refunded * NANOS_OF_CENT
+    if charge.currency != "usd":
+        if charge.amount <= 0:
+            raise InvalidRequest(f"The charge {charge.id} does not say of how much it is")
+        back = -(-bought * charge.amount_refunded // charge.amount)
+    return min(back, bought)
 
 
 def _take_back(connection: Connection, account: str, what: tuple[NanoUsd, str], now: float) -> None:
