@@ -102,7 +102,7 @@ def _lenient(value: Raw) -> list[Item]:
 class Conversation:
     """Messages being made of items."""
 
-    __slots__ = ("_ids", "_open", "_toolbox", "_turn", "lost", "messages", "needs")
+    __slots__ = ("_ids", "_open", "_thoughts", "_toolbox", "_turn", "lost", "messages", "needs")
 
     def __init__(self, toolbox: Toolbox) -> None:
         self.messages: list[Message] = []
@@ -112,6 +112,8 @@ class Conversation:
         """Where an item is without which the conversation makes no sense."""
         self._toolbox = toolbox
         self._turn: _Turn | None = None
+        self._thoughts: list[Detail] = []
+        """What was thought, while it is open to which turn that belongs."""
         self._open: set[str] = set()
         """Ids of calls that nothing came back for yet."""
         self._ids: dict[str, str] = {}
@@ -162,15 +164,13 @@ class Conversation:
             turn = None
         if turn is None:
             turn = self._begin()
+        self._think(turn)
         if says(item.content):
             text, refusal = content.said(item.content, f"{path}.content", self.lost)
             turn.texts += [] if text is None else [text]
             turn.refusals += [] if refusal is None else [refusal]
 
     def _reasoning(self, item: Item, path: str) -> None:
-        turn = self._turn
-        if turn is None or ((turn.texts or turn.calls) and not self._open):
-            turn = self._begin()
         passages = None
         if says(item.content):
             parts = content.read_parts(item.content, f"{path}.content", self.lost)
@@ -187,9 +187,22 @@ class Conversation:
             signature=item.signature,
         )
         try:
-            turn.details += details_of(thought, len(turn.details))
+            found = details_of(thought)
         except ValueError as error:
             raise InvalidPrompt(f"{path}.encrypted_content: {error}") from None
+        turn = self._turn or self._begin()
+        self._thoughts += found
+        if self._open or not (turn.texts or turn.refusals):
+            self._think(turn)
+
+    def _think(self, turn: _Turn) -> None:
+        """Add what was thought before the next item, each at its place among the blocks.
+
+        Behind a text it waits for what comes: a call is of the same turn, a text begins another.
+        """
+        said = (1 if turn.texts else 0) + len(turn.calls) + len(turn.details)
+        turn.details += [{**each, "index": said + n} for n, each in enumerate(self._thoughts)]
+        self._thoughts = []
 
     def _call(self, item: Item, path: str) -> None:
         if not item.call_id:
@@ -205,6 +218,7 @@ class Conversation:
         self._open.add(item.call_id)
         name = self._toolbox.name(calls.tool_of(item))
         turn = self._turn or self._begin()
+        self._think(turn)
         turn.calls.append({
             "id": item.call_id,
             "type": "function",
@@ -221,7 +235,9 @@ class Conversation:
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
 
     def _begin(self) -> _Turn:
+        thoughts, self._thoughts = self._thoughts, []
         self._close()
+        self._thoughts = thoughts
         turn = self._turn = _Turn()
         return turn
 
@@ -229,6 +245,7 @@ class Conversation:
         turn, self._turn = self._turn, None
         if turn is None:
             return
+        self._think(turn)
         if not (turn.texts or turn.refusals or turn.calls):
             self.lost.append("input.reasoning")
             return
