@@ -138,3 +138,26 @@ def test_a_whole_answer_keeps_the_order_of_its_thoughts(include: list[str]) -> N
     assert [each.get("text") or each["data"] for each in said["reasoning_details"]] == [
         "One", "cmVk", "Two",
     ]  # fmt: skip
+
+
+def test_an_image_that_a_model_made_goes_back_with_what_signs_it() -> None:
+    image = {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/aaaa"}}
+    (message,) = sent_back(
+        [],
+        Text(0, b'"Here."'),
+        hides("c2ln", format=GEMINI, id="image:0", index=0),
+        delta(images=[image]),
+    )
+    assert (message["content"], message["images"]) == ("Here.", [image])
+    assert [each["id"] for each in message["reasoning_details"]] == ["image:0"]
+
+
+def test_an_image_before_a_text_is_of_the_same_answer() -> None:
+    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": "aGk="}
+    text = {"type": "message", "role": "assistant", "content": "Here."}
+    url = {"url": "data:image/png;base64,aGk="}
+    (message,) = given_back([drawn, text])
+    assert message["content"] == "Here."
+    assert message["images"] == [{"type": "image_url", "image_url": url}]
+    (alone,) = given_back([drawn])
+    assert alone["content"] == ""

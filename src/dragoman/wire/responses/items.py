@@ -24,10 +24,13 @@ BRING_TOOLS = frozenset({"additional_tools", "tool_search_output"})
 """Items that add to the tools."""
 
 LEFT_OUT = frozenset({
-    "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",
-    "mcp_list_tools", "mcp_call", "additional_tools", "compaction_trigger",
+    "web_search_call", "file_search_call", "code_interpreter_call", "mcp_list_tools", "mcp_call",
+    "additional_tools", "compaction_trigger",
 })  # fmt: skip
 """Items that a conversation is understood without."""
+
+_IMAGES = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "UklGR": "webp", "R0lGOD": "gif"}
+"""How a format begins, in base64."""
 
 ROLES = {"user": "user", "system": "system", "developer": "system", "assistant": "assistant"}
 """To OpenAI `developer` is `system` by its newer name, and other providers know only that."""
@@ -47,6 +50,8 @@ class Item(calls.Item):
     tools: list[Raw] | None = None
     phase: str | None = None
     status: str | None = None
+    result: str | None = None
+    output_format: str | None = None
 
 
 class _Exact(Item, forbid_unknown_fields=True):
@@ -70,6 +75,12 @@ class _Turn(Struct):
     refusals: list[Raw] = []
     calls: list[dict[str, Any]] = []
     details: list[Detail] = []
+    images: list[Message] = []
+
+    @property
+    def says(self) -> bool:
+        """Whether there is an answer in it, and not thoughts alone."""
+        return bool(self.texts or self.refusals or self.calls or self.images)
 
 
 def read_items(value: Raw, lost: list[str]) -> list[Item]:
@@ -160,7 +171,8 @@ class Conversation:
 
     def _said(self, item: Item, path: str) -> None:
         turn = self._turn
-        if turn is not None and (turn.texts or turn.refusals or turn.calls) and not self._open:
+        spoken = turn is not None and (turn.texts or turn.refusals or turn.calls)
+        if spoken and not self._open:
             turn = None
         if turn is None:
             turn = self._begin()
@@ -225,6 +237,16 @@ class Conversation:
             "function": {"name": name, "arguments": arguments},
         })  # fmt: skip
 
+    def _image(self, item: Item, _path: str) -> None:
+        """Take in an image that the model made."""
+        if not item.result:
+            self.lost.append("input.image_generation_call")
+            return
+        turn = self._turn or self._begin()
+        self._think(turn)
+        url = _address(item.result, item.output_format)
+        turn.images.append({"type": "image_url", "image_url": {"url": url}})
+
     def _output(self, item: Item, path: str) -> None:
         call_id = item.call_id or self._ids.get(item.id or "", item.id)
         if not call_id:
@@ -246,7 +268,7 @@ class Conversation:
         if turn is None:
             return
         self._think(turn)
-        if not (turn.texts or turn.refusals or turn.calls):
+        if not turn.says:
             self.lost.append("input.reasoning")
             return
         message: Message = {"role": "assistant"}
@@ -260,7 +282,19 @@ class Conversation:
             message["reasoning_details"] = turn.details
         if turn.calls:
             message["tool_calls"] = turn.calls
+        elif turn.images:
+            message["content"] = text or Raw(b'""')
+        if turn.images:
+            message["images"] = turn.images
         self.messages.append(message)
+
+
+def _address(result: str, told: str | None) -> str:
+    """Return where an image is that comes as an address, or in base64, which tells its format."""
+    if result.startswith(("https://", "http://", "data:")):
+        return result
+    found = next((name for begin, name in _IMAGES.items() if result.startswith(begin)), told)
+    return f"data:image/{found or 'png'};base64,{result}"
 
 
 def _put_out(item: Item, path: str, lost: list[str]) -> Raw:
@@ -280,6 +314,7 @@ def _put_out(item: Item, path: str, lost: list[str]) -> Raw:
 _TAKES: Mapping[str, Callable[[Conversation, Item, str], None]] = {
     "message": Conversation._message,  # noqa: SLF001 - its own table
     "reasoning": Conversation._reasoning,  # noqa: SLF001 - its own table
+    "image_generation_call": Conversation._image,  # noqa: SLF001 - its own table
     **dict.fromkeys(calls.CALLS, Conversation._call),  # noqa: SLF001 - its own table
     **dict.fromkeys(
         (
