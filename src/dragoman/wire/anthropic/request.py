@@ -136,7 +136,7 @@ def _hub(sent: Members, fields: MessagesFields, found: Gleanings, tools: Tools) 
         "stop": _stops(fields.stop_sequences or [], found),
         "tools": tools.rows,
         "reasoning": reasoning_of(fields, found),
-        "response_format": format_of(fields),
+        "response_format": format_of(fields, found),
         "service_tier": _tier(fields, found),
     }
     if fields.metadata is not None and not given(hub.get("user", NULL)):
