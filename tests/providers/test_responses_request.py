@@ -114,6 +114,28 @@ def test_only_own_reasoning_goes_back() -> None:
     assert notes(outgoing) == [(Change.DROPPED, "messages.reasoning_details")]
 
 
+def test_fragments_of_a_summary_are_one_again() -> None:
+    """Clients of chat that only collect what a stream tells send back hundreds of them."""
+    own = {"format": OPENAI, "id": "rs_1"}
+    told = [("On", 0), ("e", 0), ("Two", 1), ("", 1), ("!", 1)]
+    details = [
+        *({"type": "reasoning.summary", "summary": t, "index": n, **own} for t, n in told),
+        {"type": "reasoning.encrypted", "data": "gA", **own, "index": 2},
+        {"type": "reasoning.summary", "summary": "Other", **own, "id": "rs_2", "index": 1},
+        {"type": "reasoning.encrypted", "data": "gB", **own, "id": "rs_2", "index": 3},
+    ]
+    message = {"role": "assistant", "content": "x", "reasoning_details": details}
+    one, two, _ = sent(write(ask(messages=[USER, message])))["input"][1:]
+    assert [part["text"] for part in one["summary"]] == ["One", "Two!"]
+    assert [part["text"] for part in two["summary"]] == ["Other"]
+
+
+def test_the_callers_own_safety_identifier_is_sent() -> None:
+    outgoing = write(ask(messages=[USER], user="mail@acme.example", safety_identifier="mine"))
+    assert sent(outgoing)["safety_identifier"] == "mine"
+    assert notes(outgoing) == [(Change.DROPPED, "user")]
+
+
 @pytest.mark.parametrize(
     "message", [{"reasoning": "hm"}, {"reasoning_details": [{"type": "reasoning.text"}]}]
 )

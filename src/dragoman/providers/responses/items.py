@@ -56,6 +56,7 @@ class _Detail(Struct, frozen=True, gc=False):
     data: str | None = None
     format: str | None = None
     id: str | None = None
+    index: int | None = None
 
 
 class _Image(Struct, frozen=True, gc=False):
@@ -177,6 +178,7 @@ class Script:
         value = row.get("reasoning_details", Raw())
         details = _details(value) if says(value) else []
         own: dict[str | None, Item] = {}
+        before: _Detail | None = None
         left_out = not details and says(row.get("reasoning", Raw()))
         for detail in details:
             if detail.format != self._form or detail.type not in {SUMMARY, ENCRYPTED}:
@@ -185,10 +187,13 @@ class Script:
             item = own.setdefault(detail.id, {"type": "reasoning", "summary": []})
             if detail.id:
                 item["id"] = detail.id
-            if detail.type == SUMMARY:
-                item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
-            else:
+            if detail.type == ENCRYPTED:
                 item["encrypted_content"] = detail.data
+            elif before is not None and _goes_on(before, detail):
+                item["summary"][-1]["text"] += detail.summary or ""
+            else:
+                item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
+            before = detail
         for item in own.values():
             if item.get("encrypted_content"):
                 self.items.append(item)
@@ -232,6 +237,12 @@ class Script:
         if field not in self._noted:
             self._noted.add(field)
             self._draft.note(Change.DROPPED, field, detail)
+
+
+def _goes_on(last: _Detail, detail: _Detail) -> bool:
+    """Whether a detail is more of the last, as clients have them that only collect a stream."""
+    same = (last.type, last.id, last.index) == (detail.type, detail.id, detail.index)
+    return same and detail.index is not None
 
 
 def _file(file: _File) -> Item:
