@@ -149,7 +149,7 @@ def test_signatures_that_are_not_base64_stay_out() -> None:
     [
         (
             "google-gemini-v1",
-            [{"text": "H\u00e9 \"so\"", "thought": True, "thoughtSignature": "AAEC"}],
+            [{"text": 'H\u00e9 "so"', "thought": True, "thoughtSignature": "AAEC"}],
             [],
         ),
         ("anthropic-claude-v1", [], [("dropped", "messages.reasoning_details")]),
@@ -159,8 +159,8 @@ def test_fragments_of_a_thought_are_one_again(form: str, parts: list[Any], noted
     """Who signed it, if anybody, is told by the last of them."""
     thought = {"type": "reasoning.text", "index": 3}
     details = [
-        {**thought, "text": "H\u00e9 \"", "format": "unknown"},
-        {**thought, "text": "so\"", "format": "unknown"},
+        {**thought, "text": 'H\u00e9 "', "format": "unknown"},
+        {**thought, "text": 'so"', "format": "unknown"},
         {**thought, "signature": "AAEC", "format": form},
     ]
     message = {"role": "assistant", "content": "Hi", "reasoning_details": details}
