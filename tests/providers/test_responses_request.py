@@ -130,6 +130,20 @@ def test_fragments_of_a_summary_are_one_again() -> None:
     assert [part["text"] for part in two["summary"]] == ["Other"]
 
 
+def test_ids_of_calls_are_no_longer_than_the_api_takes() -> None:
+    ids = [f"functions.{'f' * 64}:{n}" for n in range(2)]
+    function = {"name": "f", "arguments": "{}"}
+    called = [{"id": each, "type": "function", "function": function} for each in ids]
+    results = [{"role": "tool", "tool_call_id": each, "content": "ok"} for each in ids]
+    answer = {"role": "assistant", "content": None, "tool_calls": called}
+    outgoing = write(ask(messages=[USER, answer, *results]))
+    found = [item["call_id"] for item in sent(outgoing)["input"][1:]]
+    assert [len(each) for each in found] == [64] * 4
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+    assert (Change.RENAMED, "messages.tool_calls.id") in notes(outgoing)
+
+
 def test_the_callers_own_safety_identifier_is_sent() -> None:
     outgoing = write(ask(messages=[USER], user="mail@acme.example", safety_identifier="mine"))
     assert sent(outgoing)["safety_identifier"] == "mine"
