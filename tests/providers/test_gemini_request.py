@@ -144,6 +144,31 @@ def test_signatures_that_are_not_base64_stay_out() -> None:
     assert gemini.noted(outgoing) == [("dropped", "messages.reasoning_details")]
 
 
+@pytest.mark.parametrize(
+    ("form", "parts", "noted"),
+    [
+        (
+            "google-gemini-v1",
+            [{"text": 'H\u00e9 "so"', "thought": True, "thoughtSignature": "AAEC"}],
+            [],
+        ),
+        ("anthropic-claude-v1", [], [("dropped", "messages.reasoning_details")]),
+    ],
+)
+def test_fragments_of_a_thought_are_one_again(form: str, parts: list[Any], noted: Any) -> None:
+    """Who signed it, if anybody, is told by the last of them."""
+    thought = {"type": "reasoning.text", "index": 3}
+    details = [
+        {**thought, "text": 'H\u00e9 "', "format": "unknown"},
+        {**thought, "text": 'so"', "format": "unknown"},
+        {**thought, "signature": "AAEC", "format": form},
+    ]
+    message = {"role": "assistant", "content": "Hi", "reasoning_details": details}
+    outgoing = gemini.write({"messages": [gemini.HELLO, message]})
+    assert gemini.sent(outgoing)["contents"][1]["parts"] == [*parts, {"text": "Hi"}]
+    assert gemini.noted(outgoing) == noted
+
+
 def test_a_signature_whose_call_is_gone_goes_to_the_first_call() -> None:
     detail = {"type": "reasoning.encrypted", "data": "AAEC", "format": "google-gemini-v1"}
     call = {"id": "mine", "type": "function", "function": {"name": "f", "arguments": "{}"}}

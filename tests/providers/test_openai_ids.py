@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.providers.openai.ids import short_id, with_short_ids
+from dragoman.providers.openai.ids import has_long_ids, short_id, with_short_ids
 from dragoman.wire.chat import parse_chat
 from tests.providers.openai_calls import said, write
 
@@ -56,3 +56,35 @@ def test_a_row_says_so() -> None:
     assert json.loads(made.body)["messages"][2]["tool_call_id"] == short_id("call_1")
     assert "messages.tool_calls.id" in [field for _, field in said(made)]
     assert json.loads(write(asked).body)["messages"] == talk("call_1")
+
+
+MOONSHOTS = [f"functions.mcp__github__create_pull_request_review:{n}" for n in range(2)]
+
+
+def test_ids_are_cut_where_they_may_not_be_so_long() -> None:
+    """OpenAI's chat takes forty letters; other models' ids have names of functions in them."""
+    rows = [*talk(MOONSHOTS[0]), *talk(MOONSHOTS[1])]
+    asked = parse_chat(json.dumps({"model": "a/b", "messages": rows}).encode())
+    made = write(asked, longest_id=40)
+    sent = json.loads(made.body)["messages"]
+    ids = [row["tool_calls"][0]["id"] for row in sent if "tool_calls" in row]
+    assert [len(each) for each in ids] == [40, 40]
+    assert ids[0] != ids[1]
+    assert [row["tool_call_id"] for row in sent if row["role"] == "tool"] == ids
+    assert [field for _, field in said(made)] == ["messages.tool_calls.id"]
+
+
+def test_ids_that_are_not_too_long_keep_their_bytes() -> None:
+    asked = parse_chat(json.dumps({"model": "a/b", "messages": talk("a" * 40)}).encode())
+    made = write(asked, longest_id=40)
+    assert bytes(asked.members["messages"]) in made.body
+    assert said(made) == []
+
+
+def test_long_ids_are_found_in_any_spelling() -> None:
+    name = b'"tool_call_id"'
+    assert has_long_ids(b'[{"tool_call_id" : "%b"}]' % (b"a" * 41), name, 40)
+    assert has_long_ids(b'[{"tool_call_id":"a"},{"tool_call_id":"%b"}]' % (b"a" * 41), name, 40)
+    assert not has_long_ids(b'[{"tool_call_id":"%b","content":"b"}]' % (b"a" * 40), name, 40)
+    assert not has_long_ids(b'{"content":"\\"tool_call_id\\""}', name, 40)
+    assert not has_long_ids(b'"tool_call_id"', name, 40)

@@ -118,3 +118,19 @@ def test_end_users_are_told_apart_and_not_named() -> None:
     assert body["user"].startswith("user-")
     body = sent(write(responses_calls.call(safety_identifier="ann@example.com")))
     assert body["safety_identifier"].startswith("user-")
+
+
+def test_ids_of_calls_that_another_model_made_too_long_are_cut() -> None:
+    long = f"functions.{'f' * 64}:0"
+    items = [
+        USER,
+        {"type": "function_call", "call_id": long, "name": "f", "arguments": "{}"},
+        {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": long, "output": "ok"},
+        {"type": "function_call_output", "call_id": "call_1", "output": "ok"},
+    ]
+    outgoing = write(responses_calls.call(input=items))
+    made = [item["call_id"] for item in sent(outgoing)["input"][1:]]
+    assert [len(each) for each in made] == [64, 6, 64, 6]
+    assert made[:2] == made[2:]
+    assert notes(outgoing) == [(Change.RENAMED, "input.call_id")]

@@ -114,6 +114,42 @@ def test_only_own_reasoning_goes_back() -> None:
     assert notes(outgoing) == [(Change.DROPPED, "messages.reasoning_details")]
 
 
+def test_fragments_of_a_summary_are_one_again() -> None:
+    """Clients of chat that only collect what a stream tells send back hundreds of them."""
+    own = {"format": OPENAI, "id": "rs_1"}
+    told = [("On", 0), ("e", 0), ("Two", 1), ("", 1), ("!", 1)]
+    details = [
+        *({"type": "reasoning.summary", "summary": t, "index": n, **own} for t, n in told),
+        {"type": "reasoning.encrypted", "data": "gA", **own, "index": 2},
+        {"type": "reasoning.summary", "summary": "Other", **own, "id": "rs_2", "index": 1},
+        {"type": "reasoning.encrypted", "data": "gB", **own, "id": "rs_2", "index": 3},
+    ]
+    message = {"role": "assistant", "content": "x", "reasoning_details": details}
+    one, two, _ = sent(write(ask(messages=[USER, message])))["input"][1:]
+    assert [part["text"] for part in one["summary"]] == ["One", "Two!"]
+    assert [part["text"] for part in two["summary"]] == ["Other"]
+
+
+def test_ids_of_calls_are_no_longer_than_the_api_takes() -> None:
+    ids = [f"functions.{'f' * 64}:{n}" for n in range(2)]
+    function = {"name": "f", "arguments": "{}"}
+    called = [{"id": each, "type": "function", "function": function} for each in ids]
+    results = [{"role": "tool", "tool_call_id": each, "content": "ok"} for each in ids]
+    answer = {"role": "assistant", "content": None, "tool_calls": called}
+    outgoing = write(ask(messages=[USER, answer, *results]))
+    found = [item["call_id"] for item in sent(outgoing)["input"][1:]]
+    assert [len(each) for each in found] == [64] * 4
+    assert found[:2] == found[2:]
+    assert found[0] != found[1]
+    assert (Change.RENAMED, "messages.tool_calls.id") in notes(outgoing)
+
+
+def test_the_callers_own_safety_identifier_is_sent() -> None:
+    outgoing = write(ask(messages=[USER], user="mail@acme.example", safety_identifier="mine"))
+    assert sent(outgoing)["safety_identifier"] == "mine"
+    assert notes(outgoing) == [(Change.DROPPED, "user")]
+
+
 @pytest.mark.parametrize(
     "message", [{"reasoning": "hm"}, {"reasoning_details": [{"type": "reasoning.text"}]}]
 )

@@ -7,9 +7,9 @@ Unknown is a value: None, `unknown`, or absent from a set, and never a guess.
 
 import re
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from dragoman.core.money import PicoUsd
 
@@ -126,6 +126,8 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the role `developer` is known; where it is not, its messages are the system's."""
     short_ids: bool = False
     """Whether ids of calls of tools must be nine letters and digits, as Mistral's."""
+    longest_id: Annotated[int, Meta(ge=16)] | None = None
+    """How many letters ids of calls of tools may have, where that is limited."""
     breakpoints: tuple[str, ...] = ()
     """Models, by name or pattern, that take marks for caches as `prompt_cache_breakpoint`."""
 

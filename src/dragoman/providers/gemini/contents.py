@@ -73,6 +73,7 @@ class _Detail(Struct, gc=False):
     signature: str | None = None
     format: str | None = None
     id: str | None = None
+    index: int | None = None
 
 
 class _Image(Struct, gc=False):
@@ -293,7 +294,7 @@ class _Conversation:
             if said(text):
                 signed.thoughts.append({"text": text, "thought": True})
             return signed
-        for detail in details:
+        for detail in _whole(details):
             if detail.type == "reasoning.encrypted" or detail.signature:
                 self._take(signed, detail)
             elif said(text := detail.text or detail.summary):
@@ -352,3 +353,27 @@ _WRITERS: Mapping[str, Callable[[_Conversation, _Message, str], None]] = {
 
 def _numbered(row: _Message) -> list[tuple[int, _Call]]:
     return list(enumerate(row.tool_calls or ()))
+
+
+def _whole(details: list[_Detail]) -> list[_Detail]:
+    """Return details, the fragments of one thought joined: what signs it may come with the last."""
+    found: list[_Detail] = []
+    for detail in details:
+        last = found[-1] if found else None
+        if last is None or not _goes_on(last, detail):
+            found.append(detail)
+            continue
+        texts = [bytes(each.text)[1:-1] for each in (last, detail) if said(each.text)]
+        last.text = Raw(b'"%b"' % b"".join(texts))
+        last.signature = detail.signature
+        last.format = detail.format or last.format
+    return found
+
+
+def _goes_on(last: _Detail, detail: _Detail) -> bool:
+    return (
+        last.type == detail.type == "reasoning.text"
+        and last.index is not None
+        and last.index == detail.index
+        and not last.signature
+    )

@@ -20,7 +20,7 @@ from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import CHOOSY, Draft
-from dragoman.providers.openai.ids import with_short_ids
+from dragoman.providers.openai.ids import with_capped_ids, with_short_ids
 from dragoman.providers.openai.members import NULL
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.reasoning import ask_for_reasoning
@@ -98,7 +98,7 @@ def _suits(call: ChatCall, endpoint: Endpoint, quirks: Quirks) -> bool:
         and call.inputs == TEXT_ONLY
         and "messages" in members
         and not (quirks.rejects or quirks.renames or quirks.adds or quirks.short_ids)
-        and not quirks.breakpoints
+        and not (quirks.breakpoints or quirks.longest_id)
         and quirks.developer
         and not (call.user or call.reasoning)
         and NULL not in members.values()
@@ -137,6 +137,8 @@ def _translated(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgo
         draft.body["messages"] = _messages(draft, _said(draft, call, provider), quirks)
         if quirks.short_ids:
             _shorten_ids(draft)
+        if quirks.longest_id is not None:
+            _cap_ids(draft, quirks.longest_id)
         if not quirks.developer:
             _instruct_as_system(draft)
     _copy(draft, call)
@@ -275,6 +277,13 @@ def _shorten_ids(draft: Draft) -> None:
     draft.body["messages"], changed = with_short_ids(draft.body["messages"])
     if changed:
         detail = "put into nine letters and digits, which this provider takes"
+        draft.note(Change.RENAMED, _MESSAGES + "tool_calls.id", detail)
+
+
+def _cap_ids(draft: Draft, most: int) -> None:
+    draft.body["messages"], changed = with_capped_ids(draft.body["messages"], most)
+    if changed:
+        detail = f"cut to {most} letters, the most that this provider takes"
         draft.note(Change.RENAMED, _MESSAGES + "tool_calls.id", detail)
 
 

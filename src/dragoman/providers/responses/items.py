@@ -12,12 +12,17 @@ from msgspec import Raw, Struct
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.openai.draft import Draft
+from dragoman.providers.openai.ids import capped_id
 from dragoman.providers.strangers import Known
 from dragoman.wire.hub import Members
 from dragoman.wire.responses.raw import is_string, says
 from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY
 
 Item = dict[str, Any]
+
+LONGEST_CALL_ID = 64
+"""The most letters of a `call_id` ("string too long. Expected a string with maximum length 64")."""
+CUT = f"cut to {LONGEST_CALL_ID} letters, the most that this API takes"
 
 _NO_PLACE = ("name", "audio", "annotations", "function_call", "images")
 """Members of messages for which an item has no room, but for the text."""
@@ -56,6 +61,7 @@ class _Detail(Struct, frozen=True, gc=False):
     data: str | None = None
     format: str | None = None
     id: str | None = None
+    index: int | None = None
 
 
 class _Image(Struct, frozen=True, gc=False):
@@ -117,7 +123,7 @@ class Script:
             self._said(row, f"messages.{place}")
         elif role == "tool":
             output = _plain(self._content(content, f"messages.{place}.content"))
-            call_id = row["tool_call_id"]
+            call_id = self._call_id(_text(row["tool_call_id"]))
             item = {"type": "function_call_output", "call_id": call_id, "output": output}
             self.items.append(item)
         elif role == "system" and place == 0 and is_string(content):
@@ -142,7 +148,7 @@ class Script:
             for call in _calls(row["tool_calls"]):
                 self.items.append({
                     "type": "function_call",
-                    "call_id": call.id,
+                    "call_id": self._call_id(call.id),
                     "name": call.function.name,
                     "arguments": call.function.arguments,
                 })  # fmt: skip
@@ -172,11 +178,19 @@ class Script:
             "content": parts,
         }
 
+    def _call_id(self, id_: str) -> str:
+        """Return the id of a call, as long as it may be."""
+        made = capped_id(id_, LONGEST_CALL_ID)
+        if made != id_:
+            self._draft.note(Change.RENAMED, "messages.tool_calls.id", CUT)
+        return made
+
     def _think(self, row: Members) -> None:
         """Take in the reasoning that this provider signed, item by item."""
         value = row.get("reasoning_details", Raw())
         details = _details(value) if says(value) else []
         own: dict[str | None, Item] = {}
+        before: _Detail | None = None
         left_out = not details and says(row.get("reasoning", Raw()))
         for detail in details:
             if detail.format != self._form or detail.type not in {SUMMARY, ENCRYPTED}:
@@ -185,10 +199,13 @@ class Script:
             item = own.setdefault(detail.id, {"type": "reasoning", "summary": []})
             if detail.id:
                 item["id"] = detail.id
-            if detail.type == SUMMARY:
-                item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
-            else:
+            if detail.type == ENCRYPTED:
                 item["encrypted_content"] = detail.data
+            elif before is not None and _goes_on(before, detail):
+                item["summary"][-1]["text"] += detail.summary or ""
+            else:
+                item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
+            before = detail
         for item in own.values():
             if item.get("encrypted_content"):
                 self.items.append(item)
@@ -232,6 +249,12 @@ class Script:
         if field not in self._noted:
             self._noted.add(field)
             self._draft.note(Change.DROPPED, field, detail)
+
+
+def _goes_on(last: _Detail, detail: _Detail) -> bool:
+    """Whether a detail is more of the last, as clients have them that only collect a stream."""
+    same = (last.type, last.id, last.index) == (detail.type, detail.id, detail.index)
+    return same and detail.index is not None
 
 
 def _file(file: _File) -> Item:

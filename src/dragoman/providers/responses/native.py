@@ -15,7 +15,9 @@ from dragoman.core.notes import Change
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
+from dragoman.providers.openai.ids import capped_id, has_long_ids
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
+from dragoman.providers.responses.items import CUT, LONGEST_CALL_ID
 from dragoman.providers.responses.origin import opened
 from dragoman.providers.responses.request import (
     ENCRYPTED,
@@ -25,7 +27,7 @@ from dragoman.providers.responses.request import (
 )
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Members, Native
-from dragoman.wire.responses.raw import NULL, is_list, is_object, says
+from dragoman.wire.responses.raw import NULL, is_list, is_object, is_string, says
 from dragoman.wire.responses.thoughts import OPENAI, SEALED
 
 OWN = (GATEWAY_ONLY - {"max_tool_calls"}) | {
@@ -44,6 +46,7 @@ UNMETERED = frozenset({"code_interpreter", "file_search", "image_generation"})
 """Tools that are billed by session, storage or image: what they cost cannot be told."""
 
 _REASONING = frozenset({"effort", "summary", "generate_summary", "context", "mode"})
+_CALL_ID = b'"call_id"'
 _FOREIGN = frozenset({"format", "signature"})
 """Members of reasoning that OpenRouter adds."""
 _OFFERED = frozenset({
@@ -72,6 +75,8 @@ _list = msgspec.json.Decoder(list[Raw]).decode
 _kinds = msgspec.json.Decoder(list[_Kind]).decode
 _tool = msgspec.json.Decoder(_Tool).decode
 _members = msgspec.json.Decoder(Members).decode
+_rows = msgspec.json.Decoder(list[Members]).decode
+_text = msgspec.json.Decoder(str).decode
 _texts = msgspec.json.Decoder(list[str]).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -108,7 +113,7 @@ def _send(draft: Draft, name: str, value: Raw, form: str) -> None:
     if name in EXTRAS:
         draft.note(Change.DROPPED, name, "the Responses API has no such field")
     elif name == "input":
-        draft.body[name] = _input(draft, value, form)
+        draft.body[name] = _with_capped_ids(draft, _input(draft, value, form))
     elif name == "tools":
         if tools := _tools(draft, value):
             draft.offer(name, tools)
@@ -142,6 +147,18 @@ def _input(draft: Draft, value: Raw, form: str) -> Raw:
         detail = "only reasoning that this provider signed goes back"
         draft.note(Change.DROPPED, "input.reasoning", detail)
     return Raw(_encode(kept)) if changed else value
+
+
+def _with_capped_ids(draft: Draft, value: Raw) -> Raw:
+    """Return the items with ids of calls that are not too long: another model's may be."""
+    if not has_long_ids(bytes(value), _CALL_ID, LONGEST_CALL_ID) or not is_list(value):
+        return value
+    draft.note(Change.RENAMED, "input.call_id", CUT)
+    rows = _rows(value)
+    for row in rows:
+        if is_string(row.get("call_id", NULL)):
+            row["call_id"] = Raw(_encode(capped_id(_text(row["call_id"]), LONGEST_CALL_ID)))
+    return Raw(_encode(rows))
 
 
 def _is_plain(kind: _Kind, form: str) -> bool:

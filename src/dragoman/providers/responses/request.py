@@ -87,8 +87,7 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
     include += _ask_for_logprobs(draft, members)
     if call.tools:
         _offer_tools(draft, members)
-    if call.user and draft.offer("safety_identifier", Raw(_encode(opaque(call.user)))):
-        draft.note(Change.RENAMED, "user", "sent as an opaque id derived from it")
+    _name_user(draft, call)
     return outgoing(draft, call, provider, include)
 
 
@@ -134,6 +133,16 @@ def _copy(draft: Draft, call: ChatCall) -> None:
             draft.offer(name, value)
         else:
             draft.note(Change.DROPPED, name, "the Responses API has no such field")
+
+
+def _name_user(draft: Draft, call: ChatCall) -> None:
+    """Say who asks, unless the caller has said it in the API's own words."""
+    if not call.user:
+        return
+    if "safety_identifier" in draft.body:
+        draft.note(Change.DROPPED, "user", "safety_identifier says who it is")
+    elif draft.offer("safety_identifier", Raw(_encode(opaque(call.user)))):
+        draft.note(Change.RENAMED, "user", "sent as an opaque id derived from it")
 
 
 def _ask_for_text(draft: Draft, members: Members) -> None:

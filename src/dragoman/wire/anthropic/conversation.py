@@ -12,39 +12,36 @@ from msgspec import Raw
 
 from dragoman.core.errors import InvalidPrompt
 from dragoman.wire.anthropic.blocks import (
+    Image,
     Redacted,
     Text,
     Thinking,
     ToolResult,
     ToolUse,
+    Uploaded,
     given,
     is_object,
 )
 from dragoman.wire.anthropic.fields import Message
+from dragoman.wire.anthropic.foreign import Foreign, cites_others
 from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.anthropic.parts import Part, content_of, parts_of, read_blocks, text_part
 from dragoman.wire.anthropic.seal import ANTHROPIC, is_sealed, unseal
 from dragoman.wire.details import Detail
-from dragoman.wire.hub import Members
 
 Said = dict[str, object]
-Foreign = dict[int, dict[int, Raw | None]]
 
 BILLING = "x-anthropic-billing-header:"
 """How the first system block of Claude Code begins: it is for Anthropic's books."""
 
-_NO_INDEX = (b'"encrypted_index":""', b'"encrypted_index": ""')
 _BY_THE_MODEL = b'"direct"'
 _encode = msgspec.json.Encoder().encode
-_list = msgspec.json.Decoder(list[Raw]).decode
-_rows = msgspec.json.Decoder(list[Members]).decode
 
 
 class Conversation:
     """A conversation in the hub's form. `foreign` are blocks that Anthropic would refuse.
 
-    They are the places of messages, each with the places of its blocks, and what may stand there
-    instead, if anything. `failed` says that a tool did.
+    `failed` says that a tool did.
     """
 
     __slots__ = ("_found", "failed", "foreign", "messages")
@@ -52,7 +49,7 @@ class Conversation:
     def __init__(self, found: Gleanings) -> None:
         self._found = found
         self.messages: list[Said] = []
-        self.foreign: Foreign = {}
+        self.foreign = Foreign()
         self.failed = False
 
     def system(self, content: str | list[Raw]) -> None:
@@ -79,7 +76,7 @@ class Conversation:
         if isinstance(content, str):
             self.messages.append({"role": role, "content": content})
         elif role == "user":
-            self._user(content, f"messages.{place}.content")
+            self._user(content, place)
         elif role == "assistant":
             self._assistant(content, place)
         else:
@@ -94,12 +91,15 @@ class Conversation:
             parts.append(text_part(block.text, block.cache_control))
         return parts
 
-    def _user(self, content: Iterable[Raw], path: str) -> None:
+    def _user(self, content: list[Raw], place: int) -> None:
         parts: list[Part] = []
         results = 0
-        for where, block in read_blocks(content, path, self._found):
+        path = f"messages.{place}.content"
+        for number, (where, block) in enumerate(read_blocks(content, path, self._found)):
             if isinstance(block, ToolResult):
                 results += 1
+                id_ = block.tool_use_id
+                self.foreign.name(place, number, content[number], "tool_use_id", id_)
                 self.messages.append(self._result(block, where))
             else:
                 parts += parts_of(block, where, self._found)
@@ -122,31 +122,46 @@ class Conversation:
             said["is_error"] = True
         return said
 
-    def _assistant(self, content: Iterable[Raw], place: int) -> None:
+    def _assistant(self, content: list[Raw], place: int) -> None:
         parts: list[Part] = []
         calls: list[Said] = []
         details: list[Detail] = []
+        images: list[Part] = []
+        foreign = self.foreign
         path = f"messages.{place}.content"
         for number, (where, block) in enumerate(read_blocks(content, path, self._found)):
-            before = len(parts) + len(calls) + len(details)
             if isinstance(block, ToolUse):
                 calls.append(self._call(block, where))
+                foreign.name(place, number, content[number], "id", block.id)
             elif isinstance(block, Thinking | Redacted):
                 detail, own = _detail(block)
                 if not own:
-                    self.foreign.setdefault(place, {})[number] = None
+                    foreign.leave_out(place, number)
                 if detail:
+                    before = len(parts) + len(calls) + len(details)
                     details.append({**detail, "index": detail.get("index", before)})
+            elif isinstance(block, Image) and not isinstance(block.source, Uploaded):
+                foreign.leave_out(place, number)
+                images += parts_of(block, where, self._found)
             else:
-                if isinstance(block, Text) and _cites_others(block.citations):
-                    plain = text_part(block.text, block.cache_control)
-                    self.foreign.setdefault(place, {})[number] = Raw(_encode(plain))
+                if isinstance(block, Text):
+                    self._text(block, place, number)
                 parts += parts_of(block, where, self._found)
         said: Said = {"role": "assistant", "content": content_of(parts)}
         if calls:
             said["content"] = content_of(parts) if parts else None
             said["tool_calls"] = calls
+        if images:
+            said["images"] = images
         self.messages.append(said | _thought(details))
+
+    def _text(self, block: Text, place: int, number: int) -> None:
+        """Find out what Anthropic would refuse of a text that the assistant said."""
+        if not block.text or block.text.isspace():
+            self.foreign.leave_out(place, number)
+        elif cites_others(block.citations):
+            plain = text_part(block.text, block.cache_control)
+            self.foreign.leave_out(place, number, plain)
 
     def _call(self, block: ToolUse, path: str) -> Said:
         if not is_object(block.input):
@@ -157,12 +172,6 @@ class Conversation:
             self._found.dropped("messages.content.caller")
         function = {"name": block.name, "arguments": bytes(block.input).decode()}
         return {"id": block.id, "type": "function", "function": function}
-
-
-def _cites_others(citations: Raw) -> bool:
-    """Whether sources are cited that no provider of this API has found: those have an index."""
-    cited = bytes(citations)
-    return any(cited.find(empty) >= 0 for empty in _NO_INDEX)
 
 
 def _thought(details: list[Detail]) -> Said:
@@ -188,25 +197,3 @@ def _detail(block: Thinking | Redacted) -> tuple[Detail, bool]:
         return (detail if text else {}), False
     signed = {"type": "reasoning.text", "text": text, "signature": signature, "format": ANTHROPIC}
     return signed, True
-
-
-def without(messages: Raw, foreign: Foreign) -> Raw:
-    """Return messages less the blocks of these places, or those replaced, less what is empty then.
-
-    Everything else keeps its bytes.
-    """
-    kept = []
-    rows = _rows(messages)
-    for place, (raw, row) in enumerate(zip(_list(messages), rows, strict=True)):
-        gone = foreign.get(place)
-        if gone is None:
-            kept.append(raw)
-            continue
-        blocks = [
-            kept_block
-            for at, each in enumerate(_list(row["content"]))
-            if (kept_block := gone.get(at, each)) is not None
-        ]
-        if blocks:
-            kept.append(Raw(_encode({**row, "content": blocks})))
-    return Raw(_encode(kept))

@@ -11,10 +11,10 @@ import msgspec
 from msgspec import Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidPrompt, InvalidRequest
-from dragoman.core.notes import Change, Note
+from dragoman.core.notes import Change
 from dragoman.wire import rules
 from dragoman.wire.anthropic.blocks import NULL, given
-from dragoman.wire.anthropic.conversation import Conversation, Foreign, without
+from dragoman.wire.anthropic.conversation import Conversation
 from dragoman.wire.anthropic.fields import (
     ExactFields,
     Message,
@@ -22,6 +22,7 @@ from dragoman.wire.anthropic.fields import (
     Metadata,
     OutputConfig,
 )
+from dragoman.wire.anthropic.foreign import Foreign
 from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.anthropic.tools import Choice, Tools, read_choice, read_tools
 from dragoman.wire.anthropic.wishes import Thinking, format_of, reasoning_of
@@ -59,10 +60,6 @@ MOST_STOPS = 4
 TIERS = {"auto": "auto", "standard_only": "default", "default": "default", "priority": "priority",
          "flex": "flex", "fast": "fast", "scale": "scale"}  # fmt: skip
 
-FOREIGN = Note(
-    Change.DROPPED, "messages.content", "thoughts and citations of others, which Anthropic refuses"
-)
-
 _SPOKEN = SAME | SHARED | READ
 _WITHIN: Mapping[str, type[Struct]] = {
     "metadata": Metadata,
@@ -99,7 +96,7 @@ def parse_messages(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         members=_own(sent, fields, tools, conversation.foreign),
         headers=_headers(headers),
         notes=found.notes,
-        changes=(FOREIGN,) if conversation.foreign else (),
+        changes=conversation.foreign.changes,
         tools=tools.types,
         failed=conversation.failed,
     )
@@ -139,7 +136,7 @@ def _hub(sent: Members, fields: MessagesFields, found: Gleanings, tools: Tools) 
         "stop": _stops(fields.stop_sequences or [], found),
         "tools": tools.rows,
         "reasoning": reasoning_of(fields, found),
-        "response_format": format_of(fields),
+        "response_format": format_of(fields, found),
         "service_tier": _tier(fields, found),
     }
     if fields.metadata is not None and not given(hub.get("user", NULL)):
@@ -197,8 +194,7 @@ def _own(sent: Members, fields: MessagesFields, tools: Tools, foreign: Foreign) 
     own.pop("fallbacks", None)
     if len(tools.own) < len(fields.tools or ()):
         _offer(own, tools.own)
-    if foreign:
-        own["messages"] = without(own["messages"], foreign)
+    own["messages"] = foreign.without(own["messages"])
     return own
 
 

@@ -10,15 +10,19 @@ import msgspec
 from msgspec import Meta, Raw, Struct, inspect
 
 from dragoman.core.errors import InvalidRequest
+from dragoman.core.notes import Change
 from dragoman.wire.anthropic.blocks import given, is_object
 from dragoman.wire.anthropic.fields import Format, MessagesFields
 from dragoman.wire.anthropic.gleanings import Gleanings
+from dragoman.wire.anthropic.strictness import can_be_strict
 from dragoman.wire.explain import explain
 from dragoman.wire.shapes import Effort
 
 LEAST_BUDGET = 1024
 SCHEMA_NAME = "answer"
 """Schemas have no name here, and need one in the hub."""
+
+LOOSE = "hosts of OpenAI's API are not made to keep to it: it is not closed, or not all is required"
 
 _EFFORTS = frozenset(get_args(Effort)) - {"none"}
 
@@ -71,7 +75,7 @@ def _wish(raw: Raw, found: Gleanings) -> dict[str, Any] | None:
     return wish
 
 
-def format_of(fields: MessagesFields) -> dict[str, Any] | None:
+def format_of(fields: MessagesFields, found: Gleanings) -> dict[str, Any] | None:
     """Return the hub's `response_format`, None if any text will do. Raises InvalidRequest."""
     config = fields.output_config
     nested = None if config is None else config.format
@@ -81,5 +85,8 @@ def format_of(fields: MessagesFields) -> dict[str, Any] | None:
     if not is_object(wanted.schema):
         path = "output_format" if nested is None else "output_config.format"
         raise InvalidRequest(f"{path}.schema: must be an object")
-    schema = {"name": SCHEMA_NAME, "strict": True, "schema": wanted.schema}
+    strict = can_be_strict(wanted.schema)
+    if not strict:
+        found.changed(Change.CLAMPED, "output_config.format", LOOSE)
+    schema = {"name": SCHEMA_NAME, "strict": strict, "schema": wanted.schema}
     return {"type": "json_schema", "json_schema": schema}

@@ -25,10 +25,13 @@ BRING_TOOLS = frozenset({"additional_tools", "tool_search_output"})
 """Items that add to the tools."""
 
 LEFT_OUT = frozenset({
-    "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",
-    "mcp_list_tools", "mcp_call", "additional_tools", "compaction_trigger",
+    "web_search_call", "file_search_call", "code_interpreter_call", "mcp_list_tools", "mcp_call",
+    "additional_tools", "compaction_trigger",
 })  # fmt: skip
 """Items that a conversation is understood without."""
+
+_IMAGES = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "UklGR": "webp", "R0lGOD": "gif"}
+"""How a format begins, in base64."""
 
 ROLES = {"user": "user", "system": "system", "developer": "system", "assistant": "assistant"}
 """To OpenAI `developer` is `system` by its newer name, and other providers know only that."""
@@ -48,6 +51,8 @@ class Item(calls.Item):
     tools: list[Raw] | None = None
     phase: str | None = None
     status: str | None = None
+    result: str | None = None
+    output_format: str | None = None
 
 
 class _Exact(Item, forbid_unknown_fields=True):
@@ -71,6 +76,12 @@ class _Turn(Struct):
     refusals: list[Raw] = []
     calls: list[dict[str, Any]] = []
     details: list[Detail] = []
+    images: list[Message] = []
+
+    @property
+    def says(self) -> bool:
+        """Whether there is an answer in it, and not thoughts alone."""
+        return bool(self.texts or self.refusals or self.calls or self.images)
 
 
 def read_items(value: Raw, lost: list[str]) -> list[Item]:
@@ -103,7 +114,7 @@ def _lenient(value: Raw) -> list[Item]:
 class Conversation:
     """Messages being made of items."""
 
-    __slots__ = ("_ids", "_open", "_toolbox", "_turn", "lost", "messages", "needs")
+    __slots__ = ("_ids", "_open", "_thoughts", "_toolbox", "_turn", "lost", "messages", "needs")
 
     def __init__(self, toolbox: Toolbox) -> None:
         self.messages: list[Message] = []
@@ -113,6 +124,8 @@ class Conversation:
         """Where an item is without which the conversation makes no sense."""
         self._toolbox = toolbox
         self._turn: _Turn | None = None
+        self._thoughts: list[Detail] = []
+        """What was thought, while it is open to which turn that belongs."""
         self._open: set[str] = set()
         """Ids of calls that nothing came back for yet."""
         self._ids: dict[str, str] = {}
@@ -159,19 +172,18 @@ class Conversation:
 
     def _said(self, item: Item, path: str) -> None:
         turn = self._turn
-        if turn is not None and (turn.texts or turn.refusals or turn.calls) and not self._open:
+        spoken = turn is not None and (turn.texts or turn.refusals or turn.calls)
+        if spoken and not self._open:
             turn = None
         if turn is None:
             turn = self._begin()
+        self._think(turn)
         if says(item.content):
             text, refusal = content.said(item.content, f"{path}.content", self.lost)
             turn.texts += [] if text is None else [text]
             turn.refusals += [] if refusal is None else [refusal]
 
     def _reasoning(self, item: Item, path: str) -> None:
-        turn = self._turn
-        if turn is None or ((turn.texts or turn.calls) and not self._open):
-            turn = self._begin()
         passages = None
         if says(item.content):
             parts = content.read_parts(item.content, f"{path}.content", self.lost)
@@ -188,9 +200,22 @@ class Conversation:
             signature=item.signature,
         )
         try:
-            turn.details += details_of(thought, len(turn.details))
+            found = details_of(thought)
         except ValueError as error:
             raise InvalidPrompt(f"{path}.encrypted_content: {error}") from None
+        turn = self._turn or self._begin()
+        self._thoughts += found
+        if self._open or not (turn.texts or turn.refusals):
+            self._think(turn)
+
+    def _think(self, turn: _Turn) -> None:
+        """Add what was thought before the next item, each at its place among the blocks.
+
+        Behind a text it waits for what comes: a call is of the same turn, a text begins another.
+        """
+        said = (1 if turn.texts else 0) + len(turn.calls) + len(turn.details)
+        turn.details += [{**each, "index": said + n} for n, each in enumerate(self._thoughts)]
+        self._thoughts = []
 
     def _call(self, item: Item, path: str) -> None:
         if not item.call_id:
@@ -206,11 +231,22 @@ class Conversation:
         self._open.add(item.call_id)
         name = self._toolbox.name(calls.tool_of(item))
         turn = self._turn or self._begin()
+        self._think(turn)
         turn.calls.append({
             "id": item.call_id,
             "type": "function",
             "function": {"name": name, "arguments": arguments},
         })  # fmt: skip
+
+    def _image(self, item: Item, _path: str) -> None:
+        """Take in an image that the model made."""
+        if not item.result:
+            self.lost.append("input.image_generation_call")
+            return
+        turn = self._turn or self._begin()
+        self._think(turn)
+        url = _address(item.result, item.output_format)
+        turn.images.append({"type": "image_url", "image_url": {"url": url}})
 
     def _output(self, item: Item, path: str) -> None:
         call_id = item.call_id or self._ids.get(item.id or "", item.id)
@@ -222,7 +258,9 @@ class Conversation:
         self.messages.append({"role": "tool", "tool_call_id": call_id, "content": text})
 
     def _begin(self) -> _Turn:
+        thoughts, self._thoughts = self._thoughts, []
         self._close()
+        self._thoughts = thoughts
         turn = self._turn = _Turn()
         return turn
 
@@ -230,7 +268,8 @@ class Conversation:
         turn, self._turn = self._turn, None
         if turn is None:
             return
-        if not (turn.texts or turn.refusals or turn.calls):
+        self._think(turn)
+        if not turn.says:
             self.lost.append("input.reasoning")
             return
         message: Message = {"role": "assistant"}
@@ -244,7 +283,19 @@ class Conversation:
             message["reasoning_details"] = turn.details
         if turn.calls:
             message["tool_calls"] = turn.calls
+        elif turn.images:
+            message["content"] = text or Raw(b'""')
+        if turn.images:
+            message["images"] = turn.images
         self.messages.append(message)
+
+
+def _address(result: str, told: str | None) -> str:
+    """Return where an image is that comes as an address, or in base64, which tells its format."""
+    if result.startswith(("https://", "http://", "data:")):
+        return result
+    found = next((name for begin, name in _IMAGES.items() if result.startswith(begin)), told)
+    return f"data:image/{found or 'png'};base64,{result}"
 
 
 def _put_out(item: Item, path: str, lost: list[str]) -> Raw:
@@ -264,6 +315,7 @@ def _put_out(item: Item, path: str, lost: list[str]) -> Raw:
 _TAKES: Mapping[str, Callable[[Conversation, Item, str], None]] = {
     "message": Conversation._message,  # noqa: SLF001 - its own table
     "reasoning": Conversation._reasoning,  # noqa: SLF001 - its own table
+    "image_generation_call": Conversation._image,  # noqa: SLF001 - its own table
     **dict.fromkeys(calls.CALLS, Conversation._call),  # noqa: SLF001 - its own table
     **dict.fromkeys(
         (

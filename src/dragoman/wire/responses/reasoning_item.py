@@ -9,13 +9,19 @@ from dragoman.wire.details import Detail, ReasoningDetail
 from dragoman.wire.responses.events import Events
 from dragoman.wire.responses.thoughts import ENCRYPTED, OPENAI, SUMMARY, TEXT, seal
 
+_UNNAMED = (None, "unknown")
+"""Formats that say nothing: of some providers the signature alone, which comes last, tells it."""
+
 
 class ReasoningItem:
-    """One item of reasoning. `sealed`: the client gets all of it in `encrypted_content`."""
+    """One item of reasoning. `sealed`: the client gets all of it in `encrypted_content`.
+
+    It does so in any case where an id has to come back that is none of an item's.
+    """
 
     __slots__ = (
-        "_data", "_format", "_id", "_index", "_item_id", "_open", "_passages", "_sealed",
-        "_signature", "_source", "item",
+        "_data", "_format", "_id", "_index", "_item_id", "_open", "_own", "_passages",
+        "_sealed", "_signature", "_source", "item",
     )  # fmt: skip
 
     def __init__(self, index: int, item_id: str, first: ReasoningDetail, *, sealed: bool) -> None:
@@ -23,6 +29,7 @@ class ReasoningItem:
         """The whole item, once it is closed."""
         # An id of OpenAI's own is what its `encrypted_content` belongs to.
         own = first.id if first.id and first.id.startswith("rs_") else item_id
+        self._own = own
         self._item_id = encode(own)
         self._index = index
         self._id = first.id
@@ -39,13 +46,20 @@ class ReasoningItem:
         """Whether a fragment belongs to this item."""
         if part.id and self._id and part.id != self._id:
             return False
-        if part.format and self._format and part.format != self._format:
+        if not _alike(part.format, self._format):
             return False
         if part.type == TEXT:
             texts = [index for kind, index in self._source if kind == TEXT]
-            return not texts or part.index is None or texts[-1] in {None, part.index}
+            follows = not texts or part.index is None or texts[-1] in {None, part.index}
+            return follows and self._may_follow(part)
         if part.type == ENCRYPTED:
-            return self._data is None and self._signature is None
+            # An id that only the encrypted text has names what it signs: it is no more of this.
+            signs_another = part.id is not None and self._id is None and bool(self._source)
+            return self._data is None and self._signature is None and not signs_another
+        return self._may_follow(part)
+
+    def _may_follow(self, part: ReasoningDetail) -> bool:
+        """Whether text may come behind what is encrypted: only where an id says so."""
         return self._data is None or part.id is not None
 
     def open(self, events: Events) -> bytes:
@@ -56,7 +70,8 @@ class ReasoningItem:
     def add(self, events: Events, part: ReasoningDetail) -> bytes:
         """Return the events for a fragment."""
         self._id = self._id or part.id
-        self._format = self._format or part.format
+        if self._format in _UNNAMED:
+            self._format = part.format
         if part.type == ENCRYPTED:
             self._data = (self._data or "") + (part.data or "")
             return b""
@@ -102,7 +117,8 @@ class ReasoningItem:
 
     def _unread(self) -> str | None:
         """Return what the client is to send back unread, if anything."""
-        if self._sealed and self._format != OPENAI:
+        seals = self._sealed or (self._data is not None and self._id not in (None, self._own))
+        if seals and self._format != OPENAI:
             return seal(self._details())
         return self._data
 
@@ -171,3 +187,8 @@ class ReasoningItem:
             name,
             number,
         )
+
+
+def _alike(one: str | None, other: str | None) -> bool:
+    """Whether two formats may be those of one thing."""
+    return one == other or one in _UNNAMED or other in _UNNAMED

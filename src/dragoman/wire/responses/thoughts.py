@@ -71,11 +71,11 @@ def unseal(content: str) -> list[Detail]:
         raise ValueError("is not what was sent with the answer") from None
 
 
-def details_of(thought: Thought, begin: int) -> list[Detail]:
-    """Return the details of an item, counted from `begin`. Raises ValueError for a broken seal."""
+def details_of(thought: Thought) -> list[Detail]:
+    """Return the details of an item, without their places. Raises ValueError for a broken seal."""
     content = thought.encrypted_content
     if content is not None and content.startswith(SEALED):
-        return [{**each, "index": begin + n} for n, each in enumerate(unseal(content))]
+        return unseal(content)
     form = thought.format or (OPENAI if content else "unknown")
     found: list[Detail] = [
         {"type": SUMMARY, "summary": each.text} for each in thought.summary or () if each.text
@@ -90,7 +90,7 @@ def details_of(thought: Thought, begin: int) -> list[Detail]:
     shared: Detail = {"format": form}
     if thought.id:
         shared["id"] = thought.id
-    return [{**each, **shared, "index": begin + n} for n, each in enumerate(found)]
+    return [{**each, **shared} for each in found]
 
 
 def words_of(details: list[Detail]) -> str:
