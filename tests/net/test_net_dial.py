@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient
-from dragoman.net.dial import Resolver, system_resolver
+from dragoman.net.resolver import Resolver
 from dragoman.net.types import Limits, NetError, Request
 from tests.net.conftest import Serve, nothing_left
 from tests.net.upstream import Peer, answer
@@ -154,11 +154,6 @@ async def test_a_lookup_that_nobody_waits_for_ends() -> None:
     client = HttpClient(Clock(), resolve=resolve)
     assert (await failure(client, "http://host/", BRIEF)).phase == "dns"
     await ended.wait()
-
-
-async def test_the_system_resolves_names_and_numbers() -> None:
-    assert await system_resolver("127.0.0.1", 80) == ["127.0.0.1"]
-    assert {"127.0.0.1", "::1"} & set(await system_resolver("localhost", 80))
 
 
 async def test_a_port_nobody_listens_on_is_refused(client: HttpClient, free_port: int) -> None:
