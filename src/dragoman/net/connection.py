@@ -182,11 +182,13 @@ class Connection(asyncio.Protocol):
     def _spoke_unasked(self) -> None:
         """End the connection; who was about to ask over it may do so over another."""
         if self._listener is not None:
-            self._listener.lost("eof", UNASKED)
+            self._listener.lost("send", UNASKED)
         self.cut()
 
     def _ending(self, exc: Exception | None) -> tuple[Phase, str]:
         """Return how the connection ended: an end of TCP that TLS does not vouch for is a break."""
+        if self._reader is None:
+            return "send", str(exc or "the peer closed the connection")
         if exc is not None:
             return "tls" if isinstance(exc, ssl.SSLError) else "reset", str(exc)
         is_tls = self._context is not None
