@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from dragoman.core.clock import Clock
-from dragoman.net.resolver import Resolver
 from dragoman.net.fetch import FetchRefused, Permit, SafeFetch
 from dragoman.net.options import FetchOptions
 from dragoman.net.pool import Counts
+from dragoman.net.resolver import Resolver
 from tests.net.conftest import Serve
 from tests.net.upstream import Peer, Script, Upstream, answer, chunked
 

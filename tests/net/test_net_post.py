@@ -10,10 +10,10 @@ import pytest
 
 from dragoman.core.clock import Clock
 from dragoman.net import fetch as module
-from dragoman.net.resolver import Resolver
 from dragoman.net.fetch import FetchRefused, SafeFetch
 from dragoman.net.options import FetchOptions
 from dragoman.net.pool import Counts
+from dragoman.net.resolver import Resolver
 from tests.net.conftest import Serve
 from tests.net.upstream import Peer, Script, answer
 

@@ -27,7 +27,7 @@ def silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
             raise socket.gaierror(socket.EAI_AGAIN, f"no answer, port {port}")
         return FOUND
 
-    monkeypatch.setattr(resolver.socket, "getaddrinfo", getaddrinfo)
+    monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     yield spoken
     spoken.set()
 
