@@ -84,6 +84,13 @@ def test_a_gateway_is_called_by_names_that_nobody_else_can_have(
         ("nonsense", "10.0.0.1"),
         ("", "10.0.0.1"),
         ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("6.6.6.6:80, 203.0.113.7:51234", "203.0.113.7"),
+        ("6.6.6.6, [2001:db8::7]:443, 10.0.0.9:80", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
+        ("[::ffff:10.0.0.8]:1, 10.0.0.9", "10.0.0.8"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("203.0.113.7:port", "10.0.0.1"),
+        ("[203.0.113.7", "10.0.0.1"),
     ],
 )
 def test_a_proxy_is_believed_as_far_as_the_next_one_is_ours(forwarded: str, client: str) -> None:
@@ -97,6 +104,20 @@ def test_a_proxy_is_believed_as_far_as_the_next_one_is_ours(forwarded: str, clie
 def test_nobody_is_trusted_unless_listed(address: str) -> None:
     assert not Proxies([]).trusts(address)
     assert not Proxies(["192.0.2.0/24"]).trusts(address)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "keeps"),
+    [
+        (["close", "keep-alive"], False),
+        (["keep-alive", "close"], False),
+        (["upgrade", "keep-alive"], True),
+    ],
+)
+def test_several_connection_fields_are_one_list(wishes: list[str], keeps: bool) -> None:  # noqa: FBT001 - a case
+    fields = "".join(f"\r\nConnection: {wish}" for wish in wishes)
+    head = HeadReader([]).read(f"GET / HTTP/1.1\r\nHost: x{fields}".encode())
+    assert head.keep_alive is keeps
 
 
 def test_the_greediest_gives_up_what_has_waited_longest() -> None:
