@@ -114,7 +114,7 @@ def test_nobody_is_trusted_unless_listed(address: str) -> None:
         (["upgrade", "keep-alive"], True),
     ],
 )
-def test_several_connection_fields_are_one_list(wishes: list[str], keeps: bool) -> None:  # noqa: FBT001 - a case
+def test_several_connection_fields_are_one_list(wishes: list[str], *, keeps: bool) -> None:
     fields = "".join(f"\r\nConnection: {wish}" for wish in wishes)
     head = HeadReader([]).read(f"GET / HTTP/1.1\r\nHost: x{fields}".encode())
     assert head.keep_alive is keeps
