@@ -102,8 +102,7 @@ def host(*replies: Reply, port: int = 0, certificate: Path | None = None) -> Ite
 
         def answer(self, reply: Reply) -> None:
             if reply.then in {"silence", "gone"}:
-                if reply.then == "silence":
-                    here.over.wait(20)
+                here.over.wait(20 if reply.then == "silence" else 0)
                 self.close_connection = True
                 return
             promised = len(reply.body) + (reply.then in {"cut", "stall"})

@@ -256,6 +256,7 @@ async def test_a_peer_that_leaves_during_the_handshake_is_a_tls_failure(
     upstream = await serve(leave)
     found = await failure(client, upstream.url.replace("http:", "https:"))
     assert found.phase == "tls"
+    assert found.detail, "why is said, though the system does not"
 
 
 async def test_a_handshake_that_hangs_runs_into_its_limit(serve: Serve, client: HttpClient) -> None:

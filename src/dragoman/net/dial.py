@@ -170,7 +170,7 @@ async def _secure(
     except TimeoutError:
         raise NetError("tls", f"no handshake within {tls_s:g} s") from None
     except OSError as error:
-        raise NetError("tls", str(error)) from error
+        raise NetError("tls", str(error) or "the peer closed the connection") from error
     if secured is None:
         raise NetError("tls", "the peer closed the connection")
     connection.secured(secured, context)
