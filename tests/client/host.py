@@ -15,13 +15,13 @@ from msgspec import Struct
 class Reply(Struct, frozen=True, kw_only=True):
     """An answer. `then` the connection is kept, closed, or cut or stalled before all bytes came.
 
-    Of `silence` nothing comes at all.
+    Of `silence` nothing comes at all, and of `gone` the end at once.
     """
 
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = {}
-    then: Literal["keep", "close", "cut", "stall", "silence"] = "keep"
+    then: Literal["keep", "close", "cut", "stall", "silence", "gone"] = "keep"
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -101,8 +101,8 @@ def host(*replies: Reply, port: int = 0, certificate: Path | None = None) -> Ite
         do_POST = do_GET  # noqa: N815 - http.server's own name
 
         def answer(self, reply: Reply) -> None:
-            if reply.then == "silence":
-                here.over.wait(20)
+            if reply.then in {"silence", "gone"}:
+                here.over.wait(20 if reply.then == "silence" else 0)
                 self.close_connection = True
                 return
             promised = len(reply.body) + (reply.then in {"cut", "stall"})

@@ -158,6 +158,19 @@ def test_a_kept_connection_that_has_died_is_replaced_unnoticed(kind: type[Twin])
         client.close()
 
 
+@pytest.mark.parametrize(("stale_s", "times"), [(60.0, 2), (0.0, 1)])
+def test_a_kept_connection_that_dies_at_work_is_not_asked_again(
+    monkeypatch: pytest.MonkeyPatch, stale_s: float, times: int
+) -> None:
+    monkeypatch.setattr("dragoman.client.blocking.STALE_S", stale_s)
+    gone = Reply(then="gone")
+    with meeting(SyncTwin, ANSWER, gone, gone, retries=1) as (client, there):
+        client.chat()
+        with pytest.raises(ConnectionFailed):
+            client.chat()
+    assert len(there.asked) == 1 + times
+
+
 def test_silence_is_waited_for_so_long_and_no_longer(kind: type[Twin]) -> None:
     with (
         meeting(kind, Reply(then="silence"), timeout_s=0.1) as (client, there),

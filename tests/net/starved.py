@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from dragoman.core.clock import Clock
 from dragoman.net.client import HttpClient
-from dragoman.net.dial import Resolver, system_resolver
+from dragoman.net.resolver import Resolver, SystemResolver
 from dragoman.net.types import Limits, NetError, Request
 
 
@@ -34,7 +34,7 @@ async def ask(port: str, resolve: Resolver) -> str:
 
 
 if __name__ == "__main__":
-    for resolve in (literal, system_resolver):
+    for resolve in (literal, SystemResolver()):
         sys.stdout.write(asyncio.run(ask(sys.argv[1], resolve)))
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

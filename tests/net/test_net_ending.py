@@ -28,6 +28,15 @@ def test_only_a_kept_connection_that_dies_without_a_byte_is_safe_to_repeat(
     assert (error.phase, error.reused) == (phase, again)
 
 
+def test_a_kept_connection_that_dies_while_the_request_is_under_way_is_not_safe_to_repeat() -> None:
+    limits = Limits(head_s=60.0)
+    for now, again in ((40.5, True), (41.5, False)):  # it began at 40
+        one = exchange(FakeCarrier(reused=True), limits=limits)
+        one.sweep(now)
+        one.lost("reset", "gone")
+        assert failure(one).reused is again
+
+
 def test_a_kept_connection_that_is_silent_is_not_safe_to_repeat() -> None:
     one = exchange(FakeCarrier(reused=True))
     one.sweep(100.0)

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from dragoman.core.clock import Clock
-from dragoman.net.dial import Resolver, system_resolver
 from dragoman.net.fetch import FetchRefused, Permit, SafeFetch
 from dragoman.net.options import FetchOptions
 from dragoman.net.pool import Counts
+from dragoman.net.resolver import Resolver
 from tests.net.conftest import Serve
 from tests.net.upstream import Peer, Script, Upstream, answer, chunked
 
@@ -70,7 +70,7 @@ async def fetching(certificate: Path) -> AsyncIterator[Fetching]:
     async with AsyncExitStack() as made:
 
         async def make(
-            port: int = 443, resolve: Resolver = system_resolver, **options: object
+            port: int = 443, resolve: Resolver | None = None, **options: object
         ) -> SafeFetch:
             chosen = {"allow": ("127.0.0.0/8",), "ports": (443, port)} | options
             fetch = SafeFetch(

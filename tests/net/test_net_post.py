@@ -10,10 +10,10 @@ import pytest
 
 from dragoman.core.clock import Clock
 from dragoman.net import fetch as module
-from dragoman.net.dial import Resolver, system_resolver
 from dragoman.net.fetch import FetchRefused, SafeFetch
 from dragoman.net.options import FetchOptions
 from dragoman.net.pool import Counts
+from dragoman.net.resolver import Resolver
 from tests.net.conftest import Serve
 from tests.net.upstream import Peer, Script, answer
 
@@ -28,7 +28,7 @@ async def posting(certificate: Path) -> AsyncIterator[Posting]:
     """Return what makes a fetch with these options; it must leave nothing."""
     async with AsyncExitStack() as made:
 
-        async def make(resolve: Resolver = system_resolver, **options: object) -> SafeFetch:
+        async def make(resolve: Resolver | None = None, **options: object) -> SafeFetch:
             chosen = {"allow_http": True, "redirects": 0, "timeout_s": 5.0} | options
             fetch = SafeFetch(
                 Clock(),

@@ -10,8 +10,8 @@ from dragoman.core.clock import Clock
 from dragoman.net import tls as tls_module
 from dragoman.net.client import HttpClient, PoolOptions
 from dragoman.net.tls import ClientContext, secure_context
-from dragoman.net.types import Limits, Request
-from tests.net.calls import fetch
+from dragoman.net.types import Limits, NetError, Request
+from tests.net.calls import fetch, post
 from tests.net.conftest import Serve, nothing_left
 from tests.net.upstream import Peer, answer
 
@@ -144,3 +144,26 @@ async def test_a_crowd_that_comes_first_shares_one_context(
 async def test_a_file_of_roots_that_is_missing_is_found_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         HttpClient(Clock(), ca_file=str(tmp_path / "absent.pem"))
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_a_body_ends_with_its_connection_where_tls_says_so_alone(
+    serve: Serve, client: HttpClient, tls: ssl.SSLContext, version: ssl.TLSVersion
+) -> None:
+    async def halved(peer: Peer) -> None:
+        cut_off = b"cut" in await peer.request()
+        await peer.send(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf of the te")
+        if cut_off:
+            peer.cut_off()
+            await peer.gone()
+        else:
+            await peer.end()
+
+    tls.minimum_version = tls.maximum_version = version
+    upstream = await serve(halved, tls)
+    assert await fetch(client, upstream, b"end") == b"half of the te"
+    response = await client.send(post(upstream, b"cut"), Limits())
+    with pytest.raises(NetError, match="end of TLS") as broken:
+        await response.read()
+    assert broken.value.phase == "reset"
+    response.close()

@@ -5,6 +5,7 @@ makes the test fail when the upstream is closed, unless the client had left.
 """
 
 import asyncio
+import os
 import socket
 import ssl
 import struct
@@ -59,6 +60,12 @@ class Peer:
     async def end(self) -> None:
         """Close the connection once what was sent has left."""
         self._writer.close()
+
+    def cut_off(self) -> None:
+        """End the connection as somebody on the way would: nothing of TLS's own end is sent."""
+        peer: socket.socket = self._writer.get_extra_info("socket")
+        with socket.socket(fileno=os.dup(peer.fileno())) as same:
+            same.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Answer with a TCP reset from here on."""

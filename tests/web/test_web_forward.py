@@ -15,6 +15,7 @@ from dragoman.web.edge import Edge
 from dragoman.web.forward import Forward
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import Message, Receive, Send
+from dragoman.web.server.exchange import EXCHANGE
 from dragoman.web.server.listener import Server
 from tests.web.front import running
 
@@ -37,6 +38,9 @@ class Far:
             raise InvalidRequest("not like this")
         if path == "/defect":
             raise ZeroDivisionError
+        if path == "/dies":
+            scope["extensions"][EXCHANGE]._line.drop()
+            return
         if path == "/hang":
             self.hangs.set()
             while (await receive())["type"] != "http.disconnect":
@@ -241,6 +245,30 @@ async def test_a_far_end_that_is_gone_is_503_and_found_again(pair: Pair) -> None
     await pair.open_far()
     pair.tasks.insert(0, pair.tasks.pop())
     assert (await pair.call(f"GET /a HTTP/1.1\r\n{HEAD}"))[0].startswith(b"HTTP/1.1 201")
+
+
+@pytest.mark.parametrize(
+    ("method", "times"), [("POST", 1), ("PATCH", 1), ("DELETE", 1), ("GET", 2)]
+)
+async def test_what_the_far_end_may_have_done_is_not_asked_of_it_again(
+    pair: Pair, method: str, times: int
+) -> None:
+    await pair.call(f"GET /a HTTP/1.1\r\n{HEAD}")
+    head, _ = await pair.call(f"{method} /dies HTTP/1.1\r\n{HEAD}")
+    assert head.startswith(b"HTTP/1.1 503")
+    assert [asked["path"] for asked in pair.far.asked] == ["/a"] + ["/dies"] * times
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_kept_connection_whose_far_end_has_left_is_replaced(
+    pair: Pair, method: str
+) -> None:
+    await pair.call(f"GET /a HTTP/1.1\r\n{HEAD}")
+    await pair.close_far()
+    await pair.open_far()
+    pair.tasks.insert(0, pair.tasks.pop())
+    head, _ = await pair.call(f"{method} /b HTTP/1.1\r\n{HEAD}")
+    assert head.startswith(b"HTTP/1.1 201")
 
 
 async def test_many_at_once_share_connections(pair: Pair) -> None:

@@ -1,6 +1,7 @@
 """The server's start and stop, on real sockets."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +21,7 @@ from dragoman.web.outlet import Message, Receive, Send
 from dragoman.web.server import listener
 from dragoman.web.server.listener import Server, StartFailed
 from tests.conftest import Needs
+from tests.net.calls import until
 from tests.web.wire import Work, echo
 
 GET = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -211,6 +214,63 @@ async def test_with_a_certificate_it_speaks_tls(certificate: Path) -> None:
         silent, writer = await up.line()
         assert await asyncio.wait_for(silent.read(), 10) == b""
         writer.close()
+
+
+def secure(certificate: Path, **options: Any) -> ServerOptions:
+    cert, key = certificate / "cert.pem", certificate / "key.pem"
+    return ServerOptions(certfile=str(cert), keyfile=str(key), **options)
+
+
+async def test_who_does_not_begin_to_speak_tls_makes_room_for_who_does(certificate: Path) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+    async with serving(Living(), secure(certificate, connections=8)) as up:
+        floor = up.server.floor
+        silent = [await up.line() for _ in range(20)]
+        port = int(up.url.rsplit(":", 1)[1])
+        reader, writer = await asyncio.open_connection("localhost", port, ssl=trusting)
+        writer.write(GET)
+        assert (await reader.readuntil(b"\r\n")) == b"HTTP/1.1 200 OK\r\n"
+        assert floor.connections <= 8
+        ended = await asyncio.wait_for(silent[0][0].read(), 10)
+        assert ended == b"", "the oldest goes first"
+        for _, line in [*silent, (reader, writer)]:
+            line.close()
+        await until(lambda: floor.empty)
+
+
+async def test_a_stop_does_not_wait_for_handshakes(certificate: Path) -> None:
+    async with serving(Living(), secure(certificate)) as up:
+        reader, writer = await up.line()
+        await until(lambda: not up.server.floor.empty)
+        up.server.stop()
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_without_a_file_for_a_connection_it_rests_and_goes_on(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Starved(socket.socket):
+        times = 0
+
+        def accept(self) -> tuple[socket.socket, Any]:
+            Starved.times += 1
+            if Starved.times == 1:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return super().accept()
+
+    monkeypatch.setattr("dragoman.web.server.greeting.REST_S", 0.01)
+    up = asyncio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as bound, Starved(fileno=bound.detach()) as place:
+        server = Server(Living(), secure(certificate, header_s=0.1), lambda _: up.set())
+        work = asyncio.create_task(server.serve(place))
+        await up.wait()
+        reader, writer = await asyncio.open_connection(*place.getsockname())
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert Starved.times > 1
+        writer.close()
+        server.stop()
+        await asyncio.wait_for(work, 20)
 
 
 async def test_deadlines_are_kept_by_the_clock() -> None:

@@ -48,6 +48,19 @@ def test_the_share_is_that_of_the_resident_set(proc: Path, monkeypatch: pytest.M
     assert Memory(proc, proc).share() == 25 * 4096 / (1000 * KIB)
 
 
+def test_the_share_is_the_last_one_while_there_is_no_file_to_be_had(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.sysconf", lambda _: 4096)
+    memory = Memory(proc, proc)
+    (proc / "self/statm").rename(proc / "statm")
+    assert memory.share() == 0.0
+    (proc / "statm").rename(proc / "self/statm")
+    share = memory.share()
+    (proc / "self/statm").unlink()
+    assert memory.share() == share > 0
+
+
 def test_where_the_system_does_not_tell_nothing_is_short(tmp_path: Path) -> None:
     assert Memory(tmp_path, tmp_path).share() == 0.0
 

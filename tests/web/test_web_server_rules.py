@@ -1,4 +1,4 @@
-"""What the server decides without a socket: names, proxies, room, patience, answers, pressure."""
+"""What the server decides without a socket: names, room, patience, answers, pressure."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +21,6 @@ from dragoman.web.server.head import Head, HeadReader, Repeated, read_line, read
 from dragoman.web.server.listener import caps_of, limits_of, tls, url_of
 from dragoman.web.server.names import is_trusted, name_of
 from dragoman.web.server.origins import Origins
-from dragoman.web.server.proxies import Proxies
 from dragoman.web.shedding import Pressure, refuses, smoothed
 from tests.web.wire import LIMITS
 
@@ -74,29 +73,17 @@ def test_a_gateway_is_called_by_names_that_nobody_else_can_have(
 
 
 @pytest.mark.parametrize(
-    ("forwarded", "client"),
+    ("wishes", "keeps"),
     [
-        ("203.0.113.7", "203.0.113.7"),
-        ("6.6.6.6, 203.0.113.7", "203.0.113.7"),
-        ("6.6.6.6, 203.0.113.7, 10.0.0.9", "203.0.113.7"),
-        ("10.0.0.8,10.0.0.9", "10.0.0.8"),
-        ("6.6.6.6, nonsense, 10.0.0.9", "10.0.0.9"),
-        ("nonsense", "10.0.0.1"),
-        ("", "10.0.0.1"),
-        ("::ffff:203.0.113.7", "203.0.113.7"),
+        (["close", "keep-alive"], False),
+        (["keep-alive", "close"], False),
+        (["upgrade", "keep-alive"], True),
     ],
 )
-def test_a_proxy_is_believed_as_far_as_the_next_one_is_ours(forwarded: str, client: str) -> None:
-    proxies = Proxies(["10.0.0.0/8"])
-    assert proxies.trusts("10.0.0.1")
-    assert proxies.trusts("::ffff:10.0.0.1")
-    assert proxies.client(forwarded, "10.0.0.1") == client
-
-
-@pytest.mark.parametrize("address", ["10.0.0.1", "::1", "", "nonsense"])
-def test_nobody_is_trusted_unless_listed(address: str) -> None:
-    assert not Proxies([]).trusts(address)
-    assert not Proxies(["192.0.2.0/24"]).trusts(address)
+def test_several_connection_fields_are_one_list(wishes: list[str], *, keeps: bool) -> None:
+    fields = "".join(f"\r\nConnection: {wish}" for wish in wishes)
+    head = HeadReader([]).read(f"GET / HTTP/1.1\r\nHost: x{fields}".encode())
+    assert head.keep_alive is keeps
 
 
 def test_the_greediest_gives_up_what_has_waited_longest() -> None:

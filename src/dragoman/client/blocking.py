@@ -16,9 +16,10 @@ from http.client import (
     RemoteDisconnected,
 )
 from socket import gaierror
+from time import monotonic
 
 from dragoman.net.tls import secure_context
-from dragoman.net.types import Limits, NetError, Phase, Request
+from dragoman.net.types import STALE_S, Limits, NetError, Phase, Request
 from dragoman.net.url import Location, locate
 
 IDLE_CONNECTIONS = 8
@@ -91,6 +92,7 @@ class BlockingTransport:
         location = locate(request.url)
         kept = self._take()
         connection = kept or self._dial(location)
+        asked = monotonic()
         try:
             connection.request(
                 request.method, location.target, request.body or None, dict(request.headers)
@@ -100,7 +102,8 @@ class BlockingTransport:
             connection.close()
             if kept is not None:
                 self._drop()
-            gone = kept is not None and isinstance(error, ConnectionError)
+            gone = isinstance(error, ConnectionError) and monotonic() - asked < STALE_S
+            gone = gone and kept is not None
             raise _net_error(error, "head", reused=gone) from error
         return BlockingAnswer(self, connection, response)
 

@@ -25,7 +25,7 @@ from dragoman.client.answers import Record, read_object
 from dragoman.net.types import NetError
 
 NO_GATEWAY = "what answers there is no gateway; a base URL ends in /api/v1"
-UNSENT = frozenset({"dns", "connect", "tls", "refused"})
+UNSENT = frozenset({"dns", "connect", "tls", "refused", "send"})
 """Phases of a NetError in which a connection is made, and nothing of the request has left."""
 
 

@@ -13,11 +13,12 @@ from msgspec import Struct
 
 from dragoman.core.clock import Clock
 from dragoman.net.connection import Connection
-from dragoman.net.dial import Dialer, Resolver, system_resolver
+from dragoman.net.dial import Dialer
 from dragoman.net.exchange import Exchange
 from dragoman.net.pool import Counts, Lane
 from dragoman.net.proxy import Proxies, Proxy
 from dragoman.net.request import Headers, encode_head, with_length
+from dragoman.net.resolver import Resolver, SystemResolver
 from dragoman.net.tls import ClientContext, secure_context
 from dragoman.net.types import Limits, NetError, Request
 from dragoman.net.url import Origin, locate
@@ -70,10 +71,10 @@ class HttpClient:
         ca_file: str | None = None,
         pool: PoolOptions = USUAL,
         proxies: Proxies = NO_PROXIES,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver | None = None,
     ) -> None:
         self._now = clock.monotonic
-        self._dialer = Dialer(_contexts(ca_file), resolve)
+        self._dialer = Dialer(_contexts(ca_file), resolve or SystemResolver())
         self._pool = pool
         self._proxies = proxies
         self._lanes: dict[Origin, Lane[Connection]] = {}

@@ -20,6 +20,7 @@ from dragoman.net.types import Phase
 PIECE = 128 * 1024
 
 UNASKED = "the peer spoke or left before it was asked"
+CUT_OFF = "the connection ended without the end of TLS: somebody may have cut it off"
 ANSWER, GOODBYE = b"HTTP/1.", b" 408 "
 STATUS = slice(8, 13)  # where an answer says 408 to who has been idle for too long
 
@@ -138,7 +139,7 @@ class Connection(asyncio.Protocol):
         self._unsent = None
         self._lane.lost(self)
         if self._listener is not None:
-            self._listener.lost(_phase(exc), str(exc or "the peer closed the connection"))
+            self._listener.lost(*self._ending(exc))
 
     def pause(self) -> None:
         """Stop reading from the peer."""
@@ -181,8 +182,19 @@ class Connection(asyncio.Protocol):
     def _spoke_unasked(self) -> None:
         """End the connection; who was about to ask over it may do so over another."""
         if self._listener is not None:
-            self._listener.lost("eof", UNASKED)
+            self._listener.lost("send", UNASKED)
         self.cut()
+
+    def _ending(self, exc: Exception | None) -> tuple[Phase, str]:
+        """Return how the connection ended: an end of TCP that TLS does not vouch for is a break."""
+        if self._reader is None:
+            return "send", str(exc or "the peer closed the connection")
+        if exc is not None:
+            return "tls" if isinstance(exc, ssl.SSLError) else "reset", str(exc)
+        is_tls = self._context is not None
+        if is_tls and not _has_ended(self._transport.get_extra_info("ssl_object")):
+            return "reset", CUT_OFF
+        return "eof", "the peer closed the connection"
 
     def _send_on(self) -> None:
         """Send of a large body as much as the transport wants now."""
@@ -199,7 +211,12 @@ def _unread(tcp: asyncio.Transport) -> Callable[[int], object]:
     return poll.poll
 
 
-def _phase(exc: Exception | None) -> Phase:
-    if isinstance(exc, ssl.SSLError):
-        return "tls"
-    return "reset" if exc else "eof"
+def _has_ended(channel: ssl.SSLObject) -> bool:
+    """Whether the peer said that it ends TLS (`close_notify`: RFC 8446, 6.1; RFC 9112, 9.8)."""
+    try:
+        channel.read(1)
+    except ssl.SSLZeroReturnError:
+        return True
+    except ssl.SSLError:
+        return False
+    return False

@@ -8,19 +8,17 @@ different remedies. Which addresses are allowed is the resolver's decision.
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from dragoman.net.connection import Connection
 from dragoman.net.pool import Lane
 from dragoman.net.proxy import Proxy
+from dragoman.net.resolver import Resolver
 from dragoman.net.tls import ClientContext
 from dragoman.net.tunnel import Tunnel, connect_head
 from dragoman.net.types import Limits, NetError, Phase
 from dragoman.net.url import Origin
-
-Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
-"""From (host, port) to IP addresses, best first. Raises OSError."""
 
 # Errors that say nothing about the peer: we are out of something ourselves.
 _OWN_SHORTAGE = frozenset({
@@ -30,13 +28,6 @@ _OWN_SHORTAGE = frozenset({
 # Answers may take minutes; without probes a NAT forgets a silent connection.
 _PROBE_S = 60
 _PROBES = 5
-
-
-async def system_resolver(host: str, port: int) -> Sequence[str]:
-    """Ask the operating system, in its order of preference (RFC 6724)."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
 class _Lookup:
@@ -50,10 +41,7 @@ class _Lookup:
 
 
 class _Lookups:
-    """Looks a name up once for all who want it at the same time, and for nobody who has gone.
-
-    The system looks up four names at once: a crowd that asked for itself would wait in turn.
-    """
+    """Looks a name up once for all who want it at the same time, and for nobody who has gone."""
 
     __slots__ = ("_resolve", "_under_way")
 
@@ -182,7 +170,7 @@ async def _secure(
     except TimeoutError:
         raise NetError("tls", f"no handshake within {tls_s:g} s") from None
     except OSError as error:
-        raise NetError("tls", str(error)) from error
+        raise NetError("tls", str(error) or "the peer closed the connection") from error
     if secured is None:
         raise NetError("tls", "the peer closed the connection")
     connection.secured(secured, context)

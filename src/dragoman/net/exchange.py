@@ -12,7 +12,7 @@ from typing import Self
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 from dragoman.net import head as heads
-from dragoman.net.types import Carrier, Limits, NetError, Phase
+from dragoman.net.types import STALE_S, Carrier, Limits, NetError, Phase
 
 # Unread bytes beyond which the peer is made to wait. A reader takes all there is,
 # so the low mark at which the peer may go on is an empty buffer. Whose client does not
@@ -36,7 +36,7 @@ class Exchange:
         "_buffered", "_carrier", "_closed", "_complete", "_error", "_expects_body", "_framing_size",
         "_gathers", "_head_deadline", "_head_done", "_heard", "_interim", "_limits", "_loop",
         "_may_pass", "_parser", "_parts", "_paused", "_quiet_since", "_reusable", "_sink",
-        "_waiter", "idle_s", "on_body", "raw_head", "status",
+        "_under_way", "_waiter", "idle_s", "on_body", "raw_head", "status",
     )  # fmt: skip
 
     def __init__(
@@ -59,12 +59,12 @@ class Exchange:
         self._expects_body = method != "HEAD"
         self._head_deadline = head_deadline
         self._head_done = False
+        self._under_way = False  # for longer than a dead connection takes to say so
         self.raw_head = b""
         self._interim = 0
         self._framing_size = 0
         self._complete = False
         self._reusable = False
-
         parts: list[bytes] = []
         self._parts = parts
         self._buffered = 0
@@ -261,8 +261,8 @@ class Exchange:
             self._complete = True
             self._wake()
             return
-        unanswered = self._carrier.reused and not (self.raw_head or self._interim)
-        self._fail(NetError(phase, detail, reused=unanswered))
+        unheard = not (self.raw_head or self._interim or self._under_way)
+        self._fail(NetError(phase, detail, reused=self._carrier.reused and unheard))
         if self._may_pass is not None:
             self.close()
 
@@ -277,6 +277,7 @@ class Exchange:
             if now - self._quiet_since >= LONGEST_LET_PASS_S:
                 self.close()
         elif not self._head_done:
+            self._under_way = now - self._head_deadline + self._limits.head_s >= STALE_S
             if now >= self._head_deadline:
                 self._fail(NetError("head", f"no answer within {self._limits.head_s:g} s"))
         elif self._waiter is None or self._heard:

@@ -20,9 +20,9 @@ from msgspec import Struct
 from dragoman.core.clock import Clock
 from dragoman.net.addresses import Address, address_of, is_public, literal
 from dragoman.net.client import HttpClient, PoolOptions
-from dragoman.net.dial import Resolver, system_resolver
 from dragoman.net.media import is_of, may_be, media_type_of
 from dragoman.net.options import FetchOptions
+from dragoman.net.resolver import Resolver, SystemResolver
 from dragoman.net.types import Limits, NetError, Request, Response
 from dragoman.net.url import Location, locate
 
@@ -119,11 +119,11 @@ class SafeFetch:
         options: FetchOptions,
         *,
         ca_file: str | None = None,
-        resolve: Resolver = system_resolver,
+        resolve: Resolver | None = None,
     ) -> None:
         self._options = options
         self._permit = Permit(options)
-        self._resolve = resolve
+        self._resolve = resolve or SystemResolver()
         self._client = HttpClient(
             clock,
             ca_file=ca_file,

@@ -15,14 +15,19 @@ Phase = Literal[
 ]  # fmt: skip
 
 
+STALE_S = 1.0
+"""Whoever has closed a connection says so as soon as he is asked over it; later, he was at work."""
+
+
 class NetError(Exception):
     """A call that broke below HTTP.
 
     `phase` says where: `dns`, `refused`, `proxy` and `tls` are answers; `connect`, `head`,
     `idle` and `pool` are waits that ran out; `reset` and `eof` are connections that
-    ended early; `protocol` and `too_large` are answers nobody can read. `reused`
-    is true when a kept-alive connection died before its first byte of an answer:
-    the one case in which sending again is safe and worth it.
+    ended early, `send` one before anything of the request had left; `protocol` and `too_large`
+    are answers nobody can read. `reused` is true when a kept-alive connection died before
+    its first byte of an answer, and no later than one dies of age (`STALE_S`): the one case in
+    which sending again is worth it. That the peer had not begun is certain for `send` alone.
     """
 
     def __init__(self, phase: Phase, detail: str, *, reused: bool = False) -> None:

@@ -30,7 +30,7 @@ PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
 TRIES_OF_AN_ONLY_STEP = 3
 PIECE_PAUSE_S, PIECE_MOST_S = 0.25, 5.0
 """How long one of several requests waits to be made again, where its host does not say; at most."""
-LOST = frozenset({"reset", "eof"})
+LOST = frozenset({"reset", "eof", "send"})
 """How connections end early, by the phase of the `NetError`."""
 
 

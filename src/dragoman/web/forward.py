@@ -55,6 +55,7 @@ OF_ONE_HOP: Final = frozenset(
     }
 )
 """Fields that are about a connection and not about the message (RFC 9110, section 7.6.1)."""
+HARMLESS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 AWAY: Final = "The control plane is not there just now."
 
 Dial = Callable[[Path], socket]
@@ -114,12 +115,15 @@ class Forward:
             answer.close()
 
     async def _sent(self, method: str, head: bytes, whole: bytes) -> Exchange:
-        """Return the answer once its head is in."""
+        """Return the answer once its head is in.
+
+        What changes something is not sent again once it has left: it may have been done.
+        """
         while True:
             try:
                 return await self._attempt(method, head, whole)
             except NetError as error:
-                if not error.reused:
+                if not (error.reused and (error.phase == "send" or method in HARMLESS)):
                     raise Unavailable(AWAY, retry_after_s=1) from error
                 self._lane.drop_kept()  # they died with the process that had them
 

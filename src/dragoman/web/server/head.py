@@ -22,6 +22,7 @@ MOST_DIGITS: Final = 18
 MOST_KEPT: Final = 1024
 LONGEST_KEPT: Final = 256
 LONGEST_REPEATED: Final = 2048
+CONNECTION: Final = b"connection"
 CONTENT_LENGTH: Final = b"content-length"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789" + bytes(range(65, 91)) + bytes(range(97, 123))
@@ -102,6 +103,9 @@ class HeadReader:
         fields = dict(pairs)
         if len(fields) != len(pairs):
             _check_once(pairs)
+            wishes = [value for name, value in pairs if name == CONNECTION]
+            if len(wishes) > 1:  # several fields are one list (RFC 9110, section 5.2)
+                fields[CONNECTION] = b",".join(wishes)
         self._check_host(fields, line.target)
         length = body_length(fields, line.minor)
         fields.pop(CONTENT_LENGTH, None)
@@ -264,7 +268,7 @@ def body_length(fields: dict[bytes, bytes], minor: int) -> int | None:
 
 def keeps_alive(fields: dict[bytes, bytes], minor: int) -> bool:
     """Say whether the connection outlives the request (RFC 9112, section 9.3)."""
-    wish = fields.get(b"connection")
+    wish = fields.get(CONNECTION)
     return bool(minor) and (wish is None or b"close" not in options(wish))
 
 

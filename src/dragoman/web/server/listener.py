@@ -10,10 +10,10 @@ import resource
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import uvloop
 
@@ -24,20 +24,26 @@ from dragoman.web.server.answer import date_line
 from dragoman.web.server.connection import Connection
 from dragoman.web.server.deadlines import Limits, period
 from dragoman.web.server.floor import Application, Caps, Floor, Message
+from dragoman.web.server.greeting import ACCEPTED_AT_ONCE, Door
 from dragoman.web.server.head import HeadReader
 from dragoman.web.server.proxies import Colleagues, Proxies
 
 BACKLOG = 4096
-ACCEPTED_AT_ONCE = 16
-"""How many connections are taken in within one turn of the event loop. uvloop takes one for each
-socket that listens, which is too few when turns are long: so one is listened on
-this many times over."""
+"""How many connections wait to be taken in. Of these uvloop takes one in each turn for each socket
+that listens, which is too few when turns are long: so one is listened on many times over."""
 UNSENT_BYTES = 128 * 1024
 """What the system may hold unsent for a connection; more would only hide a client that is slow."""
 GRACE_S = 5.0
 """How long what was cancelled may take to say so."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """To stop; the last comes from a terminal that is closed."""
+
+
+class Closable(Protocol):
+    """What takes clients in."""
+
+    def close(self) -> None:
+        """Take nobody in any more."""
 
 
 class StartFailed(Exception):
@@ -109,17 +115,17 @@ class Server:
 
     async def _listening(
         self, loop: asyncio.AbstractEventLoop, listener: socket.socket
-    ) -> list[asyncio.Server]:
+    ) -> Sequence[Closable]:
         if listener.family == socket.AF_UNIX:
             make = partial(Connection, self.floor, loop)
             return [await loop.create_unix_server(make, sock=listener, backlog=BACKLOG)]
+        if self._ssl is not None:
+            listener.listen(BACKLOG)
+            listener.settimeout(0)
+            return [Door(self.floor, loop, listener, self._ssl)]
         return [
             await loop.create_server(
-                lambda: Connection(self.floor, loop),
-                sock=each,
-                backlog=BACKLOG,
-                ssl=self._ssl,
-                ssl_handshake_timeout=self._limits.header_s if self._ssl else None,
+                lambda: Connection(self.floor, loop), sock=each, backlog=BACKLOG
             )
             for each in (listener, *(listener.dup() for _ in range(ACCEPTED_AT_ONCE - 1)))
         ]

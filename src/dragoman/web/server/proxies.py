@@ -4,8 +4,12 @@
 believed from its right end, for as long as those who wrote it are trusted.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+_WITH_PORT = re.compile(r"^(?:\[([^\]]*)\]|([0-9.]+))(?::[0-9]{1,5})?$")
+"""An entry as some proxies write it: an address of version 6 in brackets, or a port behind it."""
 
 Network = IPv4Network | IPv6Network
 
@@ -30,7 +34,7 @@ class Proxies:
         """
         found = peer
         for entry in reversed(forwarded.split(",")):
-            address = _parsed(entry.strip())
+            address = _parsed(_WITH_PORT.sub(r"\1\2", entry.strip()))
             if address is None:
                 return found
             found = str(address)
