@@ -57,6 +57,7 @@ HOUSE = "secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
         ("server: {host: 'localhost:4000'}", "`host` 'localhost:4000' is no address or name"),
         ("server: {host: 'http://localhost'}", "is no address or name"),
         ("server: {hosts: ['https://api.example.com']}", "`hosts`: 'https://api.example.com'"),
+        ("server: {hosts: ['an_api.example.com']}", "`hosts`: 'an_api.example.com'"),
         ("server: {hosts: ['api.example.com:443']}", "without scheme and port"),
         ("server: {hosts: ['a.*.com']}", "a name such as"),
         ("alerts: {allow: ['http://hooks.internal/']}", "`allow`: 'http://hooks.internal/'"),

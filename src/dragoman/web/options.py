@@ -62,7 +62,8 @@ class ServerOptions(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if not _is_host(self.host):
             raise ValueError(f"`host` {self.host!r} is no address or name; `port` is apart from it")
         for each in self.hosts:
-            if each != "*" and not _is_host(each.removeprefix("*.")):
+            if each != "*" and (not _is_host(each.removeprefix("*.")) or "_" in each):
+                # A `Host` with an underscore is refused, listed or not.
                 form = "a name such as api.example.com, *.example.com or *, without scheme and port"
                 raise ValueError(f"`hosts`: {each!r} is not {form}")
         for each in self.trusted_proxies:
