@@ -1,7 +1,7 @@
 """The cashier: who waits, who is told no, and that nothing is lost whatever is cancelled."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from dragoman.core.errors import Unavailable
 from dragoman.ledger import cashier, leases, settle
 from dragoman.ledger.cashier import DOUBT_S, EMPTY_S, ROUND_S, STALE_S, Cashier, NoRoom
-from dragoman.ledger.purses import Purse, Reason
+from dragoman.ledger.purses import Purse, Reason, Taken
 from dragoman.ledger.till import IDLE_S
 from dragoman.store.sql import Database
 from tests.access.fakes import HandClock
@@ -232,6 +232,43 @@ async def test_what_lies_idle_goes_back(db: Database) -> None:
     window.cashier.settle(hold, 0)
     await window.idle_round()
     assert window.leased == 0
+
+
+async def test_a_lowered_limit_acts_on_what_a_busy_worker_has_at_hand(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = Window(db, 100_000)
+    await window.cashier.hold((window.purse,), 100)
+    db.run_now(lambda connection: leases.set_limit(connection, KEY, 100))
+    changes = window.bank.purse_changes
+
+    async def drawn_upon_meanwhile(since: int) -> tuple[int, tuple[str, ...]]:
+        answer = await changes(since)
+        window.cashier.settle(await window.cashier.hold((window.purse,), 10), 0)
+        return answer
+
+    monkeypatch.setattr(window.bank, "purse_changes", drawn_upon_meanwhile)
+    await window.idle_round(0.0)
+    assert window.leased == 100
+
+
+async def test_a_limit_lowered_while_a_lease_is_under_way_acts_on_the_lease(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = Window(db, 100_000)
+    lend = window.bank.take
+
+    async def late(incarnation: str, wanted: Mapping[str, int]) -> Taken:
+        taken = await lend(incarnation, wanted)
+        db.run_now(lambda connection: leases.set_limit(connection, KEY, 100))
+        await window.idle_round(0.0)
+        return taken
+
+    monkeypatch.setattr(window.bank, "take", late)
+    await window.cashier.hold((window.purse,), 100)
+    assert window.leased == 1_000
+    await window.idle_round(0.0)
+    assert window.leased == 100
 
 
 @pytest.mark.parametrize("how", ["idle", "close", "disclaim"])

@@ -119,7 +119,9 @@ def test_what_is_tired_goes_back_at_once_but_for_what_is_held(till: Till) -> Non
     assert set(till.purses) == {"a", "b"}
     till.tire("b")
     assert held(till, ["b"], 10).amount == 10
-    assert till.idle(0.5) == {}, "somebody drew on it since"
+    assert till.idle(0.5) == {"b": 40}, "whoever drew on it since"
+    till.grant("b", 5, 0.5)
+    assert till.idle(0.5) == {}, "it was tired once"
 
 
 def inclusive(till: Till, amount: int, included: int) -> Hold:

@@ -290,6 +290,7 @@ class Cashier:
         asked = self._now()
         try:
             await self._begin_to_follow()
+            known = self._epoch
             taken = await self._bank.take(self._incarnation, missing)
         except BaseException:
             self._doubt(missing)
@@ -304,6 +305,8 @@ class Cashier:
             self._remember(_for_all_of(wanted, refused), now)
         for purse, granted in taken.granted.items():
             self._till.grant(purse, granted, now)
+            if self._epoch != known:  # it may be of a limit that was lowered meanwhile
+                self._till.tire(purse)
         return not hold.settled and self._till.extend(hold, amount, now, included) is None
 
     def _remember(self, refused: Refusal, now: float) -> None:

@@ -70,13 +70,14 @@ class Hold:
 class _Drawer:
     """The part of one purse that this worker has: leased to it, set aside, used up."""
 
-    __slots__ = ("consumed", "granted", "held", "touched")
+    __slots__ = ("consumed", "granted", "held", "tired", "touched")
 
     def __init__(self, now: float) -> None:
         self.granted = 0
         self.held = 0
         self.consumed = 0
         self.touched = now
+        self.tired = False
 
     @property
     def available(self) -> int:
@@ -164,9 +165,9 @@ class Till:
         return self._drawers.keys()
 
     def tire(self, purse: str) -> None:
-        """Have what nobody holds of a purse count as idle, until somebody draws on it."""
+        """Have what nobody holds of a purse count as idle once, whoever draws on it meanwhile."""
         if (drawer := self._drawers.get(purse)) is not None:
-            drawer.touched = float("-inf")
+            drawer.tired = True
 
     def idle(self, now: float, most: int = sys.maxsize) -> dict[str, int]:
         """Take out what nobody drew on for a second: purse -> amount, to be given back.
@@ -178,8 +179,9 @@ class Till:
         """
         back: dict[str, int] = {}
         for purse, drawer in list(self._drawers.items()):
-            if now - drawer.touched < IDLE_S:
+            if now - drawer.touched < IDLE_S and not drawer.tired:
                 continue
+            drawer.tired = False
             if (rest := drawer.available) > 0:
                 back[purse] = rest
                 drawer.granted -= rest
