@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from dragoman.net.connection import Connection
 from dragoman.net.pool import Lane
 from dragoman.net.proxy import Proxy
+from dragoman.net.race import HEAD_START_S, first_to_answer
 from dragoman.net.resolver import Resolver
 from dragoman.net.tls import ClientContext
 from dragoman.net.tunnel import Tunnel, connect_head
@@ -28,6 +29,8 @@ _OWN_SHORTAGE = frozenset({
 # Answers may take minutes; without probes a NAT forgets a silent connection.
 _PROBE_S = 60
 _PROBES = 5
+
+Opened = tuple[asyncio.Transport, Connection]
 
 
 class _Lookup:
@@ -136,22 +139,31 @@ class Dialer:
 
 async def _connect(
     addresses: Sequence[str], port: int, limits: Limits, lane: Lane[Connection]
-) -> tuple[asyncio.Transport, Connection]:
-    """Try the addresses in turn, each for its share of the time that is left."""
+) -> Opened:
+    """Connect to the first address that answers. Raises NetError."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + limits.connect_s
-    failure = NetError("connect", "no address")
-    for tried, address in enumerate(addresses):
-        share_s = (deadline - loop.time()) / (len(addresses) - tried)
+
+    async def connect(address: str) -> Opened:
         try:
-            async with asyncio.timeout(share_s):
-                return await loop.create_connection(lambda: Connection(lane), address, port)
-        except TimeoutError:
-            failure = NetError("connect", f"{address} port {port} did not answer in time")
+            return await loop.create_connection(lambda: Connection(lane), address, port)
         except OSError as error:
             phase: Phase = "pool" if error.errno in _OWN_SHORTAGE else "refused"
-            failure = NetError(phase, f"{address} port {port}: {error.strerror or error}")
-    raise failure
+            detail = f"{address} port {port}: {error.strerror or error}"
+            raise NetError(phase, detail) from error
+
+    try:
+        async with asyncio.timeout(limits.connect_s):
+            if len(addresses) == 1:
+                return await connect(addresses[0])
+            head_start_s = min(HEAD_START_S, limits.connect_s / len(addresses))
+            return await first_to_answer(addresses, connect, _abort, head_start_s)
+    except TimeoutError:
+        named = ", ".join(addresses)
+        raise NetError("connect", f"{named} port {port} did not answer in time") from None
+
+
+def _abort(opened: Opened) -> None:
+    opened[0].abort()
 
 
 async def _secure(

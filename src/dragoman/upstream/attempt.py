@@ -41,6 +41,7 @@ from dragoman.upstream.stream import Bounds, UpstreamStream
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.halves import without_halves
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text, concluded
+from dragoman.wire.sse import BOM
 from dragoman.wire.usage import Usage
 
 
@@ -308,7 +309,7 @@ async def _refusal(attempt: Attempt, response: Response) -> Fault:
     headers = response.headers
     if headers.get("content-encoding", "").lower() not in PLAIN:
         body = b""  # which nobody could read; the status tells enough
-    return attempt.line.dialect.fault(response.status, headers, body)
+    return attempt.line.dialect.fault(response.status, headers, body.removeprefix(BOM))
 
 
 def _lets_in(attempt: Attempt) -> Headers:
@@ -386,11 +387,14 @@ def _read_whole(attempt: Attempt, body: bytes) -> Answer:
 
 
 def _decoded(dialect: Dialect, body: bytes) -> Answer:
-    """Return what a dialect reads in `body`, even if characters are halves. Raises ValueError."""
+    """Return what a dialect reads in `body`. Raises ValueError.
+
+    Halves of characters are no obstacle, and neither is a byte order mark (RFC 8259, 8.1).
+    """
     try:
         return dialect.answer(body)
     except ValueError:
-        mended = without_halves(body)
+        mended = without_halves(body.removeprefix(BOM))
         if mended == body:
             raise
     return dialect.answer(mended)
