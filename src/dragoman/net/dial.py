@@ -15,6 +15,7 @@ from dragoman.net.connection import Connection
 from dragoman.net.pool import Lane
 from dragoman.net.proxy import Proxy
 from dragoman.net.race import HEAD_START_S, first_to_answer
+from dragoman.net.remembered import Remembered
 from dragoman.net.resolver import Resolver
 from dragoman.net.tls import ClientContext
 from dragoman.net.tunnel import Tunnel, connect_head
@@ -76,13 +77,14 @@ class _Lookups:
 class Dialer:
     """Opens connections."""
 
-    __slots__ = ("_context", "_lookups", "_make_context", "_making")
+    __slots__ = ("_context", "_known", "_lookups", "_make_context", "_making")
 
     def __init__(self, make_context: Callable[[], ClientContext], resolve: Resolver) -> None:
         self._make_context = make_context
         self._context: ClientContext | None = None
         self._making = asyncio.Lock()
         self._lookups = _Lookups(resolve)
+        self._known = Remembered()
 
     async def dial(
         self, origin: Origin, proxy: Proxy | None, limits: Limits, lane: Lane[Connection]
@@ -114,16 +116,24 @@ class Dialer:
         return connection
 
     async def _addresses(self, origin: Origin, limits: Limits) -> Sequence[str]:
+        host, known, now = origin.host, self._known, asyncio.get_running_loop().time
+        if addresses := known.instead(host, now()):
+            return addresses
         try:
             async with asyncio.timeout(limits.dns_s):
-                addresses = await self._lookups.addresses(origin.host, origin.port)
+                addresses = await self._lookups.addresses(host, origin.port)
         except TimeoutError:
-            raise NetError("dns", f"{origin.host} not resolved in {limits.dns_s:g} s") from None
+            if addresses := known.failed(host, None, now()):
+                return addresses
+            raise NetError("dns", f"{host} not resolved in {limits.dns_s:g} s") from None
         except (OSError, UnicodeError) as error:
+            if addresses := known.failed(host, error, now()):
+                return addresses
             short = isinstance(error, OSError) and error.errno in _OWN_SHORTAGE
-            raise NetError("pool" if short else "dns", f"{origin.host}: {error}") from error
+            raise NetError("pool" if short else "dns", f"{host}: {error}") from error
         if not addresses:
-            raise NetError("dns", f"{origin.host} has no address")
+            raise NetError("dns", f"{host} has no address")
+        known.found(host, addresses, now())
         return addresses
 
     async def _verifying(self) -> ClientContext:
