@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import Needs
 from tests.e2e.gateway import Gateway
 from tests.e2e.raw import Wire, parsed, statuses
-from tests.web.framing import BODY, BROKEN, CHUNKS, GOOD, HOST, HOSTS, POST, chat, get
+from tests.web.framing import BODY, BROKEN, GOOD, HOST, HOSTS, chat, get
 
 SETTINGS = {
     "DRAGOMAN__SERVER__HEADER_S": "1",
@@ -141,8 +141,8 @@ def test_a_body_is_asked_for_only_by_who_reads_it(node: Gateway) -> None:
         (b"", None),
         (b"\r\n", 408),
         (b"GET /healthz HTTP/1.1\r\nHost: gate", 408),
-        (POST + b"Content-Length: 30\r\n\r\nabc", 408),
-        (CHUNKS + b"30\r\nabc", 408),
+        (chat("KEY", b"Content-Length: 30", body=b"abc", length=False), 408),
+        (chat("KEY", b"Transfer-Encoding: chunked", body=b"30\r\nabc", length=False), 408),
     ],
     ids=["nothing", "an empty line", "half a head", "half a body", "half a chunk"],
 )
@@ -150,8 +150,25 @@ def test_who_does_not_go_on_is_told_so_in_time_and_closed(
     node: Gateway, data: bytes, status: int | None
 ) -> None:
     with Wire(node) as wire:
-        wire.send(data)
+        wire.send(data.replace(b"KEY", node.key.encode()))
         assert statuses(wire.rest()) == ([] if status is None else [status])
+
+
+@pytest.mark.parametrize("path", [b"/chat/completions", b"/embeddings", b"/messages/count_tokens"])
+@pytest.mark.parametrize(
+    "fields",
+    [(b"Content-Length: 90000",), (b"Content-Length: 90000", b"Expect: 100-continue")],
+    ids=["at once", "when asked"],
+)
+@pytest.mark.parametrize("key", ["wrong", "sk-dm-v1-" + 49 * "x"])
+def test_a_body_is_not_taken_from_who_has_no_key(
+    node: Gateway, key: str, fields: tuple[bytes, ...], path: bytes
+) -> None:
+    with Wire(node) as wire:
+        head = chat(key, *fields, body=b"", length=False)
+        wire.send(head.replace(b"/chat/completions", path))
+        assert wire.one()[0] == 401
+        assert wire.rest() == b""
 
 
 def test_a_connection_that_is_idle_is_closed_without_a_word(node: Gateway) -> None:

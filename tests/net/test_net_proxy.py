@@ -89,6 +89,16 @@ def test_the_settings_come_before_the_environment() -> None:
         ("[fd00::1]:81", "http://[fd00::1]:81", True),
         ("[fd00::1]:81", "http://[fd00::1]", False),
         ("fd00::/8", "https://10.0.0.1", False),
+        ("10.0.0.0/8", "https://[::ffff:10.1.2.3]", True),
+        ("10.0.0.0/8", "https://[::ffff:11.1.2.3]", False),
+        ("10.1.2.3", "https://[::ffff:a01:203]", True),
+        ("::ffff:10.0.0.0/104", "https://10.1.2.3", True),
+        ("::ffff:10.0.0.0/104", "https://[::ffff:10.1.2.3]", True),
+        ("::ffff:10.0.0.0/104", "https://11.1.2.3", False),
+        ("[::ffff:10.1.2.3]:81", "http://10.1.2.3:81", True),
+        ("::ffff:0:0/96", "https://10.1.2.3", True),
+        ("::/0", "https://[fd00::1]", True),
+        ("::/0", "https://10.1.2.3", False),
     ],
 )
 @pytest.mark.parametrize("spelling", ["NO_PROXY", "no_proxy"])

@@ -1,6 +1,7 @@
 """One attempt: what counts as first content, how long is waited, and what is left behind."""
 
 import asyncio
+import codecs
 import json
 from typing import Any
 
@@ -105,6 +106,22 @@ async def test_half_a_character_does_not_make_an_answer_unreadable() -> None:
     answered = await answer(stage.attempt(stream=False))
     (choice,) = answered.answer.choices
     assert bytes(choice.message["content"]) == b'"ab\\ufffd"'
+
+
+async def test_a_byte_order_mark_does_not_make_an_answer_unreadable() -> None:
+    (body,) = whole("hello").acts
+    assert isinstance(body, bytes)
+    stage = Stage(plays(codecs.BOM_UTF8 + body))
+    answered = await answer(stage.attempt(stream=False))
+    (choice,) = answered.answer.choices
+    assert bytes(choice.message["content"]) == b'"hello"'
+
+
+async def test_behind_a_byte_order_mark_it_is_read_why_a_host_refuses() -> None:
+    said = b'{"error": {"message": "no money left", "code": "insufficient_quota"}}'
+    stage = Stage(Script(status=429, acts=(codecs.BOM_UTF8 + said,)))
+    fault = (await failure(stage.attempt())).fault
+    assert (fault.kind, fault.message) == (Kind.CREDENTIAL, "no money left")
 
 
 async def failure(attempt: Attempt) -> AttemptFailed:

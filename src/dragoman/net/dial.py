@@ -14,6 +14,8 @@ from contextlib import ExitStack
 from dragoman.net.connection import Connection
 from dragoman.net.pool import Lane
 from dragoman.net.proxy import Proxy
+from dragoman.net.race import HEAD_START_S, first_to_answer
+from dragoman.net.remembered import Remembered
 from dragoman.net.resolver import Resolver
 from dragoman.net.tls import ClientContext
 from dragoman.net.tunnel import Tunnel, connect_head
@@ -28,6 +30,8 @@ _OWN_SHORTAGE = frozenset({
 # Answers may take minutes; without probes a NAT forgets a silent connection.
 _PROBE_S = 60
 _PROBES = 5
+
+Opened = tuple[asyncio.Transport, Connection]
 
 
 class _Lookup:
@@ -73,13 +77,14 @@ class _Lookups:
 class Dialer:
     """Opens connections."""
 
-    __slots__ = ("_context", "_lookups", "_make_context", "_making")
+    __slots__ = ("_context", "_known", "_lookups", "_make_context", "_making")
 
     def __init__(self, make_context: Callable[[], ClientContext], resolve: Resolver) -> None:
         self._make_context = make_context
         self._context: ClientContext | None = None
         self._making = asyncio.Lock()
         self._lookups = _Lookups(resolve)
+        self._known = Remembered()
 
     async def dial(
         self, origin: Origin, proxy: Proxy | None, limits: Limits, lane: Lane[Connection]
@@ -111,16 +116,24 @@ class Dialer:
         return connection
 
     async def _addresses(self, origin: Origin, limits: Limits) -> Sequence[str]:
+        host, known, now = origin.host, self._known, asyncio.get_running_loop().time
+        if addresses := known.instead(host, now()):
+            return addresses
         try:
             async with asyncio.timeout(limits.dns_s):
-                addresses = await self._lookups.addresses(origin.host, origin.port)
+                addresses = await self._lookups.addresses(host, origin.port)
         except TimeoutError:
-            raise NetError("dns", f"{origin.host} not resolved in {limits.dns_s:g} s") from None
+            if addresses := known.failed(host, None, now()):
+                return addresses
+            raise NetError("dns", f"{host} not resolved in {limits.dns_s:g} s") from None
         except (OSError, UnicodeError) as error:
+            if addresses := known.failed(host, error, now()):
+                return addresses
             short = isinstance(error, OSError) and error.errno in _OWN_SHORTAGE
-            raise NetError("pool" if short else "dns", f"{origin.host}: {error}") from error
+            raise NetError("pool" if short else "dns", f"{host}: {error}") from error
         if not addresses:
-            raise NetError("dns", f"{origin.host} has no address")
+            raise NetError("dns", f"{host} has no address")
+        known.found(host, addresses, now())
         return addresses
 
     async def _verifying(self) -> ClientContext:
@@ -136,22 +149,31 @@ class Dialer:
 
 async def _connect(
     addresses: Sequence[str], port: int, limits: Limits, lane: Lane[Connection]
-) -> tuple[asyncio.Transport, Connection]:
-    """Try the addresses in turn, each for its share of the time that is left."""
+) -> Opened:
+    """Connect to the first address that answers. Raises NetError."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + limits.connect_s
-    failure = NetError("connect", "no address")
-    for tried, address in enumerate(addresses):
-        share_s = (deadline - loop.time()) / (len(addresses) - tried)
+
+    async def connect(address: str) -> Opened:
         try:
-            async with asyncio.timeout(share_s):
-                return await loop.create_connection(lambda: Connection(lane), address, port)
-        except TimeoutError:
-            failure = NetError("connect", f"{address} port {port} did not answer in time")
+            return await loop.create_connection(lambda: Connection(lane), address, port)
         except OSError as error:
             phase: Phase = "pool" if error.errno in _OWN_SHORTAGE else "refused"
-            failure = NetError(phase, f"{address} port {port}: {error.strerror or error}")
-    raise failure
+            detail = f"{address} port {port}: {error.strerror or error}"
+            raise NetError(phase, detail) from error
+
+    try:
+        async with asyncio.timeout(limits.connect_s):
+            if len(addresses) == 1:
+                return await connect(addresses[0])
+            head_start_s = min(HEAD_START_S, limits.connect_s / len(addresses))
+            return await first_to_answer(addresses, connect, _abort, head_start_s)
+    except TimeoutError:
+        named = ", ".join(addresses)
+        raise NetError("connect", f"{named} port {port} did not answer in time") from None
+
+
+def _abort(opened: Opened) -> None:
+    opened[0].abort()
 
 
 async def _secure(

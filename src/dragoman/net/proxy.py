@@ -8,17 +8,20 @@ find out. The machine itself is never reached by a proxy.
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
 from dragoman.core.secret import Secret
+from dragoman.net.addresses import Address
 from dragoman.net.options import NetOptions
 from dragoman.net.url import Origin, Scheme, locate
 
 DIRECT = "direct"
+
+_MAPPED_BITS = 96  # of an address of version 6 that stands for one of version 4
 
 _PORT = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*):(?P<port>[0-9]{1,5})")
 _HAS_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
@@ -63,7 +66,7 @@ class Exempt(Struct, frozen=True):
         if self.network is None:
             return host == self.name or host.endswith(f".{self.name}")
         try:
-            return ip_address(host) in self.network
+            return _unmapped(ip_address(host)) in self.network
         except ValueError:
             return False
 
@@ -167,9 +170,19 @@ def _exempt(entry: str) -> Exempt:
 
 def _network(text: str) -> IPv4Network | IPv6Network | None:
     try:
-        return ip_network(text.strip("[]"), strict=False)
+        network = ip_network(text.strip("[]"), strict=False)
     except ValueError:
         return None
+    mapped = _unmapped(network.network_address)
+    if mapped.version == network.version:
+        return network
+    # Of a wider one the first address is none that is mapped.
+    return ip_network(f"{mapped}/{network.prefixlen - _MAPPED_BITS}")
+
+
+def _unmapped(address: Address) -> Address:
+    """Return the address of version 4 that one of version 6 stands for (RFC 4291, 2.5.5.2)."""
+    return (isinstance(address, IPv6Address) and address.ipv4_mapped) or address
 
 
 def _is_here(host: str) -> bool:
@@ -180,5 +193,4 @@ def _is_here(host: str) -> bool:
         address = ip_address(host)
     except ValueError:
         return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
+    return _unmapped(address).is_loopback

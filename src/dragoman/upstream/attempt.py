@@ -19,28 +19,28 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
 from dragoman.net.head import PLAIN
 from dragoman.net.types import Limits, NetError, Request, Response, Transport
-from dragoman.providers.dialect import Dialect, Fault, Outgoing
-from dragoman.providers.openai.faults import fault_of_stream
+from dragoman.providers.dialect import Fault, Outgoing
 from dragoman.routing.types import Step
 from dragoman.upstream.faults import (
     AttemptFailed,
     cut_off,
-    gave_up,
+    hung,
     late,
-    nonsense,
     of_net,
     untranslatable,
 )
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
+from dragoman.upstream.hangs import UNWATCHED, Hangs, Silence
 from dragoman.upstream.line import Headers, Line, authorization
 from dragoman.upstream.moves import piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
 from dragoman.upstream.stream import Bounds, UpstreamStream
+from dragoman.upstream.whole import read_whole
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.halves import without_halves
-from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text, concluded
+from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
+from dragoman.wire.sse import BOM
 from dragoman.wire.usage import Usage
 
 
@@ -85,6 +85,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """Grows by the body of every attempt of the request, for the debug echo."""
     watch: Watch | None = None
     """Who sees an answer that is gathered; None where the client gets a stream."""
+    hangs: Hangs = UNWATCHED
+    """Who watches streams that wait for content."""
+    can_go_on: bool = False
+    """Whether there is another endpoint to try if this one hangs."""
 
 
 MOST_DIGITS = 10
@@ -105,16 +109,28 @@ async def stream(attempt: Attempt) -> Opened:
     """Return a stream once its first content is in. Raises AttemptFailed."""
     patience_s = _patience_s(attempt)
     outgoing = _translate(attempt)
+    hangs, now = attempt.hangs, attempt.clock.monotonic
+    patience = Patience(attempt.timekeeper, patience_s)
+    endpoint, can_go_on = attempt.step.endpoint.id, attempt.can_go_on
+    silence = Silence(endpoint, patience, patience_s, now(), can_go_on=can_go_on)
+    began_at: float | None = None
+    hangs.begin(silence)
     try:
-        with Patience(attempt.timekeeper, patience_s):
+        with patience:
             response = await _send(attempt, outgoing, patience_s)
+            silence.heard_at = now()
             try:
-                return await _opened(attempt, outgoing, response)
+                opened = await _opened(attempt, outgoing, response, silence)
             except BaseException:
                 response.close()
                 raise
+            began_at = now()
+            return opened
     except TimeoutError:
-        raise AttemptFailed(late("no content came", patience_s)) from None
+        fault = hung() if silence.ended else late("no content came", patience_s)
+        raise AttemptFailed(fault) from None
+    finally:
+        hangs.over(silence, began_at)
 
 
 async def answer(attempt: Attempt) -> Answered:
@@ -141,9 +157,9 @@ async def answer(attempt: Attempt) -> Answered:
         raise AttemptFailed(late("the answer did not end", patience_s)) from None
     notes = attempt.notes + outgoing.notes
     if attempt.call.kind != "chat" and len(body) >= LARGE_BYTES:
-        whole = await asyncio.to_thread(_read_whole, attempt, body)
+        whole = await asyncio.to_thread(read_whole, attempt.line.dialect, body)
     else:
-        whole = _read_whole(attempt, body)
+        whole = read_whole(attempt.line.dialect, body)
     if tokens is not None and whole.usage is None:
         whole = msgspec.structs.replace(whole, usage=Usage(prompt=tokens))
     speaks = attempt.line.dialect.speaks
@@ -189,7 +205,7 @@ async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
         with Patience(attempt.timekeeper, patience_s):
             response = await _send(attempt, outgoing, patience_s)
             with closing(_read_as_stream(attempt, response)) as upstream:
-                first = await _first(upstream)
+                first = await _first(attempt, upstream)
                 watch.begin(attempt.step)
                 gatherer = Gatherer(upstream, watch, attempt.options.limits(patience_s).body_bytes)
                 whole = await gatherer.all_after(first, attempt.clock.monotonic())
@@ -308,7 +324,7 @@ async def _refusal(attempt: Attempt, response: Response) -> Fault:
     headers = response.headers
     if headers.get("content-encoding", "").lower() not in PLAIN:
         body = b""  # which nobody could read; the status tells enough
-    return attempt.line.dialect.fault(response.status, headers, body)
+    return attempt.line.dialect.fault(response.status, headers, body.removeprefix(BOM))
 
 
 def _lets_in(attempt: Attempt) -> Headers:
@@ -321,11 +337,13 @@ def _lets_in(attempt: Attempt) -> Headers:
     return line.authorization(attempt.credential)
 
 
-async def _opened(attempt: Attempt, outgoing: Outgoing, response: Response) -> Opened:
+async def _opened(
+    attempt: Attempt, outgoing: Outgoing, response: Response, silence: Silence
+) -> Opened:
     upstream = _read_as_stream(attempt, response)
     return Opened(
         step=attempt.step,
-        first=await _first(upstream),
+        first=await _first(attempt, upstream, silence),
         stream=upstream,
         notes=attempt.notes + outgoing.notes,
         speaks=attempt.line.dialect.speaks,
@@ -343,10 +361,14 @@ def _read_as_stream(attempt: Attempt, response: Response) -> UpstreamStream:
     return UpstreamStream(response, dialect.parser(), dialect.decoder(), attempt.clock, bounds)
 
 
-async def _first(upstream: UpstreamStream) -> list[Chunk | Text]:
+async def _first(
+    attempt: Attempt, upstream: UpstreamStream, silence: Silence | None = None
+) -> list[Chunk | Text]:
     """Return the chunks up to the first content, or to an end without any."""
     held: list[Chunk | Text] = []
     while (chunks := await upstream.next()) is not None:
+        if silence is not None:
+            silence.heard_at = attempt.clock.monotonic()
         held += chunks
         if _opens(chunks) or len(held) > MOST_NATIVE:
             return held
@@ -366,31 +388,3 @@ def _opens(chunks: list[Chunk | Text]) -> bool:
         if any(piece.finish_reason or piece.has_content for piece in chunk.pieces):
             return True
     return False
-
-
-def _read_whole(attempt: Attempt, body: bytes) -> Answer:
-    """Return the answer in `body`, of which every choice has ended. Raises AttemptFailed."""
-    try:
-        whole = _decoded(attempt.line.dialect, body)
-    except ValueError as error:
-        raise AttemptFailed(nonsense(f"unreadable answer: {error}")) from error
-    if whole.fault is not None:
-        raise AttemptFailed(fault_of_stream(whole.fault))
-    is_open = False
-    for choice in whole.choices:
-        if choice.finish_reason is None:
-            is_open = True
-        elif choice.finish_reason == "error":
-            raise AttemptFailed(gave_up())
-    return concluded(whole) if is_open else whole
-
-
-def _decoded(dialect: Dialect, body: bytes) -> Answer:
-    """Return what a dialect reads in `body`, even if characters are halves. Raises ValueError."""
-    try:
-        return dialect.answer(body)
-    except ValueError:
-        mended = without_halves(body)
-        if mended == body:
-            raise
-    return dialect.answer(mended)

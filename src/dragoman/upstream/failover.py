@@ -23,6 +23,7 @@ from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.failure import sum_up
 from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, without_secret
 from dragoman.upstream.gatherer import Watch
+from dragoman.upstream.hangs import UNWATCHED
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.line import Line, Signer
 from dragoman.upstream.moves import Move, next_move
@@ -165,7 +166,14 @@ class Upstream(Struct, frozen=True, kw_only=True):
             timekeeper=self.timekeeper,
             sent=journey.sent,
             watch=journey.watch,
+            hangs=self.health.hangs if step.byok is None else UNWATCHED,
+            can_go_on=self._can_go_on(journey),
         )
+
+    def _can_go_on(self, journey: Journey) -> bool:
+        """Say whether another endpoint can be tried after the attempt that is now made."""
+        options, tried = self.options, len(journey.tries) + 1
+        return tried < min(len(journey.plan.steps), options.attempts_per_model, options.attempts)
 
     def _own_dialect(self, native: Native, endpoint: Endpoint, provider: Provider) -> str | None:
         """Return the client's own dialect, if the provider has it for all models.

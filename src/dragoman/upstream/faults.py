@@ -74,6 +74,16 @@ def late(what: str, after_s: float) -> Fault:
     )
 
 
+def hung() -> Fault:
+    """Return the fault of a stream that was ended since its endpoint is silent to all."""
+    return Fault(
+        kind=Kind.TIMEOUT,
+        error_type="timeout",
+        message="no content came, and none came to others",
+        code="hung",
+    )
+
+
 def nonsense(detail: str, status: int = 200) -> Fault:
     """Return the fault of an upstream whose success cannot be read."""
     return Fault(

@@ -8,6 +8,7 @@ goes back 30 minutes, and a day for uptime (OpenRouter's schema `PublicEndpoint`
 Every state expires by the clock that the caller passes in.
 """
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 
 from dragoman.catalog.rows import Measured, Spread
 from dragoman.routing.types import Percentiles, Seen
+from dragoman.upstream.hangs import Hangs
 from dragoman.upstream.rests import Rests
 from dragoman.upstream.uptime import Uptime
 
@@ -24,12 +26,16 @@ SHOWN_WINDOW_S = 1800.0
 OUTAGE_WINDOW_S = 30.0
 SAMPLES = 500
 SAMPLES_NEEDED = 3
+SAMPLES_USUAL = 50
+"""From so many answers on it is known what is usual."""
 OUTAGE_FAULTS = 3
 OUTAGE_SHARE = 0.5
 COOL_FIRST_S, COOL_MOST_S, COOL_MOST_ASKED_S = 1.0, 30.0, 60.0
 
 NEVER_USED = Measured()
 UNSEEN = Seen()
+
+_log = logging.getLogger(__name__)
 
 
 class _Sample(Struct, frozen=True, gc=False):
@@ -52,7 +58,7 @@ class Tally(Struct, array_like=True):
 class _Endpoint:
     """The raw observations of one endpoint."""
 
-    __slots__ = ("cool_until", "cooled", "outcomes", "samples", "uptime")
+    __slots__ = ("cool_until", "cooled", "hung_until", "outcomes", "samples", "uptime")
 
     def __init__(self) -> None:
         self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
@@ -60,13 +66,22 @@ class _Endpoint:
         self.uptime = Uptime()
         self.cool_until = 0.0
         self.cooled = 0
+        self.hung_until = 0.0
 
     def in_outage(self, now: float) -> bool:
-        """Whether at least three attempts, and half of all, failed within the window."""
+        """Whether it hung, or three attempts at least, and half of all, failed in the window."""
+        if self.hung_until > now:
+            return True
         while self.outcomes and self.outcomes[0][0] < now - OUTAGE_WINDOW_S:
             self.outcomes.popleft()
         faults = sum(1 for _, ok in self.outcomes if not ok)
         return faults >= OUTAGE_FAULTS and faults >= OUTAGE_SHARE * len(self.outcomes)
+
+    def usual_s(self, now: float) -> float | None:
+        """Return within how many seconds nearly all answers began lately, None if few did."""
+        recent = [sample for sample in self.samples if sample.at >= now - WINDOW_S]
+        latency_s = _latency_s(recent) if len(recent) >= SAMPLES_USUAL else None
+        return None if latency_s is None else latency_s.p99
 
     def seen(self, now: float) -> Seen:
         """Return the observations as one frozen value."""
@@ -96,12 +111,14 @@ class _Endpoint:
 class HealthBoard:
     """Observations of all endpoints. `seen` is the mapping that plans read.
 
-    `rests` are accounts' own credentials, which have no part in all else.
+    `rests` are accounts' own credentials, which have no part in all else. `hangs` are the
+    streams that wait for their first content.
     """
 
     def __init__(self) -> None:
         self.seen: dict[str, Seen] = {}
         self.rests = Rests(self.seen)
+        self.hangs = Hangs()
         self._endpoints: dict[str, _Endpoint] = {}
         self._stale: set[str] = set()
 
@@ -165,12 +182,22 @@ class HealthBoard:
     def refreshing(self, now: float) -> Iterator[None]:
         """Do what `refresh` does, an endpoint a step; called once a second."""
         self.rests.refresh(now)
+        self._look_for_hangs(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
         due = [endpoint for endpoint in {*self._stale, *troubled} if endpoint in self._endpoints]
         self._stale.clear()  # the others are own credentials that rest
         for endpoint in due:
             self._publish(endpoint, self._endpoints[endpoint], now)
             yield
+
+    def _look_for_hangs(self, now: float) -> None:
+        """Send endpoints that hang to the end of plans; whoever waits there goes on elsewhere."""
+        for endpoint in self.hangs.look(now, lambda each: self._state(each).usual_s(now)):
+            state = self._state(endpoint)
+            if state.hung_until <= now:
+                _log.warning("upstream.hangs", extra={"endpoint": endpoint})
+            state.hung_until = now + OUTAGE_WINDOW_S
+            self._warn(endpoint, state, now)
 
     def _state(self, endpoint: str) -> _Endpoint:
         state = self._endpoints.get(endpoint)

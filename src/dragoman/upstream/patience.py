@@ -91,6 +91,12 @@ class Patience:
         if kind is asyncio.CancelledError and not by_others:
             raise TimeoutError from error
 
+    def end(self) -> None:
+        """Do now what is done when it runs out. To be called inside the `with` only."""
+        if not self._expired:
+            self._keeper.waits.discard(self)
+            self.expire()
+
     def expire(self) -> None:
         """Cancel what is awaited."""
         self._expired = True

@@ -71,10 +71,10 @@ class Counting(Struct, frozen=True):
 
     async def _count(self, scope: Scope, receive: Receive) -> Count:
         headers = headers_of(scope["headers"])
-        raw = await body(headers, receive, self.options)
         caller = self.gate.known(plain_hash(headers)) or await self.gate.admit(
             text(headers, b"authorization"), text(headers, b"x-api-key")
         )
         if caller.terms is not None:
             check_inference(caller.terms)
+        raw = await body(headers, receive, self.options)
         return await self.counter(MESSAGES.parse(raw, headers))

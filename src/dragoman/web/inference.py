@@ -25,7 +25,7 @@ from dragoman.web.errors import error_headers
 from dragoman.web.intake import body, headers_of, text
 from dragoman.web.options import ServerOptions
 from dragoman.web.outlet import CORS, JSON, Headers, Message, Pulse, Receive, Send, reply
-from dragoman.web.said import said_by
+from dragoman.web.said import Said, said_by
 from dragoman.web.server.answer import lines
 from dragoman.web.server.exchange import EXCHANGE, Exchange
 from dragoman.wire.answers import ROUTING, Stamp, encode
@@ -87,7 +87,7 @@ class Inference(Struct, frozen=True, kw_only=True):
                 head.said = said_by(headers)
             said = head.said
         if raw is None:
-            raw = await body(headers, receive, self.options)
+            raw = await self._body(headers, said, receive)
         caller = self.gate.known(said.key_hash) or await self._caller(headers)
         terms = caller.terms
         if terms is not None:
@@ -127,6 +127,12 @@ class Inference(Struct, frozen=True, kw_only=True):
             presence.end()
             if permit is not None:
                 permit.close()
+
+    async def _body(self, headers: dict[bytes, bytes], said: Said, receive: Receive) -> bytes:
+        """Return the body as it comes. What a stranger would send is not taken, let alone held."""
+        if self.gate.known(said.key_hash) is None:
+            await self._caller(headers)
+        return await body(headers, receive, self.options)
 
     async def _caller(self, headers: dict[bytes, bytes]) -> Caller:
         return await self.gate.admit(text(headers, b"authorization"), text(headers, b"x-api-key"))

@@ -1,0 +1,161 @@
+"""Endpoints that are silent to several: when that is a hang, and who goes on elsewhere."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from dragoman.upstream.hangs import SEVERAL, Hangs, Silence
+from dragoman.upstream.patience import Patience, Timekeeper
+from tests.upstream.hosts import HANGS, Pass, Script, plays, says, streamed
+from tests.upstream.scenery import step
+from tests.upstream.test_upstream_failover import Stage
+
+A, B = step("a"), step("b")
+USUAL_S = 30.0
+"""The patience with a stream. Where nothing is known a quarter of it is borne."""
+
+
+def unknown(hangs: Hangs, now: float) -> list[str]:
+    return hangs.look(now, lambda _: None)
+
+
+def silences(hangs: Hangs, count: int, *, can_go_on: bool = False) -> list[Silence]:
+    """Begin to wait for an endpoint, so often, at 100 s."""
+    found = [
+        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, can_go_on=can_go_on)
+        for _ in range(count)
+    ]
+    for each in found:
+        hangs.begin(each)
+    return found
+
+
+async def test_several_that_have_waited_for_too_long_tell_of_a_hang() -> None:
+    hangs = Hangs()
+    silences(hangs, SEVERAL)
+    assert unknown(hangs, 107.4) == []
+    assert unknown(hangs, 107.5) == ["e"]
+
+
+async def test_fewer_do_not() -> None:
+    hangs = Hangs()
+    *_, last = silences(hangs, SEVERAL)
+    hangs.over(last, None)
+    assert unknown(hangs, 130.0) == []
+
+
+@pytest.mark.parametrize(
+    ("usual_s", "borne_s"), [(0.5, 4.0), (3.0, 9.0), (19.0, 57.0), (25.0, 60.0)]
+)
+async def test_where_it_is_known_what_is_usual_three_times_that_is_borne(
+    usual_s: float, borne_s: float
+) -> None:
+    hangs = Hangs()
+    silences(hangs, SEVERAL)
+    assert hangs.look(100.0 + borne_s - 0.1, lambda _: usual_s) == []
+    assert hangs.look(100.0 + borne_s, lambda _: usual_s) == ["e"]
+
+
+async def test_where_others_have_begun_meanwhile_nothing_hangs() -> None:
+    hangs = Hangs()
+    *_, lucky = silences(hangs, SEVERAL + 1)
+    hangs.over(lucky, 110.0)
+    assert unknown(hangs, 113.7) == []
+    assert unknown(hangs, 113.8) == ["e"]
+
+
+async def test_who_hears_something_is_not_silent() -> None:
+    hangs = Hangs()
+    first, *_ = silences(hangs, SEVERAL)
+    first.heard_at = 106.0
+    assert unknown(hangs, 113.0) == []
+    assert unknown(hangs, 113.5) == ["e"]
+
+
+class Crowd:
+    """Streams that ask hosts a and b at once, of which a hangs."""
+
+    def __init__(self, **scripts: Any) -> None:
+        self.stage = Stage(**{"a": HANGS, "b": streamed("x")} | scripts)
+        self.journeys: list[Any] = []
+        self.asked: list[asyncio.Task[str]] = []
+
+    async def ask(self, *steps: Any) -> None:
+        journey = self.stage.journey(*steps)
+        self.journeys.append(journey)
+        self.asked.append(asyncio.create_task(self.stage.open(journey)))
+        await self.rest()
+
+    async def rest(self) -> None:
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    async def after(self, seconds: float) -> None:
+        self.stage.clock.now += seconds
+        self.stage.health.refresh(self.stage.clock.now)
+        await self.rest()
+
+    async def part(self) -> None:
+        for each in self.asked:
+            each.cancel()
+        await asyncio.wait(self.asked)
+
+
+async def test_who_waits_for_a_host_that_hangs_goes_on_elsewhere() -> None:
+    crowd = Crowd()
+    for _ in range(SEVERAL):
+        await crowd.ask(A, B)
+    await crowd.after(7.0)
+    assert not crowd.stage.seen(A).outage
+    assert not any(each.done() for each in crowd.asked)
+    await crowd.after(1.0)
+    assert await asyncio.gather(*crowd.asked) == ["b"] * SEVERAL
+    faults = [journey.tries[0].fault for journey in crowd.journeys]
+    assert [(each.code, each.error_type) for each in faults] == [("hung", "timeout")] * SEVERAL
+    assert crowd.stage.seen(A).outage
+    assert not crowd.stage.seen(B).outage
+
+
+async def test_who_has_nowhere_to_go_waits_on_and_who_has_just_asked_does() -> None:
+    crowd = Crowd()
+    for _ in range(SEVERAL):
+        await crowd.ask(A)
+    await crowd.after(7.0)
+    await crowd.ask(A, B)
+    await crowd.after(1.0)
+    assert crowd.stage.seen(A).outage
+    assert not any(each.done() for each in crowd.asked)
+    await crowd.after(1.0)
+    assert [each.done() for each in crowd.asked] == [False] * SEVERAL + [True]
+    await crowd.part()
+
+
+async def test_a_host_that_hung_is_tried_again_after_half_a_minute() -> None:
+    crowd = Crowd()
+    for _ in range(SEVERAL):
+        await crowd.ask(A)
+    await crowd.after(8.0)
+    await crowd.part()
+    assert crowd.stage.seen(A).outage
+    crowd.stage.clock.now += 30.0
+    assert not crowd.stage.seen(A).outage
+
+
+async def test_what_says_that_it_is_at_work_does_not_hang() -> None:
+    crowd = Crowd(a=plays(b": at work\n\n", asyncio.Event()))
+    for _ in range(SEVERAL):
+        await crowd.ask(A, B)
+        crowd.stage.clock.now += 3.0
+    await crowd.after(1.0)
+    assert not any(each.done() for each in crowd.asked)
+    await crowd.part()
+
+
+async def test_what_began_is_watched_no_longer() -> None:
+    crowd = Crowd(a=Script(head=(Pass(1.0),), acts=(says("x"), "hang")))
+    for _ in range(SEVERAL):
+        await crowd.ask(A, B)
+    assert await asyncio.gather(*crowd.asked) == ["a"] * SEVERAL
+    await crowd.after(600.0)
+    assert not crowd.stage.seen(A).outage
