@@ -12,12 +12,17 @@ import pytest
 from dragoman.cli.connect.clients import CLIENTS, named
 from dragoman.cli.connect.models import chosen, listed
 from dragoman.cli.connect.render import rendered
-from dragoman.cli.connect.types import Choice, Client, Facts, Model
+from dragoman.cli.connect.types import Choice, Client, Facts, Model, Prices
 
 GOLDEN = Path(__file__).with_name("connect_golden")
 WRITE = os.environ.get("GOLDEN") == "write"
 SONNET = Model(
-    id="anthropic/claude-sonnet-5", name="Claude Sonnet 5", context=1_000_000, output=64_000
+    id="anthropic/claude-sonnet-5",
+    name="Claude Sonnet 5",
+    context=1_000_000,
+    output=64_000,
+    inputs=("text", "image", "file"),
+    prices=Prices(input=3.0, output=15.0, cache_read=0.3),
 )
 HAIKU = Model(
     id="anthropic/claude-haiku-4.5", name="Claude Haiku 4.5", context=200_000, output=32_000
@@ -120,6 +125,16 @@ def test_a_client_gets_the_newest_of_the_family_that_suits_it(
     client: str, main: str, small: str
 ) -> None:
     assert choice(MODELS, client) == (main, small)
+
+
+def test_what_a_model_takes_and_costs_is_read_from_the_list() -> None:
+    pricing = {"prompt": "0.000003", "completion": "-1", "input_cache_read": "0.0000003"}
+    taken = {"input_modalities": ["text", "image"], "output_modalities": ["text"]}
+    rows = [row("a/b", 1, architecture=taken, pricing=pricing), row("a/c", 1)]
+    seeing, untold = listed(json.dumps({"data": rows}).encode())
+    assert seeing.inputs == ("text", "image")
+    assert seeing.prices == Prices(input=3.0, output=None, cache_read=0.3)
+    assert (untold.inputs, untold.prices) == ((), Prices())
 
 
 def test_a_host_of_ones_own_comes_before_the_demo() -> None:

@@ -213,6 +213,22 @@ def test_what_cannot_be_called_here_is_named_but_is_nothing_to_fall_back_on() ->
         assert caught.value.availability.fallback_models == (() if last else (near,))
 
 
+def test_what_answers_otherwise_than_asked_is_nothing_to_fall_back_on() -> None:
+    chats, embeds = "acme/turbo", "acme/turbo-embed"
+    rows = {id_: structs.replace(endpoint(id_), outputs=frozenset({puts_out}))
+            for id_, puts_out in ((chats, "text"), (embeds, "embeddings"))}  # fmt: skip
+    models = {id_: structs.replace(CATALOG.models[chats], id=id_, endpoints=(each,))
+              for id_, each in rows.items()}  # fmt: skip
+    for outputs, left in (({"text"}, chats), ({"embeddings"}, embeds)):
+        wants = Wants(
+            catalog=structs.replace(CATALOG, models=models, aliases={}), outputs=frozenset(outputs)
+        )
+        with pytest.raises(InvalidRequest, match=f"Did you mean {chats}, {embeds}\\?$") as caught:
+            find_targets(("acme/trubo",), wants, Random(7))
+        assert caught.value.availability is not None
+        assert caught.value.availability.fallback_models == (left,)
+
+
 @pytest.mark.parametrize(
     ("name", "why"),
     [

@@ -21,7 +21,7 @@ from dragoman.web.errors import error_body, error_headers
     ("error", "headers"),
     [
         (InvalidRequest("x"), {b"x-should-retry": b"false"}),
-        (Unauthenticated("x"), {b"x-should-retry": b"false"}),
+        (Unauthenticated("x"), {b"www-authenticate": b"Bearer", b"x-should-retry": b"false"}),
         (RateLimited("x"), {}),
         (CapacityExhausted("x", retry_after_s=7), {b"retry-after": b"7"}),
         (ProviderUnavailable("x"), {}),

@@ -58,7 +58,12 @@ def ask(
         preferences = resolve(preferences, catalog)
     found = meanings and meanings.known(call.models, catalog, preferences)
     if not found:
-        wants = Wants(catalog=catalog, preferences=preferences, parameters=call.parameters)
+        wants = Wants(
+            catalog=catalog,
+            preferences=preferences,
+            parameters=call.parameters,
+            outputs=call.outputs,
+        )
         look = find_targets if meanings is None else meanings.of
         found = look(call.models, wants, rng)
     if call.route_by_price:

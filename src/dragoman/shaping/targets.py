@@ -27,6 +27,7 @@ ROUTERS_TO_COME = frozenset(
     f"openrouter/{name}"
     for name in ("auto", "auto-beta", "bodybuilder", "fusion", "fusion-flash", "pareto-code")
 )
+NOTHING: frozenset[str] = frozenset()
 SORTS: dict[str, SortBy] = {"nitro": "throughput", "floor": "price", "exacto": "exacto"}
 
 
@@ -54,6 +55,7 @@ class Wants(Struct, frozen=True, kw_only=True):
     catalog: Catalog
     preferences: Preferences = Preferences()
     parameters: frozenset[str] = frozenset()
+    outputs: frozenset[str] = frozenset({"text"})
 
 
 class _Meant(Struct, frozen=True, kw_only=True):
@@ -103,8 +105,8 @@ def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
     """Return the targets of each name, the first of those that mean the same endpoints.
 
     Raises InvalidRequest in OpenRouter's words for a name that is no model's, with the three
-    nearest ids, of which those that can be called are to fall back on, and NoEndpoint for
-    a router that has nothing to offer.
+    nearest ids, of which those that can be called for what is wanted are to fall back on, and
+    NoEndpoint for a router that has nothing to offer.
     """
     targets: dict[tuple[str, bool], Target] = {}
     notes: list[Note] = []
@@ -114,7 +116,7 @@ def find_targets(names: tuple[str, ...], wants: Wants, rng: Random) -> Targets:
     for name in names:
         meant = _meant(name, wants, rng)
         if meant is None:
-            raise _unknown(name, names, wants.catalog)
+            raise _unknown(name, names, wants)
         strategies.append(meant.strategy)
         notes += meant.notes
         fixed &= meant.fixed
@@ -244,11 +246,12 @@ def _variant_notes(name: str, named: Named) -> tuple[Note, ...]:
     return (Note(Change.NOT_APPLIED, "model", detail),)
 
 
-def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequest:
+def _unknown(name: str, names: tuple[str, ...], wants: Wants) -> InvalidRequest:
+    catalog = wants.catalog
     known = catalog.latest if name.startswith("~") else chain(catalog.models, catalog.aliases)
     absent = _absent(name)
     near = () if absent else nearest(name.partition(":")[0], known, known=catalog.letters)
-    served = tuple(id_ for id_ in near if _is_served(id_, catalog))
+    served = tuple(id_ for id_ in near if _is_served(id_, catalog, NOTHING))
     hint = f". Did you mean {', '.join(near)}?" if near else absent
     if near and not served:
         hint += " None of these can be called here; GET /api/v1/models lists what can."
@@ -259,7 +262,7 @@ def _unknown(name: str, names: tuple[str, ...], catalog: Catalog) -> InvalidRequ
             retryable=False,
             requested_models=names,
             docs_url=AVAILABILITY_DOCS_URL,
-            fallback_models=served,
+            fallback_models=tuple(id_ for id_ in served if _is_served(id_, catalog, wants.outputs)),
         ),
     )
 
@@ -273,10 +276,16 @@ def _absent(name: str) -> str:
     return ""
 
 
-def _is_served(name: str, catalog: Catalog) -> bool:
-    """Say whether a model, alias or family can be called here without naming a provider."""
+def _is_served(name: str, catalog: Catalog, outputs: frozenset[str]) -> bool:
+    """Say whether a model, alias or family can be called here without naming a provider.
+
+    Only what puts out all of `outputs` counts; an alias that leads to several models always does.
+    """
     named = look_up(name, catalog)
     model = None if named is None else catalog.models.get(named.known)
     if model is None:
         return name in catalog.aliases
-    return any(is_default_route(each) and not each.free for each in model.endpoints)
+    return any(
+        is_default_route(each) and not each.free and outputs <= each.outputs
+        for each in model.endpoints
+    )

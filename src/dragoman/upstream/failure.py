@@ -78,6 +78,8 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     the answer is about all providers that were tried: 429 if all are rate
     limited, 404 if none has the model any more, 504 or 502 if there was one, 503 if there
     were several. Calls that were never made, for want of a connection, are a 503 of our own.
+    When to come back is said where a provider said it, never guessed: OpenRouter's SDKs take a
+    number given with a 5xx for the pause of an hour of retries, and without one wait ever longer.
 
     Endpoints whose dialect cannot say the request have a word only where there was no other
     attempt: then it is a 400 with the first one's, which is that of the caller's first choice.
@@ -190,7 +192,7 @@ def _single(
             "Provider returned error",
             metadata=metadata,
             availability=_availability("temporarily_unavailable", tries, requested, hint),
-            retry_after_s=hint or 2,
+            retry_after_s=hint,
             should_retry=None if hint else False,
         )
     return ProviderUnavailable(
@@ -213,7 +215,7 @@ def _several(
         f"All providers for {names} are temporarily unavailable.",
         metadata=_metadata(faults[-1], tries),
         availability=_availability("temporarily_unavailable", tries, requested, hint),
-        retry_after_s=hint or 2,
+        retry_after_s=hint,
         should_retry=None if hint else False,
     )
 

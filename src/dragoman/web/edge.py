@@ -62,8 +62,14 @@ ALLOWED_HEADERS = (
     b"X-Stainless-Runtime",
     b"X-Stainless-Runtime-Version",
     b"X-Stainless-Timeout",
+    b"User-Agent",
+    b"*",
 )
-"""What browsers may send: the API's own headers and those of the official SDKs."""
+"""What browsers may send: the API's own headers, those of the official SDKs, and any other.
+
+No cookie is ever asked for, so `*` counts, for all but Authorization; browsers too old for it
+have the names.
+"""
 
 PREFLIGHT: Headers = [
     *CORS,

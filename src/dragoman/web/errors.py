@@ -9,8 +9,12 @@ Headers = list[tuple[bytes, bytes]]
 
 
 def error_headers(error: GatewayError) -> Headers:
-    """Return the headers that tell SDKs whether and when to come back."""
-    headers: Headers = []
+    """Return the headers that tell SDKs whether and when to come back, and with what.
+
+    A 401 without a challenge is none (RFC 9110, 15.5.2): Java's client, given an authenticator,
+    throws instead of returning it.
+    """
+    headers: Headers = [(b"www-authenticate", b"Bearer")] if error.code == 401 else []
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
     if isinstance(error, RateLimited):  # its body tells them, too, as OpenRouter's does

@@ -6,13 +6,14 @@ others says so with --model and --small-model.
 
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
 from dragoman.cli.connect.recipes import CLASSES
-from dragoman.cli.connect.types import Choice, Model
+from dragoman.cli.connect.types import Choice, Model, Prices
 
 FAMILIES: Final = ("anthropic/claude-sonnet", "openai/gpt-", "google/gemini-")
 SMALL: Final = re.compile(r"(?:\b|_)(mini|nano|lite|flash|haiku|small|instant)\b")
@@ -26,6 +27,7 @@ SCHOLAR: Final = "demo/scholar"
 class Architecture(Struct, frozen=True):
     """What goes in and comes out of a model."""
 
+    input_modalities: tuple[str, ...] = ()
     output_modalities: tuple[str, ...] = ()
 
 
@@ -36,10 +38,12 @@ class Limits(Struct, frozen=True):
 
 
 class Price(Struct, frozen=True):
-    """USD per token, as text."""
+    """USD per token, as text; `-1` where that is not known."""
 
     prompt: str | None = None
     completion: str | None = None
+    input_cache_read: str | None = None
+    input_cache_write: str | None = None
 
 
 class Row(Struct, frozen=True):
@@ -96,7 +100,19 @@ def _model(row: Row) -> Model:
         tools="tools" in row.supported_parameters,
         created=row.created,
         usd=float(prompt) + float(completion) if prompt and completion else None,
+        inputs=row.architecture.input_modalities,
+        prices=Prices(
+            input=_per_million(prompt),
+            output=_per_million(completion),
+            cache_read=_per_million(row.pricing.input_cache_read),
+            cache_write=_per_million(row.pricing.input_cache_write),
+        ),
     )
+
+
+def _per_million(usd: str | None) -> float | None:
+    price = None if usd is None else Decimal(usd)
+    return None if price is None or price < 0 else float(price * 1_000_000)
 
 
 def _writes(row: Row) -> bool:

@@ -6,6 +6,8 @@ coding agents, of OpenRouter's cookbook; docs/clients.md says which were tried w
 
 from typing import Final
 
+from msgspec import structs
+
 from dragoman.cli.connect.types import Config, Document, Facts, Model, Setting
 
 PROVIDER: Final = "dragoman"
@@ -15,6 +17,7 @@ PRINT_KEY: Final = 'cat "${CODEX_HOME:-$HOME/.codex}/dragoman.key"'
 UNKNOWN_CONTEXT: Final = 128_000
 UNKNOWN_OUTPUT: Final = 8_192
 CLASSES: Final = ("fable", "opus", "sonnet", "haiku")
+OPENCODE_INPUTS: Final = (("image", "image"), ("file", "pdf"))
 LOOPBACK: Final = ("127.0.0.1", "localhost", "[::1]")
 OPENAI_STEPS: Final = "Choose the provider “OpenAI Compatible”."
 
@@ -68,13 +71,7 @@ def opencode(facts: Facts) -> Config:
         "npm": "@ai-sdk/openai-compatible",
         "name": "Dragoman",
         "options": {"baseURL": facts.base, "apiKey": facts.key},
-        "models": {
-            id_: {
-                "name": model.name or id_,
-                "limit": {"context": _context(model), "output": model.output or UNKNOWN_OUTPUT},
-            }
-            for id_, model in models.items()
-        },
+        "models": {id_: _for_opencode(model) for id_, model in models.items()},
     }
     settings = (
         Setting(("$schema",), "https://opencode.ai/config.json"),
@@ -84,6 +81,23 @@ def opencode(facts: Facts) -> Config:
     )
     path = "~/.config/opencode/opencode.json"
     return Config(documents=(Document(path=path, kind="json", settings=settings),))
+
+
+def _for_opencode(model: Model) -> dict[str, object]:
+    """What OpenCode believes of a model: untold, it sends no images and shows a cost of 0."""
+    told: dict[str, object] = {
+        "name": model.name or model.id,
+        "limit": {"context": _context(model), "output": model.output or UNKNOWN_OUTPUT},
+    }
+    taken = [name for kind, name in OPENCODE_INPUTS if kind in model.inputs]
+    if taken:
+        told["attachment"] = True
+        told["modalities"] = {"input": ["text", *taken], "output": ["text"]}
+    if model.prices.input is not None and model.prices.output is not None:
+        told["cost"] = {
+            name: usd for name, usd in structs.asdict(model.prices).items() if usd is not None
+        }
+    return told
 
 
 def aider(facts: Facts) -> Config:
@@ -110,6 +124,9 @@ def continue_dev(facts: Facts) -> Config:
         "apiKey": facts.key,
         "roles": ["chat", "edit", "apply"],
     }
+    if facts.models.main.inputs:  # Continue goes by names, of which it knows few
+        can = (("tool_use", facts.models.main.tools), ("image_input", _sees(facts.models.main)))
+        model["capabilities"] = [name for name, able in can if able]
     settings = (
         Setting(("name",), "Dragoman"),
         Setting(("version",), "0.0.1"),
@@ -128,7 +145,7 @@ def zed(facts: Facts) -> Config:
         "name": main.id,
         "display_name": main.name or main.id,
         "max_tokens": _context(main),
-        "capabilities": {"tools": main.tools, "images": False},
+        "capabilities": {"tools": main.tools, "images": _sees(main)},
     }
     provider = {"api_url": facts.base, "available_models": [model]}
     settings = (
@@ -230,6 +247,10 @@ def anthropic_env(facts: Facts) -> tuple[tuple[str, str], ...]:
         ("ANTHROPIC_AUTH_TOKEN", facts.key),
         ("ANTHROPIC_API_KEY", ""),
     )
+
+
+def _sees(model: Model) -> bool:
+    return "image" in model.inputs
 
 
 def _context(model: Model) -> int:

@@ -9,6 +9,15 @@ Kind = Literal["json", "toml", "yaml", "text"]
 Dialect = Literal["chat", "messages", "responses", "cursor"]
 
 
+class Prices(Struct, frozen=True, kw_only=True):
+    """What a million tokens cost, in USD; None: not known."""
+
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+
+
 class Model(Struct, frozen=True, kw_only=True):
     """A model as the gateway lists it. Sizes are in tokens; None: not known."""
 
@@ -20,6 +29,9 @@ class Model(Struct, frozen=True, kw_only=True):
     created: int = 0
     usd: float | None = None
     """What a token in and a token out cost together."""
+    inputs: tuple[str, ...] = ()
+    """What it takes: `text`, `image`, `file`, …; empty where that is not known."""
+    prices: Prices = Prices()
 
 
 class Choice(Struct, frozen=True, kw_only=True):

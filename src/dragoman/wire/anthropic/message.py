@@ -83,7 +83,8 @@ def blocks_of(told: Told, choice: Choice) -> list[dict[str, object]]:
             blocks.append({"type": "thinking", "thinking": text, "signature": signature})
     text = text_of(message, "content") + text_of(message, "refusal")
     if text:
-        blocks.append({"type": "text", "text": text, "citations": citations_of(message) or None})
+        # OpenRouter's schema wants `citations` to be there, Vercel's a list: null will not do
+        blocks.append({"type": "text", "text": text, "citations": citations_of(message)})
     blocks += image_blocks(message)
     for number, call in enumerate(calls_of(message)):
         blocks.append(
