@@ -153,7 +153,8 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     `needs` says where a member is without which a provider of another dialect would answer
     something else than was asked: it is not asked then. `tools` are the types of those that
     only this dialect has. `failed` says that results of tools are marked as failures (`is_error`),
-    which OpenAI's messages have no member for.
+    which OpenAI's messages have no member for. `loose` are the names of functions that are
+    `strict`, with a schema that OpenAI refuses to enforce.
     """
 
     dialect: str
@@ -164,3 +165,4 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     needs: str | None = None
     tools: frozenset[str] = frozenset()
     failed: bool = False
+    loose: frozenset[str] = frozenset()
