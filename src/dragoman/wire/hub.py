@@ -74,14 +74,19 @@ class Text(Struct, frozen=True, gc=False):
     content: bytes
 
 
+Step = tuple[str, int]
+"""A member of a message, and how much of it is said: characters of a text, rows of a list."""
+
+
 class Choice(Struct, frozen=True, kw_only=True, gc=False):
-    """One alternative of a whole answer."""
+    """One alternative of a whole answer. `steps` are as in `dragoman.wire.order`."""
 
     index: int
     message: Members
     finish_reason: str | None
     native_finish_reason: str | None
     logprobs: Raw | None = None
+    steps: tuple[Step, ...] = ()
 
 
 LARGE_BYTES = 256 * 1024
@@ -121,26 +126,6 @@ def _brings(choice: Choice) -> bool:
 def _ended_well(choice: Choice) -> Choice:
     called = bytes(choice.message.get("tool_calls", b"[]")) not in _NOTHING
     return structs.replace(choice, finish_reason="tool_calls" if called else "stop")
-
-
-def at_once(answer: Answer) -> Chunk:
-    """Return a whole answer as all of a stream: some hosts answer so though one was asked for."""
-    return Chunk(
-        pieces=tuple(
-            Piece(
-                index=choice.index,
-                delta={name: value for name, value in choice.message.items() if name != "role"},
-                finish_reason=choice.finish_reason,
-                native_finish_reason=choice.native_finish_reason,
-            )
-            for choice in answer.choices
-        ),
-        usage=answer.usage,
-        fault=answer.fault,
-        upstream_id=answer.upstream_id,
-        service_tier=answer.service_tier,
-        ended=True,
-    )
 
 
 class Native(Struct, frozen=True, kw_only=True, gc=False):

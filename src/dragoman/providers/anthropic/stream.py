@@ -26,7 +26,8 @@ from dragoman.providers.anthropic.content import EMPTY, NULL
 from dragoman.providers.openai.faults import stream_fault
 from dragoman.providers.openai.members import finish
 from dragoman.providers.usage import read_usage
-from dragoman.wire.hub import Chunk, Members, Piece, Text, at_once
+from dragoman.wire.hub import Chunk, Members, Piece, Text
+from dragoman.wire.order import at_once
 from dragoman.wire.usage import Usage
 
 MOST_OPEN = 1024

@@ -29,7 +29,8 @@ from dragoman.providers.bedrock.pieces import (
     thought,
 )
 from dragoman.providers.usage import read_usage
-from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text, at_once
+from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
+from dragoman.wire.order import at_once
 
 MOST_OPEN = 1024
 """So many blocks may be open at once: a model has one."""
