@@ -81,6 +81,21 @@ def test_those_that_never_end_have_ended_with_the_answer(
     assert calls(dialect, begin("a"), more("[]"), end) == [("a", "[]")]
 
 
+def test_a_call_of_cohere_that_is_begun_twice_is_one() -> None:
+    function = {"name": "f", "arguments": ""}
+    first = {"message": {"tool_calls": {"id": "a", "type": "function", "function": function}}}
+    more = {"message": {"tool_calls": {"function": {"arguments": "[]"}}}}
+    begin = {"type": "tool-call-start", "index": 0, "delta": first}
+    assert calls(
+        "cohere",
+        begin,
+        begin,
+        {"type": "tool-call-delta", "index": 0, "delta": more},
+        {"type": "tool-call-end", "index": 0},
+        {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}},
+    ) == [("a", "[]")]
+
+
 def test_what_a_call_had_at_its_beginning_is_not_lost() -> None:
     end = HOSTS[0][-1]
     assert calls("anthropic", anthropic_begin("a", x=1), anthropic_begin("b", y=2), end) == [

@@ -185,6 +185,12 @@ def test_an_answer_of_very_many_turns_is_told_thoughts_first() -> None:
     assert len(found.steps) == 1000
 
 
+def test_calls_without_a_reason_end_as_calls() -> None:
+    """As they do in an answer that comes whole."""
+    (found,) = gathered([delta(tool_calls=[fragment(0, "f", "{}")])]).choices
+    assert found.finish_reason == "tool_calls"
+
+
 def test_images_between_texts_are_counted_and_what_is_no_list_is_not() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     told_so: list[Chunk | Text] = [

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Step, Text
+from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Step, Text, calls_tools
 from dragoman.wire.order import RANKS, is_usual
 from dragoman.wire.usage import Usage
 
@@ -150,7 +150,7 @@ def _choice(index: int, voice: _Voice) -> Choice:
     return Choice(
         index=index,
         message=message,
-        finish_reason=voice.finish or "stop",
+        finish_reason=voice.finish or ("tool_calls" if calls_tools(message) else "stop"),
         native_finish_reason=voice.native,
         logprobs=_logprobs(voice.logprobs),
         steps=_steps(voice),

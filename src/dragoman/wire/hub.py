@@ -43,6 +43,12 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
+def calls_tools(message: Members) -> bool:
+    """Whether a message, or what is added to one, calls tools."""
+    calls = message.get("tool_calls")
+    return calls is not None and bytes(calls) not in _NOTHING
+
+
 _NOTHING = frozenset({b'""', b"null", b"[]", b"{}"})
 
 
@@ -124,8 +130,8 @@ def _brings(choice: Choice) -> bool:
 
 
 def _ended_well(choice: Choice) -> Choice:
-    called = bytes(choice.message.get("tool_calls", b"[]")) not in _NOTHING
-    return structs.replace(choice, finish_reason="tool_calls" if called else "stop")
+    reason = "tool_calls" if calls_tools(choice.message) else "stop"
+    return structs.replace(choice, finish_reason=reason)
 
 
 class Native(Struct, frozen=True, kw_only=True, gc=False):
