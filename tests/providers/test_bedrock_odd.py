@@ -223,14 +223,14 @@ def test_what_nobody_knows_is_let_through() -> None:
     assert fed(*odd) == [None] * len(odd)
 
 
-def test_a_block_that_begins_twice_is_two_calls() -> None:
+def test_a_block_that_begins_twice_without_an_id_is_two_calls() -> None:
     begin = {"contentBlockStart": {"start": {"toolUse": {"toolUseId": "", "name": "f"}}}}
     found = fed(begin, begin)
     names = [
         json.loads(bytes(c.pieces[0].delta["tool_calls"])) for c in found if isinstance(c, Chunk)
     ]
-    assert [row[0]["index"] for row in names] == [0, 1]
-    assert all(row[0]["id"].startswith("toolu_") for row in names)
+    assert [row[-1]["index"] for row in names] == [0, 1]
+    assert all(row[-1]["id"].startswith("toolu_") for row in names)
 
 
 def test_blocks_without_end_are_bounded() -> None:

@@ -338,3 +338,10 @@ def test_from_the_hub_and_back_is_the_same(
     found = responses_calls.hub(back)
     assert found.pop("model") == "turbo-1"
     assert found == members | {"tools": [strict]}
+
+
+@pytest.mark.parametrize("members", [{"tool_choice": "none"}, {"tools": []}])
+def test_a_choice_without_tools_is_left_out_and_noted(members: dict[str, Any]) -> None:
+    outgoing = write(ask(**members))
+    assert sent(outgoing).keys() == {"input"}
+    assert notes(outgoing) == [(Change.DROPPED, *members)]

@@ -164,10 +164,11 @@ async def test_an_error_in_the_same_bytes_as_content_comes_after_it() -> None:
         ((says("x"), ends("length")), "length"),
         ((says("x"), DONE), "stop"),
         ((delta(tool_calls=[TOOL]), ends()), "tool_calls"),
+        ((delta(tool_calls=[TOOL]), DONE), "tool_calls"),
         ((ends("content_filter"),), "content_filter"),
         ((ends(),), "stop"),
     ],
-    ids=["no mark", "no reason", "tools", "filtered", "nothing"],
+    ids=["no mark", "no reason", "tools", "tools, no reason", "filtered", "nothing"],
 )
 async def test_a_stream_needs_one_sign_of_its_end(acts: tuple[Act, ...], reason: str) -> None:
     heard = await Scene(a=plays(*acts)).stream()

@@ -356,7 +356,8 @@ class _Pump:
         before = b""
         unsaid = self._meter.begun - ends.keys()
         for index in sorted(unsaid if unsaid or ends else {0}):
-            ends[index] = Piece(index=index, delta={}, finish_reason="stop")
+            reason = "tool_calls" if index in self._meter.called else "stop"
+            ends[index] = Piece(index=index, delta={}, finish_reason=reason)
             before += self._writer.chunk(NOTHING_NEW, (ends[index],))
         turn = self._turn
         bill = turn.settle()

@@ -6,7 +6,7 @@ from dragoman.catalog.types import Provider
 from dragoman.core.clock import Clock
 from dragoman.core.notes import Change, Note
 from dragoman.wire.chat import ChatCall
-from dragoman.wire.hub import Answer, Chunk, Members, Piece, Text
+from dragoman.wire.hub import Answer, Chunk, Members, Piece, Text, calls_tools
 from dragoman.wire.usage import Usage
 
 BYTES_PER_TOKEN = 4
@@ -18,11 +18,12 @@ QUOTES = len('""')
 class Meter:
     """Sees every chunk of one stream. `ends` maps a choice's index to how it ended.
 
-    `begun` are the choices that brought content.
+    `begun` are the choices that brought content, `called` those that called tools.
     """
 
     __slots__ = (
         "begun",
+        "called",
         "ends",
         "first_content",
         "last_content",
@@ -36,6 +37,7 @@ class Meter:
     def __init__(self, clock: Clock) -> None:
         self.now = clock.monotonic
         self.begun: set[int] = set()
+        self.called: set[int] = set()
         self.ends: dict[int, Piece] = {}
         self.first_content: float | None = None
         self.last_content: float | None = None
@@ -138,6 +140,8 @@ class Meter:
                 self.first_content = now
             self.last_content = now
             self.begun.add(piece.index)
+            if calls_tools(piece.delta):
+                self.called.add(piece.index)
             self.produced_bytes += _size(piece.delta)
         elif piece.finish_reason is None:
             return False

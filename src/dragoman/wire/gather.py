@@ -8,13 +8,15 @@ reasoning details by type and index (OpenRouter, reasoning-tokens).
 
 import binascii
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 from msgspec import Raw
 
-from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Text
+from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Step, Text, calls_tools
+from dragoman.wire.order import RANKS, is_usual
 from dragoman.wire.usage import Usage
 
 PIECE_BYTES = 100
@@ -27,11 +29,17 @@ _JOINED = frozenset({"arguments", "input"})
 """What of a tool call comes in fragments."""
 _EMPTY = Raw(b'""')
 _NOTHING = frozenset({b"null", b'""'})
+_UNSAID = _NOTHING | {b"[]"}
+
+MOST_RUNS = 1000
+"""So often an answer may go from one member to another with its order kept."""
 
 _encode = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(Members).decode
 _fragments = msgspec.json.Decoder(list[Members]).decode
 _details = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_rows = msgspec.json.Decoder(list[Raw]).decode
+_text = msgspec.json.Decoder(str).decode
 _index = msgspec.json.Decoder(int).decode
 _object = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -39,13 +47,25 @@ _object = msgspec.json.Decoder(dict[str, Any]).decode
 class _Voice:
     """One choice as it comes: of each member, all values."""
 
-    __slots__ = ("finish", "logprobs", "members", "native")
+    __slots__ = ("finish", "logprobs", "members", "native", "runs")
 
     def __init__(self) -> None:
         self.members: dict[str, list[bytes]] = {}
+        self.runs: list[tuple[str, int]] = []
+        """Which member came in one go, and how many values it had at the end of it."""
         self.logprobs: list[bytes] = []
         self.finish: str | None = None
         self.native: str | None = None
+
+    def add(self, name: str, value: bytes) -> None:
+        """Take in a value of a member."""
+        values = self.members.setdefault(name, [])
+        values.append(value)
+        runs = self.runs
+        if runs and runs[-1][0] == name:
+            runs[-1] = (name, len(values))
+        elif name in RANKS and value not in _UNSAID and len(runs) <= MOST_RUNS:
+            runs.append((name, len(values)))
 
 
 class Gathering:
@@ -77,7 +97,7 @@ class Gathering:
         """Take in text, unless its choice has ended."""
         voice = self._voice(text.index)
         if voice.finish is None:
-            voice.members.setdefault("content", []).append(text.content)
+            voice.add("content", text.content)
             self.size += PIECE_BYTES + len(text.content)
 
     def see(self, chunk: Chunk) -> None:
@@ -112,7 +132,7 @@ class Gathering:
             return
         for name, value in piece.delta.items():
             if name != "role":
-                voice.members.setdefault(name, []).append(bytes(value))
+                voice.add(name, bytes(value))
                 self.size += PIECE_BYTES + len(value)
         if piece.logprobs is not None:
             voice.logprobs.append(bytes(piece.logprobs))
@@ -130,10 +150,28 @@ def _choice(index: int, voice: _Voice) -> Choice:
     return Choice(
         index=index,
         message=message,
-        finish_reason=voice.finish or "stop",
+        finish_reason=voice.finish or ("tool_calls" if calls_tools(message) else "stop"),
         native_finish_reason=voice.native,
         logprobs=_logprobs(voice.logprobs),
+        steps=_steps(voice),
     )
+
+
+def _steps(voice: _Voice) -> tuple[Step, ...]:
+    """Return in which order a choice said what it did, nothing where that is the usual."""
+    if len(voice.runs) > MOST_RUNS or is_usual(name for name, _ in voice.runs):
+        return ()
+    try:
+        grown = {name: _GROWN[name](voice.members[name]) for name, _ in voice.runs}
+    except (msgspec.MsgspecError, UnicodeError):
+        return ()
+    before = dict.fromkeys(grown, 0)
+    steps = []
+    for name, end in voice.runs:
+        after = grown[name][end - 1]
+        steps.append((name, after - before[name]))
+        before[name] = after
+    return tuple(steps)
 
 
 def _member(name: str, values: Sequence[bytes]) -> bytes:
@@ -164,13 +202,24 @@ def _joined(values: Sequence[bytes]) -> bytes:
 
 
 def _tool_calls(values: Sequence[bytes]) -> bytes:
+    calls, _ = _calls(values)
+    return _encode([_call(calls[index]) for index in sorted(calls)])
+
+
+def _calls(values: Sequence[bytes]) -> tuple[dict[int, list[Members]], list[int]]:
+    """Return the fragments of calls by their index, and after each value how many calls there are.
+
+    Raises as a decoder does.
+    """
     calls: dict[int, list[Members]] = {}
+    grown = []
     for value in values:
         for place, fragment in enumerate(_fragments(value)):
             number = fragment.pop("index", None)
             index = place if number is None else _index(number)
             calls.setdefault(index, []).append(fragment)
-    return _encode([_call(calls[index]) for index in sorted(calls)])
+        grown.append(len(calls))
+    return calls, grown
 
 
 def _call(fragments: Iterable[Members]) -> Members:
@@ -202,34 +251,64 @@ def _first(values: Sequence[bytes]) -> bytes:
 
 
 def _reasoning_details(values: Sequence[bytes]) -> bytes:
+    return _encode(_joined_details(values)[0])
+
+
+def _joined_details(values: Sequence[bytes]) -> tuple[list[dict[str, Any]], list[int]]:
     """Return details, fragments of one joined: those with its type and index.
 
     Without an index a fragment goes on with the detail before it, if that is of its type.
+    Return, too, how many there are after each value. Raises as a decoder does.
     """
-    merged: list[dict[str, Any]] = []
-    texts: list[dict[str, list[str]]] = []
-    places: dict[tuple[str, object], int] = {}
-    for detail in (each for value in values for each in _details(value)):
-        kind = str(detail.get("type"))
-        index = detail.get("index")
-        key = (kind, None if index is None else str(index))  # which a provider may make a list
-        place = places.get(key) if kind in _GROWS else None
-        if place is not None and key[1] is None and place != len(merged) - 1:
-            place = None
-        if place is None:
-            place = places[key] = len(merged)
-            merged.append({})
-            texts.append({})
-        whole = merged[place]
+    joining = _Joining()
+    grown = []
+    for value in values:
+        for detail in _details(value):
+            joining.take(detail)
+        grown.append(len(joining.details))
+    return joining.whole(), grown
+
+
+class _Joining:
+    """Details that grow."""
+
+    __slots__ = ("_places", "_texts", "details")
+
+    def __init__(self) -> None:
+        self.details: list[dict[str, Any]] = []
+        self._texts: list[dict[str, list[str]]] = []
+        self._places: dict[tuple[str, object], int] = {}
+
+    def take(self, detail: dict[str, Any]) -> None:
+        """Take in a fragment."""
+        place = self._place(detail)
+        whole = self.details[place]
         for name, value in detail.items():
             if name in _GROWING and isinstance(value, str):
-                texts[place].setdefault(name, []).append(value)
+                self._texts[place].setdefault(name, []).append(value)
                 whole.setdefault(name, "")  # its place among the members
             elif value is not None or name not in whole:
                 whole[name] = value
-    for detail, grown in zip(merged, texts, strict=True):
-        detail.update({name: "".join(parts) for name, parts in grown.items()})
-    return _encode(merged)
+
+    def whole(self) -> list[dict[str, Any]]:
+        """Return the details with all their text."""
+        for detail, grown in zip(self.details, self._texts, strict=True):
+            detail.update({name: "".join(parts) for name, parts in grown.items()})
+        return self.details
+
+    def _place(self, detail: dict[str, Any]) -> int:
+        """Return the place of the detail that a fragment is of, at the end for a new one."""
+        kind = str(detail.get("type"))
+        index = detail.get("index")
+        key = (kind, None if index is None else str(index))  # which a provider may make a list
+        place = self._places.get(key) if kind in _GROWS else None
+        if place is not None and key[1] is None and place != len(self.details) - 1:
+            place = None
+        if place is None:
+            place = self._places[key] = len(self.details)
+            self.details.append({})
+            self._texts.append({})
+        return place
 
 
 def _audio(values: Sequence[bytes]) -> bytes:
@@ -275,3 +354,20 @@ _JOINS = {
     "reasoning_details": _reasoning_details,
     "audio": _audio,
 }
+
+
+def _lengths(values: Sequence[bytes]) -> list[int]:
+    return list(accumulate(0 if each in _NOTHING else len(_text(each)) for each in values))
+
+
+def _counts(values: Sequence[bytes]) -> list[int]:
+    return list(accumulate(0 if each in _NOTHING else len(_rows(each)) for each in values))
+
+
+_GROWN: Mapping[str, Callable[[Sequence[bytes]], list[int]]] = {
+    "reasoning_details": lambda values: _joined_details(values)[1],
+    "content": _lengths,
+    "images": _counts,
+    "tool_calls": lambda values: _calls(values)[1],
+}
+"""Of each member that has an order, how much of it there is after each of its values."""

@@ -43,6 +43,12 @@ class Piece(Struct, frozen=True, kw_only=True, gc=False):
         )
 
 
+def calls_tools(message: Members) -> bool:
+    """Whether a message, or what is added to one, calls tools."""
+    calls = message.get("tool_calls")
+    return calls is not None and bytes(calls) not in _NOTHING
+
+
 _NOTHING = frozenset({b'""', b"null", b"[]", b"{}"})
 
 
@@ -74,14 +80,19 @@ class Text(Struct, frozen=True, gc=False):
     content: bytes
 
 
+Step = tuple[str, int]
+"""A member of a message, and how much of it is said: characters of a text, rows of a list."""
+
+
 class Choice(Struct, frozen=True, kw_only=True, gc=False):
-    """One alternative of a whole answer."""
+    """One alternative of a whole answer. `steps` are as in `dragoman.wire.order`."""
 
     index: int
     message: Members
     finish_reason: str | None
     native_finish_reason: str | None
     logprobs: Raw | None = None
+    steps: tuple[Step, ...] = ()
 
 
 LARGE_BYTES = 256 * 1024
@@ -119,28 +130,8 @@ def _brings(choice: Choice) -> bool:
 
 
 def _ended_well(choice: Choice) -> Choice:
-    called = bytes(choice.message.get("tool_calls", b"[]")) not in _NOTHING
-    return structs.replace(choice, finish_reason="tool_calls" if called else "stop")
-
-
-def at_once(answer: Answer) -> Chunk:
-    """Return a whole answer as all of a stream: some hosts answer so though one was asked for."""
-    return Chunk(
-        pieces=tuple(
-            Piece(
-                index=choice.index,
-                delta={name: value for name, value in choice.message.items() if name != "role"},
-                finish_reason=choice.finish_reason,
-                native_finish_reason=choice.native_finish_reason,
-            )
-            for choice in answer.choices
-        ),
-        usage=answer.usage,
-        fault=answer.fault,
-        upstream_id=answer.upstream_id,
-        service_tier=answer.service_tier,
-        ended=True,
-    )
+    reason = "tool_calls" if calls_tools(choice.message) else "stop"
+    return structs.replace(choice, finish_reason=reason)
 
 
 class Native(Struct, frozen=True, kw_only=True, gc=False):
@@ -153,7 +144,8 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     `needs` says where a member is without which a provider of another dialect would answer
     something else than was asked: it is not asked then. `tools` are the types of those that
     only this dialect has. `failed` says that results of tools are marked as failures (`is_error`),
-    which OpenAI's messages have no member for.
+    which OpenAI's messages have no member for. `loose` are the names of functions that are
+    `strict`, with a schema that OpenAI refuses to enforce.
     """
 
     dialect: str
@@ -164,3 +156,4 @@ class Native(Struct, frozen=True, kw_only=True, gc=False):
     needs: str | None = None
     tools: frozenset[str] = frozenset()
     failed: bool = False
+    loose: frozenset[str] = frozenset()

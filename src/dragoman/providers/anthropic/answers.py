@@ -24,6 +24,7 @@ from dragoman.providers.openai.faults import stream_fault
 from dragoman.providers.openai.members import finish
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Answer, Choice, Members
+from dragoman.wire.order import Course
 
 TIERS = {"standard": "default"}
 """The hub's names of service tiers, where they differ."""
@@ -68,7 +69,9 @@ _tier = msgspec.json.Decoder(TierOnly).decode
 class _Reading:
     """Collects what the blocks of one answer say."""
 
-    __slots__ = ("annotations", "answer", "calls", "details", "said", "texts", "thoughts")
+    __slots__ = (
+        "annotations", "answer", "calls", "course", "details", "said", "texts", "thoughts",
+    )  # fmt: skip
 
     def __init__(self, answer: str | None) -> None:
         self.answer = answer
@@ -78,11 +81,13 @@ class _Reading:
         self.thoughts: list[Raw] = []
         self.details: list[Raw] = []
         self.calls: list[bytes] = []
+        self.course = Course()
 
     def text(self, block: Block, _index: int) -> None:
         begin, length = self.said, len(string(block.text))
         if length:
             self.texts.append(block.text)
+            self.course.text(block.text)
             self.said += length
         for each in block.citations or ():
             self.annotations.append(annotation(each, begin, self.said))
@@ -94,10 +99,12 @@ class _Reading:
         elif not given(block.signature):
             return
         self.details.append(thought(index, block.thinking, block.signature))
+        self.course.rows("reasoning_details")
 
     def redacted(self, block: Block, index: int) -> None:
         if given(block.data):
             self.details.append(redacted(index, block.data))
+            self.course.rows("reasoning_details")
 
     def tool(self, block: Block, _index: int) -> None:
         number = len(self.calls)
@@ -105,6 +112,7 @@ class _Reading:
         string(block.name)
         id_ = call_id(block.id, self.answer, number)
         self.calls.append(call(number, id_, block.name, arguments))
+        self.course.rows("tool_calls")
 
     def message(self) -> Members:
         """Return all of it as a message."""
@@ -153,6 +161,7 @@ def read_answer(body: bytes) -> Answer:
         message={**reading.message(), **refusal(message.stop_details)},
         finish_reason=native and finish(native, called=bool(reading.calls)),
         native_finish_reason=native,
+        steps=reading.course.steps(),
     )
     known = given(message.usage)
     return Answer(

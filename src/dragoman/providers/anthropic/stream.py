@@ -15,6 +15,7 @@ from dragoman.providers.anthropic.blocks import (
     call,
     call_id,
     given,
+    joined,
     more_arguments,
     quoted,
     redacted,
@@ -26,7 +27,8 @@ from dragoman.providers.anthropic.content import EMPTY, NULL
 from dragoman.providers.openai.faults import stream_fault
 from dragoman.providers.openai.members import finish
 from dragoman.providers.usage import read_usage
-from dragoman.wire.hub import Chunk, Members, Piece, Text, at_once
+from dragoman.wire.hub import Chunk, Members, Piece, Text
+from dragoman.wire.order import at_once
 from dragoman.wire.usage import Usage
 
 MOST_OPEN = 1024
@@ -76,11 +78,17 @@ class _Event(Struct, gc=False):
 
 
 class _Open(Struct):
-    """A call of a tool that is being told: its number, its input so far."""
+    """A call of a tool that is being told: its number, its id, its input at the beginning."""
 
     number: int
+    id: bytes
     input: Raw
     told: bool = False
+
+    def rest(self) -> Raw:
+        """Return the fragment for the input that a call had at its beginning."""
+        whole = b'"{}"' if self.input in _NO_INPUT else quoted(self.input)
+        return more_arguments(self.number, whole)
 
 
 _event = msgspec.json.Decoder(_Event).decode
@@ -211,23 +219,34 @@ class AnthropicDecoder:
         return self._chunk(added, data)
 
     def _begin_call(self, index: int, block: _Block) -> Members:
+        """Begin a call, unless that is said again; one that never ended is ended by it."""
+        before = self._open.pop(index, None)
+        if before is not None and given(block.id) and before.id == bytes(block.id):
+            self._open[index] = before
+            return {}
         if len(self._open) >= MOST_OPEN:
             raise ValueError(f"more than {MOST_OPEN} blocks at once")
         string(block.name)
         number = self._calls
         self._calls += 1
-        self._open[index] = _Open(number, block.input)
+        self._open[index] = _Open(number, bytes(block.id), block.input)
         made = call(number, call_id(block.id, self._id, number), block.name, bytes(EMPTY))
-        return {"tool_calls": Raw(b"[%b]" % made)}
+        rests = [before.rest()] if before is not None and not before.told else []
+        return {"tool_calls": joined([*rests, Raw(b"[%b]" % made)])}
 
     def _block_stop(self, event: _Event, data: bytes) -> Chunk:
         """End a block. A call whose input did not come in parts had it at its beginning."""
         open_ = self._open.pop(event.index, None)
         added = self._citations()
         if open_ is not None and not open_.told:
-            whole = b'"{}"' if open_.input in _NO_INPUT else quoted(open_.input)
-            added["tool_calls"] = more_arguments(open_.number, whole)
+            added["tool_calls"] = open_.rest()
         return self._chunk(added, data)
+
+    def _end_calls(self) -> Members:
+        """End the calls that are open at the end of the answer, as far as they have no input."""
+        rests = [open_.rest() for open_ in self._open.values() if not open_.told]
+        self._open.clear()
+        return {"tool_calls": joined(rests)} if rests else {}
 
     def _message_delta(self, event: _Event, data: bytes) -> Chunk:
         self._started = True
@@ -239,6 +258,8 @@ class AnthropicDecoder:
             usage = read_usage(_encode(self._usage))
         native = delta.stop_reason
         added = refusal(delta.stop_details)
+        if native is not None and self._open:
+            added |= self._end_calls()
         if native is None and not added:
             return Chunk(usage=usage, native=data)
         piece = Piece(

@@ -27,6 +27,7 @@ from dragoman.providers.bedrock.pieces import (
 )
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Answer, Choice, Members
+from dragoman.wire.order import Course
 
 BY_PROVIDER = "server_tool_use"
 """The type of a tool that the provider runs itself: no client can."""
@@ -85,7 +86,9 @@ _whole = msgspec.json.Decoder(_Whole).decode
 class _Reading:
     """Collects what the blocks of one answer say."""
 
-    __slots__ = ("annotations", "calls", "details", "images", "said", "texts", "thoughts")
+    __slots__ = (
+        "annotations", "calls", "course", "details", "images", "said", "texts", "thoughts",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.texts: list[Raw] = []
@@ -95,6 +98,7 @@ class _Reading:
         self.details: list[Raw] = []
         self.calls: list[bytes] = []
         self.images: list[bytes] = []
+        self.course = Course()
 
     def read(self, block: _Block, index: int) -> None:
         if block.text:
@@ -108,11 +112,13 @@ class _Reading:
         elif block.image is not None:
             made = image(block.image.format, block.image.source)
             self.images += [made] if made else []
+            self.course.rows("images", 1 if made else 0)
 
     def _text(self, text: Raw) -> None:
         length = len(string(text))
         if length:
             self.texts.append(text)
+            self.course.text(text)
             self.said += length
 
     def _tool(self, tool: _ToolUse) -> None:
@@ -124,11 +130,13 @@ class _Reading:
         self.calls.append(
             call(number, call_id(tool.tool_use_id, None, number), tool.name, arguments)
         )
+        self.course.rows("tool_calls")
 
     def _reasoning(self, said: _Reasoning, index: int) -> None:
         if given(said.redacted_content):
             string(said.redacted_content)
             self.details.append(redacted(index, said.redacted_content))
+            self.course.rows("reasoning_details")
         signed = said.reasoning_text
         if signed is None:
             return
@@ -138,6 +146,7 @@ class _Reading:
         elif not given(signed.signature):
             return
         self.details.append(thought(index, signed.text, signed.signature))
+        self.course.rows("reasoning_details")
 
     def _cited(self, cited: _Cited) -> None:
         begin = self.said
@@ -189,6 +198,7 @@ def read_answer(body: bytes) -> Answer:
         message=reading.message(),
         finish_reason=native and ended(native, called=bool(reading.calls)),
         native_finish_reason=native,
+        steps=reading.course.steps(),
     )
     return Answer(
         choices=(choice,),

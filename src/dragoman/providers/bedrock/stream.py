@@ -12,6 +12,7 @@ from dragoman.providers.anthropic.blocks import (
     call,
     call_id,
     given,
+    joined,
     more_arguments,
     redacted,
     string,
@@ -29,7 +30,8 @@ from dragoman.providers.bedrock.pieces import (
     thought,
 )
 from dragoman.providers.usage import read_usage
-from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text, at_once
+from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
+from dragoman.wire.order import at_once
 
 MOST_OPEN = 1024
 """So many blocks may be open at once: a model has one."""
@@ -98,6 +100,7 @@ class _Open(Struct):
     """A call of a tool that is being told: its number, and whether it has any input yet."""
 
     number: int
+    id: bytes
     told: bool = False
 
 
@@ -213,14 +216,24 @@ class BedrockDecoder:
         tool = start.tool_use
         if tool is None or tool.type == BY_PROVIDER:
             return None
+        return self._chunk(self._begin_call(block.content_block_index, tool))
+
+    def _begin_call(self, index: int, tool: _ToolUse) -> Members:
+        """Begin a call, unless that is said again; one that never ended is ended by it."""
+        before = self._open.pop(index, None)
+        id_ = tool.tool_use_id
+        if before is not None and given(id_) and before.id == bytes(id_):
+            self._open[index] = before
+            return {}
         if len(self._open) >= MOST_OPEN:
             raise ValueError(f"more than {MOST_OPEN} blocks at once")
         string(tool.name)
         number = self._calls
         self._calls += 1
-        self._open[block.content_block_index] = _Open(number)
-        made = call(number, call_id(tool.tool_use_id, None, number), tool.name, bytes(EMPTY))
-        return self._chunk({"tool_calls": Raw(b"[%b]" % made)})
+        self._open[index] = _Open(number, bytes(id_))
+        made = call(number, call_id(id_, None, number), tool.name, bytes(EMPTY))
+        rests = [_nothing(before)] if before is not None and not before.told else []
+        return {"tool_calls": joined([*rests, Raw(b"[%b]" % made)])}
 
     def _end(self, block: _Block) -> Chunk | None:
         """End a block. A call without input has an empty object."""
@@ -228,15 +241,17 @@ class BedrockDecoder:
         added = self._citations()
         self._block_begin = self._said
         if open_ is not None and not open_.told:
-            added["tool_calls"] = more_arguments(open_.number, b'"{}"')
+            added["tool_calls"] = _nothing(open_)
         return self._chunk(added)
 
     def _stop(self, stop: _Stop) -> Chunk:
         self._stopped = self._started = True
         native = stop.stop_reason or None
+        rests = [_nothing(open_) for open_ in self._open.values() if not open_.told]
+        self._open.clear()
         piece = Piece(
             index=0,
-            delta={},
+            delta={"tool_calls": joined(rests)} if rests else {},
             finish_reason=native and ended(native, called=self._calls > 0),
             native_finish_reason=native,
         )
@@ -247,6 +262,11 @@ class BedrockDecoder:
         usage = read_usage(metadata.usage) if given(metadata.usage) else None
         tier = metadata.service_tier.type if metadata.service_tier else None
         return Chunk(usage=usage, service_tier=tier, ended=self._stopped)
+
+
+def _nothing(open_: _Open) -> Raw:
+    """Return the fragment for a call that has no input."""
+    return more_arguments(open_.number, b'"{}"')
 
 
 def _thinking(index: int, said: _Reasoning) -> Members:

@@ -61,7 +61,7 @@ _NOTHING = _Message()
 class CohereDecoder:
     """Reads one stream."""
 
-    __slots__ = ("_calls", "_id", "_open", "_started")
+    __slots__ = ("_calls", "_id", "_ids", "_open", "_started")
 
     def __init__(self) -> None:
         self._started = False
@@ -69,6 +69,8 @@ class CohereDecoder:
         self._calls = 0
         self._open: dict[int, tuple[int, bool]] = {}
         """Index of an event -> the number of its call, and whether it has arguments yet."""
+        self._ids: dict[int, bytes] = {}
+        """The same -> the id of the call that is open there."""
 
     def feed(self, data: bytes) -> Chunk | Text | None:
         """Return what the event adds, None if nothing. Raises ValueError on nonsense."""
@@ -133,6 +135,9 @@ class CohereDecoder:
         if len(self._open) >= MOST_OPEN:
             raise ValueError(f"more than {MOST_OPEN} calls at once")
         told = message.tool_calls if isinstance(message.tool_calls, Call) else Call()
+        if given(told.id) and self._ids.get(index) == bytes(told.id):
+            return {}  # is said again
+        self._ids[index] = bytes(told.id)
         function = told.function or Function()
         string(function.name)
         number = self._calls
@@ -156,6 +161,7 @@ class CohereDecoder:
 
     def _close(self, index: int) -> Members:
         """End a call. One without arguments has an empty object."""
+        self._ids.pop(index, None)
         number, told = self._open.pop(index, (0, True))
         return {} if told else {"tool_calls": more_arguments(number, b'"{}"')}
 

@@ -93,6 +93,7 @@ def _choice(candidate: Candidate, place: int, answer: str | None) -> Choice:
         finish_reason=native and finish(native, called=voice.calls > 0),
         native_finish_reason=native,
         logprobs=logprobs(candidate),
+        steps=voice.course.steps(),
     )
 
 

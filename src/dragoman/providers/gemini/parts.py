@@ -16,6 +16,7 @@ from dragoman.providers.gemini.events import Blob, FunctionCall, Part
 from dragoman.providers.gemini.values import given
 from dragoman.providers.openai.members import first_byte
 from dragoman.wire.hub import Members
+from dragoman.wire.order import Course
 
 _QUOTE = ord('"')
 _SHORTEST = len('""')
@@ -33,12 +34,16 @@ def text_of(value: Raw) -> bytes:
 class Voice:
     """What has to be known of one alternative to read on. `streamed`: calls are numbered."""
 
-    __slots__ = ("_answer", "_detail", "_growing", "_images", "_streamed", "calls", "plain")
+    __slots__ = (
+        "_answer", "_detail", "_growing", "_images", "_streamed", "calls", "course", "plain",
+    )  # fmt: skip
 
     def __init__(self, answer: str | None, *, streamed: bool) -> None:
         self.calls = 0
         self.plain = True
         """Whether all text so far is ASCII, so that its bytes are its characters."""
+        self.course = Course()
+        """In which order the parts say what they do that were read last."""
         self._answer = (answer or "").encode()
         self._streamed = streamed
         self._images = 0
@@ -46,7 +51,8 @@ class Voice:
         self._growing = False
 
     def hear(self, text: bytes) -> None:
-        """Take in the inside of a JSON string that is text of the answer."""
+        """Take in the inside of a JSON string that is text of the answer: no thought goes on."""
+        self._growing = False
         if self.plain and (not text.isascii() or b"\\u" in text):
             self.plain = False
 
@@ -58,7 +64,6 @@ class Voice:
         delta: Members = {}
         if heard.text:
             delta["content"] = _string(heard.text)
-            self.hear(b"".join(heard.text))
         if heard.thoughts:
             delta["reasoning"] = _string(heard.thoughts)
         details = [row.json() if isinstance(row, _Thought) else row for row in heard.details]
@@ -71,6 +76,7 @@ class Voice:
                 delta[name] = Raw(b"[%b]" % b",".join(rows))
         if heard.sound:
             delta["audio"] = Raw(heard.sound)
+        self.course = heard.course
         return delta
 
     def _part(self, part: Part, heard: "_Heard") -> None:
@@ -78,14 +84,22 @@ class Voice:
         if part.function_call is not None:
             id_ = self._call(part.function_call, heard)
             self._sign(signature, id_, heard)
+            heard.course.rows("tool_calls")
         elif part.inline_data is not None:
             self._media(part.inline_data, signature, heard, thought=bool(part.thought))
         elif part.thought:
             self._think(text_of(part.text), signature, heard)
         else:
-            if text := text_of(part.text):
-                heard.text.append(text)
-            self._sign(signature, None, heard)
+            self._say(text_of(part.text), signature, heard)
+
+    def _say(self, text: bytes, signature: str | None, heard: "_Heard") -> None:
+        if text:
+            heard.text.append(text)
+            heard.thought = None
+            self.hear(text)
+        self._sign(signature, None, heard)
+        if text:
+            heard.course.text(Raw(b'"%b"' % text))
 
     def _think(self, text: bytes, signature: str | None, heard: "_Heard") -> None:
         """Add a thought; one that goes on with the thought before it has its index."""
@@ -99,6 +113,7 @@ class Voice:
         if heard.thought is None:
             heard.thought = _Thought(self._detail - 1)
             heard.details.append(heard.thought)
+            heard.course.rows("reasoning_details")
         heard.thought.texts.append(text)
         if signature:
             heard.thought.signature = signature
@@ -111,6 +126,7 @@ class Voice:
             b'{"type":"reasoning.encrypted","data":%b,"format":"%b","id":%b,"index":%d}'
             % (_encode(signature), _FORMAT, _encode(id_), self._detail)
         )
+        heard.course.rows("reasoning_details")
         self._detail += 1
         self._growing = False
         heard.thought = None
@@ -126,6 +142,8 @@ class Voice:
             % (number, _encode(id_), _encode(call.name), _encode(args.decode()))
         )
         self.calls += 1
+        self._growing = False
+        heard.thought = None
         return id_
 
     def _named(self, name: str, args: bytes) -> str:
@@ -146,6 +164,7 @@ class Voice:
                 b'{"type":"image_url","image_url":{"url":"data:%b;base64,%b"}}' % (mime, data)
             )
             self._sign(signature, f"{IMAGE}{self._images}", heard)
+            heard.course.rows("images")
             self._images += 1
 
 
@@ -173,7 +192,9 @@ class _Thought:
 class _Heard:
     """What one event adds, as pieces of JSON."""
 
-    __slots__ = ("calls", "details", "images", "sound", "text", "thought", "thoughts")
+    __slots__ = (
+        "calls", "course", "details", "images", "sound", "text", "thought", "thoughts",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.text: list[bytes] = []
@@ -183,6 +204,7 @@ class _Heard:
         self.calls: list[bytes] = []
         self.images: list[bytes] = []
         self.sound = b""
+        self.course = Course()
 
 
 def _string(inside: list[bytes]) -> Raw:

@@ -21,6 +21,7 @@ from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import CHOOSY, Draft
 from dragoman.providers.openai.ids import with_capped_ids, with_short_ids
+from dragoman.providers.openai.loose_tools import loosened
 from dragoman.providers.openai.members import NULL
 from dragoman.providers.openai.reasoning import NAMES as REASONING
 from dragoman.providers.openai.reasoning import ask_for_reasoning
@@ -51,7 +52,7 @@ _NULL_MEANS_ABSENT = CHOOSY | {
     "n", "modalities", "audio", "image_config", "service_tier",
     "prompt_cache_key", "prompt_cache_options",
 }  # fmt: skip
-_OF_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
+OF_TOOLS = frozenset({"tools", "tool_choice", "parallel_tool_calls"})
 """Members that OpenAI refuses where there is no tool, be it an empty list or the wish for none."""
 
 _PLACED = frozenset({"model", "messages", "max_tokens", "stream"})
@@ -179,10 +180,10 @@ def _copy(draft: Draft, call: ChatCall) -> None:
             continue
         if value == NULL and name in _NULL_MEANS_ABSENT:
             continue
-        if name in _OF_TOOLS and not call.tools:
+        if name in OF_TOOLS and not call.tools:
             draft.note(Change.DROPPED, name, "there are no tools to call")
         else:
-            draft.offer(name, value)
+            draft.offer(name, loosened(draft, call) if name == "tools" else value)
 
 
 def _limit_output(draft: Draft, members: Members, endpoint: Endpoint, quirks: Quirks) -> None:

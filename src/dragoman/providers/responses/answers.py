@@ -55,4 +55,5 @@ def choice_of(response: Whole, gathered: Gathered) -> Choice:
         finish_reason=finish,
         native_finish_reason=native,
         logprobs=gathered.logprobs(),
+        steps=gathered.course.steps(),
     )

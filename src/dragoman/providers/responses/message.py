@@ -8,6 +8,7 @@ from msgspec import Raw
 from dragoman.providers.responses.event import Item, Part, is_search, text_in
 from dragoman.wire.details import Detail
 from dragoman.wire.hub import Members
+from dragoman.wire.order import Course
 from dragoman.wire.responses import calls
 from dragoman.wire.responses.raw import is_list, is_object, joined, says
 from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY, TEXT
@@ -30,11 +31,12 @@ class Gathered:
 
     __slots__ = (
         "_annotations", "_calls", "_details", "_form", "_images", "_logprobs", "_refusals",
-        "_texts", "_thoughts", "_words", "searches",
+        "_texts", "_thoughts", "_words", "course", "searches",
     )  # fmt: skip
 
     def __init__(self, form: str) -> None:
         self.searches = 0
+        self.course = Course()
         self._form = form
         self._texts: list[bytes] = []
         self._refusals: list[bytes] = []
@@ -61,8 +63,10 @@ class Gathered:
                 self._think(item)
             elif is_call(item):
                 self._calls.append(hub_call(item))
+                self.course.rows("tool_calls")
             elif item.type == "image_generation_call" and item.result:
                 self._images.append(image_of(item))
+                self.course.rows("images")
             elif is_search(item):
                 self.searches += 1
 
@@ -98,6 +102,7 @@ class Gathered:
     def _say(self, part: Part) -> None:
         if text := text_in(part.text):
             self._texts.append(text)
+            self.course.text(Raw(text))
         if refusal := text_in(part.refusal):
             self._refusals.append(refusal)
         if is_list(part.annotations):
@@ -117,6 +122,7 @@ class Gathered:
     def _detail(self, item: Item, detail: Detail) -> None:
         shared: Detail = {"format": self._form, "index": len(self._details)}
         self._details.append({**detail, **({"id": item.id} if item.id else {}), **shared})
+        self.course.rows("reasoning_details")
 
 
 class Words:

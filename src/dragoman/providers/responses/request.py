@@ -16,8 +16,9 @@ from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
+from dragoman.providers.openai.loose_tools import loosened
 from dragoman.providers.openai.reasoning import DEFAULT_EFFORT, NO_EFFORT, nearest_effort
-from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
+from dragoman.providers.openai.request import GATEWAY_ONLY, OF_TOOLS, opaque
 from dragoman.providers.responses.items import KNOWN, Script
 from dragoman.providers.strangers import strange_settings, strangers
 from dragoman.wire.chat import ChatCall, Reasoning
@@ -34,10 +35,13 @@ LOGPROBS = "message.output_text.logprobs"
 
 _APART = GATEWAY_ONLY | {
     "model", "messages", "stream", "stream_options", "max_tokens", "max_completion_tokens",
-    "reasoning", "reasoning_effort", "include_reasoning", "tools", "tool_choice",
-    "response_format", "verbosity", "logprobs", "top_logprobs", "user",
+    "reasoning", "reasoning_effort", "include_reasoning", "response_format", "verbosity",
+    "logprobs", "top_logprobs", "user",
 }  # fmt: skip
 """Members that go by another name, or are no provider's business."""
+
+_OFFERED = frozenset({"tools", "tool_choice"})
+"""Members that are put apart, where there is a tool."""
 
 _SAME = frozenset({
     "temperature", "top_p", "parallel_tool_calls", "service_tier", "prompt_cache_key",
@@ -86,7 +90,7 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
     include = _ask_for_reasoning(draft, call, endpoint, provider)
     include += _ask_for_logprobs(draft, members)
     if call.tools:
-        _offer_tools(draft, members)
+        _offer_tools(draft, call)
     _name_user(draft, call)
     return outgoing(draft, call, provider, include)
 
@@ -127,8 +131,10 @@ def _copy(draft: Draft, call: ChatCall) -> None:
     for name, value in call.members.items():
         if name in _APART or name in call.not_applied or value == NULL:
             continue
-        if name == "parallel_tool_calls" and not call.tools:
+        if name in OF_TOOLS and not call.tools:
             draft.note(Change.DROPPED, name, "there are no tools to call")
+        elif name in _OFFERED:
+            continue
         elif name in _SAME:
             draft.offer(name, value)
         else:
@@ -218,11 +224,12 @@ def _ask_for_logprobs(draft: Draft, members: Members) -> list[str]:
     return [LOGPROBS]
 
 
-def _offer_tools(draft: Draft, members: Members) -> None:
-    if not _offered(draft, "tools", members["tools"]):
+def _offer_tools(draft: Draft, call: ChatCall) -> None:
+    tools = loosened(draft, call)
+    if not _offered(draft, "tools", tools):
         return
-    draft.body["tools"] = Raw(_encode([_tool(each) for each in _tools(members["tools"])]))
-    choice = members.get("tool_choice", NULL)
+    draft.body["tools"] = Raw(_encode([_tool(each) for each in _tools(tools)]))
+    choice = call.members.get("tool_choice", NULL)
     if not says(choice) or not _offered(draft, "tool_choice", choice):
         return
     if bytes(choice)[:1] == b"{":

@@ -8,7 +8,7 @@ came for clients of the same API. What a host says only at the end of an item is
 from collections.abc import Callable, Mapping
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from dragoman.providers.openai.event import fault_of as chat_fault
 from dragoman.providers.openai.event import read_event as read_chat
@@ -41,6 +41,7 @@ from dragoman.providers.responses.message import (
 from dragoman.providers.responses.origin import bound_event, bound_response
 from dragoman.providers.responses.tool_calls import ToolCalls
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
+from dragoman.wire.order import pieces_of
 from dragoman.wire.responses.raw import is_object
 from dragoman.wire.responses.thoughts import ENCRYPTED, SUMMARY, TEXT
 
@@ -269,17 +270,10 @@ class ResponsesDecoder:
         gathered = gather(response.output, self._form)
         self._searches = max(self._searches, gathered.searches)
         choice = choice_of(response, gathered)
-        delta = {name: value for name, value in choice.message.items() if name != "role"}
         if gathered.called:
-            delta["tool_calls"] = gathered.fragments()
-        piece = Piece(
-            index=0,
-            delta=delta,
-            finish_reason=choice.finish_reason,
-            native_finish_reason=choice.native_finish_reason,
-            logprobs=choice.logprobs,
-        )
-        return (piece,)
+            message = {**choice.message, "tool_calls": gathered.fragments()}
+            choice = structs.replace(choice, message=message)
+        return tuple(pieces_of(choice))
 
     def _failed(self, event: Event, _data: bytes) -> Chunk:
         response = read_response(object_of(event.response, "response"))

@@ -23,6 +23,7 @@ from dragoman.wire.anthropic.content import (
 from dragoman.wire.anthropic.usage import usage_members
 from dragoman.wire.dialect import Spent, Told
 from dragoman.wire.hub import Answer, Choice, Members, Piece
+from dragoman.wire.order import parts_of
 
 STOP_REASONS: Mapping[str | None, str] = {
     "stop": "end_turn",
@@ -71,8 +72,28 @@ NO_CHOICE = Choice(index=0, message={}, finish_reason="stop", native_finish_reas
 
 
 def blocks_of(told: Told, choice: Choice) -> list[dict[str, object]]:
-    """Return what was said as blocks: reasoning first, calls of tools last."""
-    message = choice.message
+    """Return what was said as blocks, in its order."""
+    blocks: list[dict[str, object]] = []
+    calls = 0
+    for part in parts_of(choice):
+        blocks += _thought(part)
+        text = text_of(part, "content") + text_of(part, "refusal")
+        if text:
+            # OpenRouter's schema wants `citations` to be there, Vercel's a list: null will not do
+            blocks.append({"type": "text", "text": text, "citations": citations_of(part)})
+        blocks += image_blocks(part)
+        for call in calls_of(part):
+            blocks.append({
+                "type": "tool_use",
+                "id": call.id or call_id(told, calls),
+                "name": call.function.name or "",
+                "input": input_of(argument_text(call.function.arguments)),
+            })  # fmt: skip
+            calls += 1
+    return blocks
+
+
+def _thought(message: Members) -> list[dict[str, object]]:
     blocks: list[dict[str, object]] = []
     for each in details_of(message):
         detail = each.members()
@@ -81,20 +102,6 @@ def blocks_of(told: Told, choice: Choice) -> list[dict[str, object]]:
         elif (text := each.text or each.summary or "") or each.signature:
             signature = signature_of(detail)
             blocks.append({"type": "thinking", "thinking": text, "signature": signature})
-    text = text_of(message, "content") + text_of(message, "refusal")
-    if text:
-        # OpenRouter's schema wants `citations` to be there, Vercel's a list: null will not do
-        blocks.append({"type": "text", "text": text, "citations": citations_of(message)})
-    blocks += image_blocks(message)
-    for number, call in enumerate(calls_of(message)):
-        blocks.append(
-            {
-                "type": "tool_use",
-                "id": call.id or call_id(told, number),
-                "name": call.function.name or "",
-                "input": input_of(argument_text(call.function.arguments)),
-            }
-        )
     return blocks
 
 

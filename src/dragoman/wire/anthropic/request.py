@@ -99,6 +99,7 @@ def parse_messages(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         changes=conversation.foreign.changes,
         tools=tools.types,
         failed=conversation.failed,
+        loose=tools.loose,
     )
     return msgspec.structs.replace(parse_members(hub), native=native)
 

@@ -1,6 +1,6 @@
-"""Whether a schema is one that OpenAI can bind an answer to.
+"""Whether a schema is one that OpenAI can bind an answer to, or the arguments of a call.
 
-Anthropic binds answers to schemas with properties that may be left out; with `strict` OpenAI
+Anthropic binds both to schemas with properties that may be left out; with `strict` OpenAI
 answers those with a 400: all objects have to be closed, and all of their properties required
 (developers.openai.com, "Structured model outputs", "Supported schemas").
 """

@@ -13,6 +13,7 @@ from msgspec import Meta, Raw, Struct, inspect
 from dragoman.core.errors import InvalidRequest
 from dragoman.wire.anthropic.blocks import ABSENT, given, is_object
 from dragoman.wire.anthropic.gleanings import Gleanings
+from dragoman.wire.anthropic.strictness import can_be_strict
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members
 from dragoman.wire.json import TOO_DEEP
@@ -55,7 +56,8 @@ class Choice(Struct, frozen=True, gc=False):
 class Tools(Struct, frozen=True):
     """The tools in the hub's form: `names` of functions, `others` and `types` of Anthropic's own.
 
-    `own` are all that a provider of Anthropic's API is offered, as they came.
+    `own` are all that a provider of Anthropic's API is offered, as they came; `loose` are the
+    functions whose schema OpenAI would refuse to enforce.
     """
 
     rows: list[object]
@@ -63,6 +65,7 @@ class Tools(Struct, frozen=True):
     others: frozenset[str]
     own: list[Raw]
     types: frozenset[str]
+    loose: frozenset[str]
 
 
 LONGEST_TYPE = 64
@@ -83,6 +86,7 @@ def read_tools(tools: list[Raw], found: Gleanings) -> Tools:
     others: set[str] = set()
     own: list[Raw] = []
     types: set[str] = set()
+    loose: set[str] = set()
     for place, raw in enumerate(tools):
         path = f"tools.{place}"
         try:
@@ -93,6 +97,8 @@ def read_tools(tools: list[Raw], found: Gleanings) -> Tools:
             custom = _read_custom(raw, path, found)
             names.add(custom.name)
             rows.append(_function(custom, found))
+            if custom.strict and not can_be_strict(custom.input_schema):
+                loose.add(custom.name)
             own.append(raw)
         elif tool.type.startswith(GATEWAY_TOOLS):
             rows.append(raw)
@@ -101,7 +107,7 @@ def read_tools(tools: list[Raw], found: Gleanings) -> Tools:
             others.add(tool.name or tool.type)
             types.add(tool.type[:LONGEST_TYPE])
             own.append(raw)
-    return Tools(rows, frozenset(names), frozenset(others), own, frozenset(types))
+    return Tools(rows, frozenset(names), frozenset(others), own, frozenset(types), frozenset(loose))
 
 
 def read_choice(raw: Raw, tools: Tools, found: Gleanings) -> tuple[object | None, bool | None]:

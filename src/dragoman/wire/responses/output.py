@@ -8,6 +8,7 @@ from msgspec import Raw, Struct
 from dragoman.wire.answers import encode
 from dragoman.wire.details import ReasoningDetail, read_details
 from dragoman.wire.hub import Choice, Members
+from dragoman.wire.order import parts_of
 from dragoman.wire.responses.call_item import read_calls
 from dragoman.wire.responses.calls import IDS, call_item
 from dragoman.wire.responses.items import BRING_TOOLS, Item, read_items
@@ -102,13 +103,13 @@ class Output:
 
     def take(self, choice: Choice) -> None:
         """Take in a choice, in the order in which a stream would tell it."""
-        message = choice.message
-        self._think(message)
-        self._say(choice)
-        if "images" in message:
-            self.items += image_items(message["images"], lambda: self._id("ig_tmp_"))
-        if says(message.get("tool_calls", NULL)):
-            self._call(message["tool_calls"])
+        for message in parts_of(choice):
+            self._think(message)
+            self._say(message, choice.logprobs)
+            if "images" in message:
+                self.items += image_items(message["images"], lambda: self._id("ig_tmp_"))
+            if says(message.get("tool_calls", NULL)):
+                self._call(message["tool_calls"])
 
     def _think(self, message: Members) -> None:
         item: ReasoningItem | None = None
@@ -122,13 +123,13 @@ class Output:
         if item is not None:
             self.items.append(item.whole(b"completed"))
 
-    def _say(self, choice: Choice) -> None:
-        message, parts = choice.message, []
+    def _say(self, message: Members, likely: Raw | None) -> None:
+        parts = []
         content = message.get("content", NULL)
         annotations = flat_annotations(message.get("annotations", Raw(b"[]")))
         if annotations or (is_string(content) and content != _EMPTY):
             text = bytes(content) if is_string(content) else bytes(_EMPTY)
-            logprobs = [] if choice.logprobs is None else [logprob_tokens(choice.logprobs)]
+            logprobs = [] if likely is None else [logprob_tokens(likely)]
             parts.append(text_part(text, annotations, logprobs))
         refusal = message.get("refusal", NULL)
         if is_string(refusal) and refusal != _EMPTY:
