@@ -1,0 +1,36 @@
+"""What a request asks of the catalog, with all that its key, its account and its session add."""
+
+from random import Random
+
+from msgspec.structs import replace
+
+from dragoman.catalog.ask import Ask
+from dragoman.catalog.types import Catalog
+from dragoman.core.notes import Note
+from dragoman.relay.bounds import confined
+from dragoman.relay.visit import Desk, Visit
+from dragoman.routing.sessions import session_key
+from dragoman.shaping.ask import ask
+
+
+def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note, ...]]:
+    """Return what a request asks for, and what was changed to get there.
+
+    A conversation that is named, by its session or by a key for the caches of prompts, draws
+    the same each time: its aliases, its free models, and who comes first of a model's
+    endpoints. Raises what `dragoman.shaping.ask.ask` raises.
+    """
+    call, caller, rng = visit.call, visit.caller, desk.rng
+    session = None
+    if call.kind == "chat":
+        session = session_key(visit.session_id or call.cache_key)
+        if session is not None:
+            rng = Random(session)  # noqa: S311 - a lottery, not a secret
+    wants, notes = ask(call, catalog, rng, desk.meanings)
+    if session is not None:
+        wants = replace(wants, session=session)
+    if caller.terms is not None:
+        wants = confined(wants, caller.terms)
+    if caller.byok:
+        wants = replace(wants, byok=caller.byok)
+    return wants, notes
