@@ -47,6 +47,7 @@ from dragoman.relay.tab import Fees, Offers, Tab, drawn_on, open_tab
 from dragoman.relay.transcript import transcript_for
 from dragoman.relay.visit import Desk, Visit
 from dragoman.relay.waiver import Waiver, waiver
+from dragoman.relay.warmth import pays_off
 from dragoman.relay.wishes import wishes
 from dragoman.routing.metadata import RouterMetadata, router_metadata
 from dragoman.routing.plan import plan
@@ -221,6 +222,9 @@ class Turn:
         by = Terms(meter.service_tier, fee_ppm(self.visit.caller))
         found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
         self.notes += found.notes
+        if pays_off(found.usage, step.endpoint.price):
+            account, now = self.visit.caller.account, self._desk.clock.monotonic()
+            self._desk.warmth.saw(account, step.target.model, now)
         if self.visit.dialect.one_choice and meter.choices > 1:
             self.notes.append(untold(meter, provider))
         bill = Bill(found.usage, found.cost, price_id=found.price_id, is_byok=step.byok is not None)

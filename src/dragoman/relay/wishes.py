@@ -9,8 +9,11 @@ from dragoman.catalog.types import Catalog
 from dragoman.core.notes import Note
 from dragoman.relay.bounds import confined
 from dragoman.relay.visit import Desk, Visit
+from dragoman.relay.warmth import opening
 from dragoman.routing.sessions import session_key
 from dragoman.shaping.ask import ask
+
+MANY = 2
 
 
 def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note, ...]]:
@@ -18,7 +21,8 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
 
     A conversation that is named, by its session or by a key for the caches of prompts, draws
     the same each time: its aliases, its free models, and who comes first of a model's
-    endpoints. Raises what `dragoman.shaping.ask.ask` raises.
+    endpoints. One without a name does so among the endpoints, where caches were seen to be
+    used. Raises what `dragoman.shaping.ask.ask` raises.
     """
     call, caller, rng = visit.call, visit.caller, desk.rng
     session = None
@@ -27,6 +31,8 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
         if session is not None:
             rng = Random(session)  # noqa: S311 - a lottery, not a secret
     wants, notes = ask(call, catalog, rng, desk.meanings)
+    if session is None and _is_warm(desk, visit, wants, catalog):
+        session = session_key(opening(call.members))
     if session is not None:
         wants = replace(wants, session=session)
     if caller.terms is not None:
@@ -34,3 +40,14 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
     if caller.byok:
         wants = replace(wants, byok=caller.byok)
     return wants, notes
+
+
+def _is_warm(desk: Desk, visit: Visit, wants: Ask, catalog: Catalog) -> bool:
+    """Say whether the account's caches at the first model matter to who is drawn there."""
+    target, liked = wants.targets[0], wants.preferences
+    if not desk.warmth.lately(visit.caller.account, target.model, visit.arrived):
+        return False
+    known = catalog.models.get(target.model)
+    if known is None or len(known.endpoints) < MANY:
+        return False
+    return not (target.sort or liked.sort or liked.order)
