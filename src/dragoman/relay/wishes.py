@@ -6,14 +6,19 @@ from msgspec.structs import replace
 
 from dragoman.catalog.ask import Ask
 from dragoman.catalog.types import Catalog
-from dragoman.core.notes import Note
+from dragoman.core.notes import Change, Note
 from dragoman.relay.bounds import confined
 from dragoman.relay.visit import Desk, Visit
 from dragoman.relay.warmth import opening
 from dragoman.routing.sessions import session_key
-from dragoman.shaping.ask import ask
+from dragoman.shaping.ask import NO_EFFECT, ask
 
 MANY = 2
+NO_CACHE = Note(
+    Change.NOT_APPLIED,
+    "X-OpenRouter-Cache",
+    f"{NO_EFFECT}: no answer is kept, keep those that you ask for again",
+)
 
 
 def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note, ...]]:
@@ -35,6 +40,8 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
         session = session_key(opening(call.members))
     if session is not None:
         wants = replace(wants, session=session)
+    if visit.wants_cache:
+        notes += (NO_CACHE,)
     if caller.terms is not None:
         wants = confined(wants, caller.terms)
     if caller.byok:
