@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
@@ -338,3 +339,10 @@ def test_from_the_hub_and_back_is_the_same(
     found = responses_calls.hub(back)
     assert found.pop("model") == "turbo-1"
     assert found == members | {"tools": [strict]}
+
+
+def test_an_effort_that_the_model_does_not_know_becomes_the_nearest() -> None:
+    here = structs.replace(THINKS, efforts=("high", "medium", "low"))
+    outgoing = write(ask(reasoning={"effort": "xhigh"}), here)
+    assert sent(outgoing)["reasoning"]["effort"] == "high"
+    assert (Change.CLAMPED, "reasoning.effort") in notes(outgoing)
