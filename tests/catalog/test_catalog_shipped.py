@@ -252,3 +252,10 @@ def test_a_variant_is_a_tag_of_its_own_and_a_free_tier_an_endpoint_of_its_own() 
     (free,) = shipped.read_models(models(ROW + b', "free": true'), rows)[0].endpoints
     assert (fast.id, fast.tag, fast.price) == ("acme/fast|a/b", "acme/fast", None)
     assert (free.id, free.tag, free.free) == ("acme|a/b:free", "acme", True)
+
+
+def test_endpoints_know_the_efforts_of_their_model(package: Shipped) -> None:
+    models = {model.id: model for model in package.models}
+    assert models["openai/o4-mini"].efforts == ("high", "medium", "low")
+    for model in package.models:
+        assert {each.efforts for each in model.endpoints} <= {model.efforts}

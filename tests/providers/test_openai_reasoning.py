@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from dragoman.core.notes import Change
 from dragoman.providers.openai.reasoning import nearest_effort
@@ -118,3 +119,36 @@ def test_a_wish_that_cannot_be_put_is_dropped_and_noted(wish: Reasoning, notes: 
     for outgoing in (write(asked, reasoning="none"), write(asked, endpoint("seed"))):
         assert sent(outgoing) == {}
         assert said(outgoing) == notes
+
+
+@pytest.mark.parametrize(
+    ("known", "asked", "expected"),
+    [
+        (("high", "medium", "low"), "xhigh", "high"),
+        (("high", "medium", "low"), "max", "high"),
+        (("high", "medium", "low"), "minimal", "low"),
+        (("high", "low"), "medium", "low"),
+        (("max", "high"), "xhigh", "high"),
+        (("max", "high"), "low", "high"),
+        (("high", "none"), "low", "high"),
+        (("high", "medium", "low"), "low", "low"),
+        (("high", "medium", "low"), "none", "none"),
+        ((), "xhigh", "xhigh"),
+    ],
+)
+def test_an_effort_that_the_model_does_not_know_becomes_the_nearest(
+    known: tuple[str, ...], asked: str, expected: str
+) -> None:
+    source, wish = f'"reasoning":{{"effort":"{asked}"}}', Reasoning(effort=asked)
+    here = structs.replace(endpoint(), efforts=known)
+    outgoing = write(call(source, reasoning=wish), here)
+    assert sent(outgoing) == {"reasoning_effort": expected}
+    clamped = [] if asked == expected else [(Change.CLAMPED, "reasoning.effort")]
+    assert said(outgoing) == clamped
+
+
+def test_what_stands_for_an_effort_is_fitted_too() -> None:
+    asked = call('"reasoning":{"enabled":true}', reasoning=Reasoning(enabled=True))
+    outgoing = write(asked, structs.replace(endpoint(), efforts=("max", "high")))
+    assert sent(outgoing) == {"reasoning_effort": "high"}
+    assert [change for change, _ in said(outgoing)] == [Change.CLAMPED, Change.RENAMED]

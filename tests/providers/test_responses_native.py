@@ -10,6 +10,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.wire.responses.dialect import RESPONSES
 from dragoman.wire.responses.thoughts import OPENAI, seal
+from tests.providers.openai_calls import endpoint
 from tests.providers.responses_calls import USER, notes, sent, write
 from tests.wire import responses_calls
 
@@ -134,3 +135,17 @@ def test_ids_of_calls_that_another_model_made_too_long_are_cut() -> None:
     assert [len(each) for each in made] == [64, 6, 64, 6]
     assert made[:2] == made[2:]
     assert notes(outgoing) == [(Change.RENAMED, "input.call_id")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"), [("xhigh", "high"), ("low", "low"), ("none", "none"), (None, None)]
+)
+def test_an_effort_that_the_model_does_not_know_becomes_the_nearest(
+    asked: str | None, expected: str | None
+) -> None:
+    wish = {"effort": asked, "summary": "auto"}
+    here = msgspec.structs.replace(endpoint("reasoning"), efforts=("high", "medium", "low"))
+    outgoing = write(responses_calls.call(input="hi", reasoning=wish), here)
+    assert sent(outgoing)["reasoning"] == {"effort": expected, "summary": "auto"}
+    clamped = [] if asked == expected else [(Change.CLAMPED, "reasoning.effort")]
+    assert notes(outgoing) == clamped

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
@@ -345,3 +346,10 @@ def test_a_choice_without_tools_is_left_out_and_noted(members: dict[str, Any]) -
     outgoing = write(ask(**members))
     assert sent(outgoing).keys() == {"input"}
     assert notes(outgoing) == [(Change.DROPPED, *members)]
+
+
+def test_an_effort_that_the_model_does_not_know_becomes_the_nearest() -> None:
+    here = structs.replace(THINKS, efforts=("high", "medium", "low"))
+    outgoing = write(ask(reasoning={"effort": "xhigh"}), here)
+    assert sent(outgoing)["reasoning"]["effort"] == "high"
+    assert (Change.CLAMPED, "reasoning.effort") in notes(outgoing)

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from dragoman.catalog.ask import Ask
 from dragoman.core.errors import InvalidRequest
@@ -13,7 +14,7 @@ from dragoman.shaping.ask import NO_EFFECT, ask
 from dragoman.shaping.preferences import resolve
 from dragoman.wire.hub import Native
 from dragoman.wire.preferences import MaxPrice, Preferences
-from tests.shaping.calls import CATALOG, call
+from tests.shaping.calls import CATALOG, call, endpoint
 
 
 def asked(*models: str, **changes: Any) -> tuple[Ask, tuple[Note, ...]]:
@@ -106,6 +107,36 @@ def test_each_plugin_has_its_own_advice(field: str, word: str) -> None:
     _, notes = asked("acme/turbo", not_applied=(field, "plugins.of-tomorrow"))
     assert word in notes[0].detail.removeprefix(NO_EFFECT)
     assert notes[1].detail == NO_EFFECT
+
+
+@pytest.mark.parametrize("field", ["order", "ignore", "only"])
+def test_a_service_tier_that_is_named_as_an_endpoint_is_noted(field: str) -> None:
+    slugs = {field: ("OpenAI/Flex", "openai", "deepinfra/priority", "openai/eu")}
+    wants, notes = asked("acme/turbo", preferences=Preferences(**slugs))  # type: ignore[arg-type]
+    assert [(note.change, note.field) for note in notes if note.field != "model"] == [
+        (Change.NOT_APPLIED, f"provider.{field}")
+    ] * 2
+    assert notes[-2].detail.endswith("name openai, and send service_tier 'flex'")
+    assert getattr(wants.preferences, field)[1] == "openai"
+
+
+def test_nothing_but_service_tiers_to_ask_is_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked("acme/turbo", preferences=Preferences(only=("openai/priority",)))
+    assert caught.value.message == (
+        "provider.only: openai/priority names a service tier, which is no endpoint of its own"
+        " here: name openai, and send service_tier 'priority'"
+    )
+
+
+def test_an_endpoint_with_the_name_of_a_tier_is_an_endpoint() -> None:
+    mine = endpoint("acme/turbo", tag="openai/flex", id="openai/flex|acme/turbo")
+    models = CATALOG.models | {
+        "acme/turbo": structs.replace(CATALOG.models["acme/turbo"], endpoints=(mine,))
+    }
+    named = call("acme/turbo", preferences=Preferences(only=("openai/flex",)))
+    _, notes = ask(named, structs.replace(CATALOG, models=models), Random(7))
+    assert notes == ()
 
 
 def test_limits_on_prices_are_applied_and_not_noted() -> None:

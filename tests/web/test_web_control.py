@@ -104,7 +104,7 @@ async def test_a_refusal_has_the_one_shape(
 @pytest.mark.parametrize(
     ("path", "method", "message"),
     [
-        ("/v1/presets", "GET", "There is nothing at /api/v1/presets."),
+        ("/v1/mine", "GET", "There is nothing at /api/v1/mine."),
         (
             "/v1/models",
             "DELETE",

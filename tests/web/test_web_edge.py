@@ -101,8 +101,9 @@ async def test_a_wrong_method_is_told_of_the_path_that_was_asked() -> None:
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("/api/v1/presets", "/api/v1/presets."),
-        ("/v1/presets/", "/v1/presets/."),
+        ("/api/v1/models-of-mine", "/api/v1/models-of-mine."),
+        ("/v1/mine/", "/v1/mine/."),
+        ("/api/v1", "/api/v1. The API is under /api/v1."),
         ("/chat/completions", "/chat/completions. The API is under /api/v1."),
         ("/api/chat/completions", "/api/chat/completions. The API is under /api/v1."),
         ("/", "/. The API is under /api/v1."),
@@ -116,6 +117,24 @@ async def test_a_wrong_method_is_told_of_the_path_that_was_asked() -> None:
 )
 def test_nothing_at_a_path_is_told_of_it_as_it_was_asked(path: str, told: str) -> None:
     assert str(not_found({"raw_path": path.encode()})) == f"There is nothing at {told}"
+
+
+@pytest.mark.parametrize(
+    ("path", "what", "instead"),
+    [
+        ("/api/v1/presets/mine/chat/completions", "presets", "settings"),
+        ("/v1/images", "routes for images", "/api/v1/chat/completions"),
+        ("/api/v1/auth/keys/code", "sign-in", "/api/v1/keys"),
+        ("/api/beta/batches", "batches", "one by one"),
+    ],
+)
+def test_a_path_of_openrouter_that_leads_nowhere_here_is_told_of_what_does(
+    path: str, what: str, instead: str
+) -> None:
+    told = str(not_found({"raw_path": path.encode()}))
+    before = f"There is nothing at {path}. This version has none of OpenRouter's {what}"
+    assert told.startswith(before)
+    assert instead in told.removeprefix(before)
 
 
 async def test_what_nobody_expected_is_masked_outside_and_told_in_the_log(

@@ -120,6 +120,23 @@ async def test_routing_is_shown_to_those_who_ask(headers: dict[str, str], *, sho
     assert ("openrouter_metadata" in failed.json()) is shown
 
 
+@pytest.mark.parametrize(
+    ("headers", "noted"),
+    [
+        ({"X-OpenRouter-Cache": "true"}, ["X-OpenRouter-Cache"]),
+        ({"X-OpenRouter-Cache": " True ", "X-Session-Id": "s"}, ["X-OpenRouter-Cache"]),
+        ({"X-OpenRouter-Cache": "false", "X-OpenRouter-Cache-TTL": "60"}, []),
+        ({}, []),
+    ],
+)
+async def test_who_wants_answers_from_a_cache_is_told_that_there_is_none(
+    headers: dict[str, str], noted: list[str]
+) -> None:
+    front = Front(Scene(a=whole()))
+    await front.chat(headers)
+    assert [note.field for note in front.scene.record.notes] == noted
+
+
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
 async def test_a_failure_before_content_has_its_own_status(*, stream: bool) -> None:
     front = Front(Scene(a=refuses(429, retry_after="7")))

@@ -51,3 +51,5 @@ class Ask(Struct, frozen=True, kw_only=True):
     """Model -> endpoints for this request only: its name goes to a provider as it is."""
     byok: tuple[Byok, ...] = ()
     """The account's own credentials, in the order in which those of a provider are tried."""
+    session: bytes | None = None
+    """Stands for the session that the request belongs to: all of it draw the same lots."""

@@ -145,7 +145,7 @@ class _Reader:
             id=row.id,
             name=row.name,
             created=row.created,
-            endpoints=tuple(self._endpoint(row.id, each) for each in row.endpoints),
+            endpoints=tuple(self._endpoint(row, each) for each in row.endpoints),
             description=row.description,
             knowledge=row.knowledge,
             hugging_face_id=row.hugging_face_id,
@@ -156,7 +156,8 @@ class _Reader:
             deprecated=row.deprecated,
         )
 
-    def _endpoint(self, model: str, row: EndpointRow) -> Endpoint:
+    def _endpoint(self, of: ModelRow, row: EndpointRow) -> Endpoint:
+        model = of.id
         place = f"models.json: {model} at {row.provider}"
         provider = self._providers.get(row.provider)
         if provider is None:
@@ -177,6 +178,7 @@ class _Reader:
             inputs=self._set(row.inputs),
             outputs=self._set(row.outputs),
             supports=self._set(row.supports),
+            efforts=of.efforts,
             quantization=row.quantization,
             region=row.region,
             status=row.status,

@@ -247,6 +247,8 @@ class Endpoint(Struct, frozen=True, kw_only=True):
     outputs: frozenset[str] = frozenset({"text"})
     supports: frozenset[str] = frozenset()
     """Names of request parameters, OpenRouter's `supported_parameters`."""
+    efforts: tuple[str, ...] = ()
+    """The reasoning efforts of its model, strongest first; empty: unknown or none."""
     quantization: Quantization = "unknown"
     policy: DataPolicy = DataPolicy()
     distillable: bool = False

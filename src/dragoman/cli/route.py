@@ -21,6 +21,7 @@ from dragoman.core.notes import Note
 from dragoman.routing.explain import Explanation, explain
 from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
+from dragoman.routing.sessions import session_key
 from dragoman.shaping.ask import ask
 from dragoman.wire.chat import ChatCall, parse_members
 from dragoman.wire.json import members
@@ -59,8 +60,10 @@ def explain_(
     """Print the endpoints that would be tried, in order, and why the others are left out."""
     call = _call(model, request)
     catalog = look(settings(data, config)).catalog
-    rng = Random()  # noqa: S311 - a lottery between providers, not a secret
+    session = session_key(call.session_id or call.cache_key)
+    rng = Random(session)  # noqa: S311 - a lottery between providers, not a secret
     wants, notes = ask(call, catalog, rng)
+    wants = msgspec.structs.replace(wants, session=session)
     the_plan = plan(wants, catalog, {}, rng)
     explanation = explain(the_plan, wants, catalog, {})
     if as_json:

@@ -18,8 +18,6 @@ from asyncio import CancelledError
 from types import TracebackType
 from typing import Self
 
-from msgspec.structs import replace
-
 from dragoman.access.types import Funds
 from dragoman.catalog.types import Catalog, Provider
 from dragoman.core.errors import (
@@ -40,7 +38,7 @@ from dragoman.ledger.reckon import Terms, reckon
 from dragoman.ledger.till import Hold
 from dragoman.providers.dialect import Fault
 from dragoman.relay.bill import NOTHING_USED, Bill, charged, fee_ppm
-from dragoman.relay.bounds import confined, count_free
+from dragoman.relay.bounds import count_free
 from dragoman.relay.linger import GiveUp, Linger, hears
 from dragoman.relay.meter import Meter, untold
 from dragoman.relay.record import CLIENT_LEFT, attempt, generation, served_model, spread_s
@@ -49,11 +47,12 @@ from dragoman.relay.tab import Fees, Offers, Tab, drawn_on, open_tab
 from dragoman.relay.transcript import transcript_for
 from dragoman.relay.visit import Desk, Visit
 from dragoman.relay.waiver import Waiver, waiver
+from dragoman.relay.warmth import pays_off
+from dragoman.relay.wishes import wishes
 from dragoman.routing.metadata import RouterMetadata, router_metadata
 from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
 from dragoman.routing.types import Ask, Plan, Step
-from dragoman.shaping.ask import ask
 from dragoman.upstream.failover import Journey, learn
 from dragoman.wire.answers import ROUTING, Stamp, encode
 
@@ -65,12 +64,8 @@ SHORT_S = 0.05
 
 def begin(desk: Desk, visit: Visit) -> "Turn":
     """Shape and plan a request. Raises the GatewayError that says why it cannot be served."""
-    catalog, caller = desk.catalog(), visit.caller
-    wants, notes = ask(visit.call, catalog, desk.rng, desk.meanings)
-    if caller.terms is not None:
-        wants = confined(wants, caller.terms)
-    if caller.byok:
-        wants = replace(wants, byok=caller.byok)
+    catalog = desk.catalog()
+    wants, notes = wishes(desk, visit, catalog)
     the_plan = plan(wants, catalog, desk.upstream.health.seen, desk.rng, pools=desk.pools)
     turn = Turn(desk, visit, catalog, wants, the_plan)
     turn.notes += notes
@@ -227,6 +222,9 @@ class Turn:
         by = Terms(meter.service_tier, fee_ppm(self.visit.caller))
         found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
         self.notes += found.notes
+        if pays_off(found.usage, step.endpoint.price):
+            account, now = self.visit.caller.account, self._desk.clock.monotonic()
+            self._desk.warmth.saw(account, step.target.model, now)
         if self.visit.dialect.one_choice and meter.choices > 1:
             self.notes.append(untold(meter, provider))
         bill = Bill(found.usage, found.cost, price_id=found.price_id, is_byok=step.byok is not None)

@@ -18,6 +18,7 @@ from dragoman.records.content import Content
 from dragoman.relay.books import Books
 from dragoman.relay.linger import Lingers, Stays
 from dragoman.relay.rounds import Rounds
+from dragoman.relay.warmth import Warmth
 from dragoman.routing.pools import Pools
 from dragoman.shaping.targets import Meanings
 from dragoman.upstream.failover import Upstream
@@ -41,6 +42,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     title: str | None = None
     user_agent: str | None = None
     wants_metadata: bool = False
+    wants_cache: bool = False
+    """Whether it may be answered with what an equal request was: nothing does that yet."""
     left: Callable[[], bool] = lambda: True
     """Whether the client has hung up: asked when the request is cancelled, which may
     also mean that the server stops."""
@@ -73,6 +76,7 @@ class Desk(Struct, frozen=True, kw_only=True):
     byok: ByokOptions = ByokOptions()
     ledger: LedgerOptions = LedgerOptions()
     margins: Margins = field(default_factory=Margins)
+    warmth: Warmth = field(default_factory=Warmth)
     free: FreeRequests | None = None
     """Counts requests to free endpoints, where they are limited."""
     contents: Shelves | None = None

@@ -8,6 +8,8 @@ misses the preferred speed goes back, what is in trouble goes to the very end
 provider, but a provider that just now refuses everybody is of no use to anybody:
 of what `provider.order` names, only the rate limited goes to the end.
 
+Requests of one session (`Ask.session`) draw the same in every lottery.
+
 The price of an endpoint is a blend, three prompt tokens to one completion token,
 the usual mix of chat traffic. OpenRouter does not publish its own.
 """
@@ -19,13 +21,16 @@ from math import inf, log
 from random import Random
 from typing import cast
 
-from dragoman.routing.pools import PRICE_UNKNOWN, Pool, blended_price
+from dragoman.routing.pools import LOTTERY, PRICE_UNKNOWN, Pool, blended_price
+from dragoman.routing.sessions import session_chances
 from dragoman.routing.slugs import names
 from dragoman.routing.types import Ask, Health, Percentiles, Seen, Step, Steps
 from dragoman.routing.verdicts import prompt_tokens
 from dragoman.wire.preferences import Preferences, SortBy
 
-Order = Callable[[Pool, int, Health, Random], list[Step]]
+Chances = Callable[[Sequence[Step]], list[float]]
+"""A number from 0 to below 1 for each of some steps."""
+Order = Callable[[Pool, int, Health, Chances], list[Step]]
 """From a pool, the length of the prompt in tokens, what was seen, and chance."""
 
 LOWEST_PRICE = "sorted by price, lowest first"
@@ -34,6 +39,7 @@ LOWEST_LATENCY = "sorted by latency, lowest first"
 NOT_MEASURED = "not measured lately, so after all that were, by price"
 TOOLS_FIRST = "supports tools; among those price lottery, odds of 1/price²"
 IN_ORDER = "named in provider.order"
+SESSION = "price lottery, odds of 1/price², drawn once for the session"
 TOO_SLOW = "misses the preferred throughput or latency"
 OUTAGE = "faults within the last 30 s, so at the end"
 COOLING = "rate limited or without a usable credential just now, so at the end"
@@ -50,9 +56,13 @@ def rank(pool: Pool, by: SortBy | None, ask: Ask, health: Health, rng: Random) -
     """
     wishes = ask.preferences
     speeds = wishes.min_throughput or wishes.max_latency
-    if by is None and pool.odds and not (wishes.order or speeds):
+    session = ask.session
+    if by is None and pool.odds and session is None and not (wishes.order or speeds):
         return _drawn(pool, health, rng)
-    steps = _ORDERS[by](pool, prompt_tokens(ask), health, rng)
+    chances = partial(_anew, rng) if session is None else partial(session_chances, session)
+    steps = _ORDERS[by](pool, prompt_tokens(ask), health, chances)
+    if session is not None:
+        steps = [_because(step, SESSION) if step.why == LOTTERY else step for step in steps]
     if wishes.order:
         steps = _listed_first(steps, wishes.order)
     if speeds:
@@ -71,43 +81,50 @@ def _drawn(pool: Pool, health: Health, rng: Random) -> Sequence[Step]:
     place = bisect_right(odds, ticket * odds[-1], 0, len(odds) - 1)
     first = pool.priced[place]
     if _trouble(first, health) is not None:
-        return tuple(_troubled_last(_raced(pool, rng), health))
+        return tuple(_troubled_last(_raced(pool, partial(_anew, rng)), health))
     return Steps(first, len(pool.steps), partial(_others, pool, place, ticket, health))
 
 
 def _others(pool: Pool, place: int, ticket: float, health: Health) -> list[Step]:
     """Return all steps but the one that was drawn, in the order to try them after it."""
-    steps = _raced(pool, Random(ticket), place)  # noqa: S311 - a lottery, not a secret
+    rng = Random(ticket)  # noqa: S311 - a lottery, not a secret
+    steps = _raced(pool, partial(_anew, rng), place)
     return _troubled_last(steps, health)
 
 
-def _lottery(pool: Pool, _tokens: int, _health: Health, rng: Random) -> list[Step]:
-    return _raced(pool, rng)
+def _anew(rng: Random, steps: Sequence[Step]) -> list[float]:
+    """Draw a chance for each step."""
+    return [rng.random() for _ in steps]
 
 
-def _raced(pool: Pool, rng: Random, without: int | None = None) -> list[Step]:
-    """Shuffle so that an endpoint comes first with odds of 1 / price².
+def _lottery(pool: Pool, _tokens: int, _health: Health, chances: Chances) -> list[Step]:
+    return _raced(pool, chances)
+
+
+def _raced(pool: Pool, chances: Chances, without: int | None = None) -> list[Step]:
+    """Order by chance, so that an endpoint comes first with odds of 1 / price².
 
     Each draws an exponential waiting time with its weight as the rate, and the
     shortest wait wins: one sort gives the whole order of fallbacks. Free tiers
     all weigh the same. Unknown prices draw among themselves, after the known.
     Whoever came first already, at the place `without`, is not in the race.
     """
-    waits = [log(1.0 - rng.random()) * rate for rate in pool.rates]
+    drawn = zip(chances(pool.priced), pool.rates, strict=True)
+    waits = [log(1.0 - chance) * rate for chance, rate in drawn]
     order = sorted(range(len(waits)), key=waits.__getitem__)
-    unknown = list(pool.unpriced)
-    rng.shuffle(unknown)
-    return [pool.priced[i] for i in order if i != without] + unknown
+    lots = chances(pool.unpriced)
+    last = sorted(range(len(lots)), key=lots.__getitem__)
+    return [pool.priced[i] for i in order if i != without] + [pool.unpriced[i] for i in last]
 
 
-def _by_price(pool: Pool, tokens: int, _health: Health, _rng: Random) -> list[Step]:
+def _by_price(pool: Pool, tokens: int, _health: Health, _chances: Chances) -> list[Step]:
     return [
         _because(step, PRICE_UNKNOWN if blended_price(step.endpoint) is None else LOWEST_PRICE)
         for step in sorted(pool.steps, key=lambda step: _price_key(step, tokens))
     ]
 
 
-def _by_throughput(pool: Pool, tokens: int, health: Health, _rng: Random) -> list[Step]:
+def _by_throughput(pool: Pool, tokens: int, health: Health, _chances: Chances) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).throughput
         return None if measured is None else -measured.p50
@@ -115,7 +132,7 @@ def _by_throughput(pool: Pool, tokens: int, health: Health, _rng: Random) -> lis
     return _by_measure(pool, tokens, median, HIGHEST_THROUGHPUT)
 
 
-def _by_latency(pool: Pool, tokens: int, health: Health, _rng: Random) -> list[Step]:
+def _by_latency(pool: Pool, tokens: int, health: Health, _chances: Chances) -> list[Step]:
     def median(step: Step) -> float | None:
         measured = health.get(step.endpoint.id, UNSEEN).latency_s
         return None if measured is None else measured.p50
@@ -139,12 +156,12 @@ def _by_measure(
     ]
 
 
-def _exacto(pool: Pool, _tokens: int, _health: Health, rng: Random) -> list[Step]:
+def _exacto(pool: Pool, _tokens: int, _health: Health, chances: Chances) -> list[Step]:
     """Put the endpoints that support tools first, each group in the order of the lottery.
 
     How well an endpoint calls tools is not measured, so that is all `exacto` can mean.
     """
-    drawn = _raced(pool, rng)
+    drawn = _raced(pool, chances)
     able = [_because(step, TOOLS_FIRST) for step in drawn if "tools" in step.endpoint.supports]
     return able + [step for step in drawn if "tools" not in step.endpoint.supports]
 

@@ -9,7 +9,7 @@ from dragoman.catalog.parameters import PARAMETERS
 from dragoman.catalog.types import Catalog
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change, Note
-from dragoman.shaping.preferences import resolve
+from dragoman.shaping.preferences import resolve, tier_notes
 from dragoman.shaping.targets import Meanings, Wants, find_targets
 from dragoman.wire.chat import NO_WISHES, ChatCall
 from dragoman.wire.hub import Native
@@ -69,6 +69,9 @@ def ask(
     if call.route_by_price:
         preferences = _by_price(preferences, found.targets)
     notes = (*found.notes, *_not_applied(call)) if call.not_applied else found.notes
+    if preferences is not NO_WISHES:
+        models = [target.model for target in found.targets]
+        notes += tuple(tier_notes(preferences, models, catalog))
     made = Ask(
         targets=found.targets,
         preferences=preferences,

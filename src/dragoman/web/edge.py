@@ -14,6 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from dragoman.core.errors import GatewayError, Internal, NotFound, Unreadable
+from dragoman.web.absent import absent
 from dragoman.web.inference import Scope, refuse
 from dragoman.web.intake import ClientLeft
 from dragoman.web.lanes import Lane, Tier
@@ -209,7 +210,8 @@ def asked_path(scope: Scope) -> str:
 def not_found(scope: Scope) -> NotFound:
     """Return the error for a path that leads nowhere. Who is under our API need not hear where."""
     path = asked_path(scope)
-    where = "" if canonical(path).startswith("/v1/") else " The API is under /api/v1."
+    known = canonical(path)
+    where = absent(known) or ("" if known.startswith("/v1/") else " The API is under /api/v1.")
     if twice := _repeated(path.split("/")[1:]):
         where = f" It has {twice} twice: the client adds that itself, so its base URL ends before."
     return NotFound(f"There is nothing at {path}.{where}")

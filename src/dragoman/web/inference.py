@@ -110,6 +110,7 @@ class Inference(Struct, frozen=True, kw_only=True):
             title=said.title,
             user_agent=said.user_agent,
             wants_metadata=said.wants_metadata,
+            wants_cache=said.wants_cache,
             left=presence.has_left,
             on_leave=presence.ask,
             permit=permit,

@@ -19,7 +19,7 @@ own, and those of Claude Code, Codex (two), OpenCode and Open WebUI."""
 
 TOLD: Final = frozenset({
     *SESSIONS, b"http-referer", b"referer", b"x-openrouter-title", b"x-title",
-    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata",
+    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata", b"x-openrouter-cache",
 })  # fmt: skip
 """Headers that few requests have."""
 
@@ -33,6 +33,7 @@ class Said(Struct, frozen=True, kw_only=True, gc=False):
     referer: str | None = None
     title: str | None = None
     wants_metadata: bool = False
+    wants_cache: bool = False
 
 
 def said_by(headers: Mapping[bytes, bytes]) -> Said:
@@ -47,6 +48,7 @@ def said_by(headers: Mapping[bytes, bytes]) -> Said:
         referer=_kept(headers, b"http-referer") or _kept(headers, b"referer"),
         title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
         wants_metadata=_wants_metadata(headers),
+        wants_cache=headers.get(b"x-openrouter-cache", b"").strip().lower() == b"true",
     )
 
 

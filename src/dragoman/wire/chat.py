@@ -60,6 +60,8 @@ class ChatCall(Struct, frozen=True, kw_only=True, gc=False):
     tools: bool = False
     json_output: bool = False
     session_id: str | None = None
+    cache_key: str | None = None
+    """`prompt_cache_key`: what its requests share is in a provider's cache."""
     user: str | None = None
     tags: dict[str, str] = {}
     trace: dict[str, Any] = {}
@@ -117,6 +119,7 @@ def _call(found: Members, body: bytes) -> ChatCall:
         tools=has_functions(fields),
         json_output=wants_json(fields),
         session_id=fields.session_id,
+        cache_key=fields.prompt_cache_key,
         user=fields.user,
         tags=fields.metadata or {},
         trace=fields.trace or {},

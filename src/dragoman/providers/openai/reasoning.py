@@ -19,6 +19,8 @@ Only the efforts that every host knows take part in choosing one for a number.
 """
 DEFAULT_EFFORT = "medium"
 NO_EFFORT = "none"
+EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal")
+"""All that ask for reasoning, strongest first."""
 
 _UNDERSTOOD = frozenset({"effort", "max_tokens", "enabled", "exclude"})
 
@@ -53,6 +55,20 @@ def nearest_effort(max_tokens: int, output: int | None) -> str:
     return min(SHARE_OF_OUTPUT, key=lambda effort: abs(SHARE_OF_OUTPUT[effort] - share))
 
 
+def known_effort(draft: Draft, wanted: str, field: str) -> str:
+    """Return the nearest effort that the model knows, a weaker one if there is any.
+
+    So it is at OpenRouter (reasoning-tokens). `none` is no effort, and stays.
+    """
+    known = [each for each in draft.endpoint.efforts if each in EFFORTS]
+    if not known or wanted in known or wanted not in EFFORTS:
+        return wanted
+    weaker = [each for each in known if EFFORTS.index(each) > EFFORTS.index(wanted)]
+    found = weaker[0] if weaker else known[-1]
+    draft.note(Change.CLAMPED, field, f"sent as {found}, the nearest that this model knows")
+    return found
+
+
 def _can_reason(endpoint: Endpoint) -> bool:
     supports = endpoint.supports
     return not supports or "reasoning" in supports or "reasoning_effort" in supports
@@ -68,6 +84,7 @@ def _ask_for_effort(draft: Draft, call: ChatCall, endpoint: Endpoint, wish: Reas
     effort, source = _effort(wish, call.max_tokens or endpoint.max_output)
     if effort is None:
         return
+    effort = known_effort(draft, effort, source or "reasoning.effort")
     if source is not None:
         draft.note(Change.RENAMED, source, f"sent as reasoning_effort {effort}")
     draft.offer("reasoning_effort", Raw(_encode(effort)))

@@ -16,6 +16,7 @@ from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.ids import capped_id, has_long_ids
+from dragoman.providers.openai.reasoning import known_effort
 from dragoman.providers.openai.request import GATEWAY_ONLY, opaque
 from dragoman.providers.responses.items import CUT, LONGEST_CALL_ID
 from dragoman.providers.responses.origin import opened
@@ -202,6 +203,13 @@ def _is_hosted(kind: _Tool) -> bool:
 def _wish(draft: Draft, value: Raw) -> Raw | None:
     """Return the wish to reason without what OpenRouter adds to it."""
     found: Mapping[str, Raw] = _members(value)
+    said = found.get("effort", NULL)
+    if said != NULL:
+        wanted = _text(said)
+        effort = known_effort(draft, wanted, "reasoning.effort")
+        if effort != wanted:
+            found = {**found, "effort": Raw(_encode(effort))}
+            value = Raw(_encode(found))
     if _REASONING.issuperset(found):
         return value
     for name in found:

@@ -17,7 +17,12 @@ from dragoman.providers.dialect import Outgoing
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.loose_tools import loosened
-from dragoman.providers.openai.reasoning import DEFAULT_EFFORT, NO_EFFORT, nearest_effort
+from dragoman.providers.openai.reasoning import (
+    DEFAULT_EFFORT,
+    NO_EFFORT,
+    known_effort,
+    nearest_effort,
+)
 from dragoman.providers.openai.request import GATEWAY_ONLY, OF_TOOLS, opaque
 from dragoman.providers.responses.items import KNOWN, Script
 from dragoman.providers.strangers import strange_settings, strangers
@@ -180,7 +185,7 @@ def _ask_for_reasoning(
     if wish is not None:
         effort = _effort(draft, wish, call.max_tokens or endpoint.max_output)
         if effort is not None:
-            told["effort"] = effort
+            told["effort"] = known_effort(draft, effort, "reasoning.effort")
         summary = wish.summary or ("auto" if wish.asked and not wish.exclude else None)
         if summary is not None and "reasoning.summary" not in provider.quirks.rejects:
             told["summary"] = summary

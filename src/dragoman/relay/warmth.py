@@ -1,0 +1,73 @@
+"""Whose prompts are kept by providers, and what tells one conversation from another.
+
+A conversation that nobody named is known by how it begins. That is looked at only for a
+model at which an account's prompts were lately found in a cache that makes them cheaper
+(OpenRouter, prompt-caching, "Provider Sticky Routing").
+"""
+
+import msgspec
+from msgspec import Raw, Struct
+
+from dragoman.catalog.types import Price
+from dragoman.wire.hub import Members
+from dragoman.wire.usage import Usage
+
+WARM_S = 600.0
+"""How long after it was seen a cache is thought of: OpenRouter's ten minutes."""
+MOST_WARM = 4096
+"""So many pairs of account and model are remembered."""
+
+NO_MESSAGES = Raw(b"[]")
+INSTRUCTIONS = frozenset({"system", "developer"})
+
+
+class _Message(Struct, frozen=True, gc=False):
+    role: str = ""
+
+
+_messages = msgspec.json.Decoder(list[Raw]).decode
+_message = msgspec.json.Decoder(_Message).decode
+
+
+class Warmth:
+    """At which models an account's prompts were kept lately, as far as this process saw."""
+
+    def __init__(self) -> None:
+        self._until: dict[tuple[str, str], float] = {}
+
+    def saw(self, account: str, model: str, now: float) -> None:
+        """Take note that a prompt was kept, or found to be."""
+        self._until.pop((account, model), None)
+        if len(self._until) >= MOST_WARM:
+            del self._until[next(iter(self._until))]
+        self._until[account, model] = now + WARM_S
+
+    def lately(self, account: str, model: str, now: float) -> bool:
+        """Say whether that was so within the last ten minutes."""
+        until = self._until.get((account, model)) if self._until else None
+        return until is not None and now < until
+
+
+def pays_off(usage: Usage, price: Price | None) -> bool:
+    """Say whether a cache had a part in an answer, and reading from it is cheaper than not."""
+    if price is None or not (usage.cached or usage.cache_write):
+        return False
+    return price.cache_read is not None and price.cache_read < price.prompt
+
+
+def opening(members: Members) -> str:
+    """Return what a conversation begins with: its first instruction and what it is first told.
+
+    Empty where there is none, or where it is nested too deep to be read from here.
+    """
+    first: list[Raw] = []
+    try:
+        for each in _messages(members.get("messages", NO_MESSAGES)):
+            told = _message(each).role not in INSTRUCTIONS
+            if told or not first:
+                first.append(each)
+            if told:
+                break
+    except RecursionError:
+        return ""
+    return "\n".join(bytes(each).decode(errors="replace") for each in first)
