@@ -154,6 +154,22 @@ async def test_credentials_are_tried_once_each_then_the_next_host() -> None:
     assert stage.hosts.called == ["a", "a", "b"]
 
 
+async def test_a_provider_with_many_limited_credentials_does_not_use_up_the_attempts() -> None:
+    mine = [credential("a", number) for number in range(1, 7)]
+    stage = Stage(mine, a=refuses(429), b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.hosts.called == ["a", "a", "a", "b"]
+
+
+async def test_parked_credentials_are_not_tried_before_the_next_host() -> None:
+    mine = [credential("a", number) for number in (1, 2, 3)]
+    refused = [refuses(401), refuses(401), streamed()]
+    stage = Stage(mine, a=[*refused, refuses(429)], b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "a"
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.hosts.called == ["a", "a", "a", "a", "b"]
+
+
 async def test_an_only_credential_is_used_again_when_the_host_was_in_trouble() -> None:
     stage = Stage([credential("a")], a=[refuses(500), streamed()])
     assert await stage.open(stage.journey(A)) == "a"

@@ -42,7 +42,11 @@ class Wallet:
         mine = self._by_provider.get(provider, [])
         if len(mine) < 2 or not (self._parked_until or self._cool_until):
             return mine
-        return sorted(mine, key=lambda c: max(0.0, self._rests_until(c, endpoint) - now))
+        return sorted(mine, key=lambda c: self.rests_s(c, endpoint, now))
+
+    def rests_s(self, credential: Credential, endpoint: str, now: float) -> float:
+        """Return for how many seconds a credential is to be left alone at an endpoint."""
+        return max(0.0, self._rests_until(credential, endpoint) - now)
 
     def refused(self, credential: Credential, now: float) -> float:
         """Park a credential that its provider refuses; return for how many seconds."""

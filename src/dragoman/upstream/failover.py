@@ -120,10 +120,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
     def _move(self, journey: Journey) -> Move | None:
         now = self.clock.monotonic()
 
-        def is_spare(step: Step) -> bool:
-            return self._unused(journey, step.endpoint.id, self._usable(step, now)) is not None
+        def spare_rests_s(step: Step) -> float | None:
+            endpoint = step.endpoint.id
+            spare = self._unused(journey, endpoint, self._usable(step, now))
+            return None if spare is None else self.wallet.rests_s(spare, endpoint, now)
 
-        return next_move(journey.plan.steps, journey.tries, self.options, is_spare, self.rng)
+        return next_move(journey.plan.steps, journey.tries, self.options, spare_rests_s, self.rng)
 
     def _usable(self, step: Step, now: float) -> list[Credential]:
         if step.byok is not None:
