@@ -214,7 +214,8 @@ async def test_streams_that_break_are_held_against_their_endpoint() -> None:
     for _ in range(3):
         await scene.stream()
     scene.health.refresh(scene.clock.now)
-    assert scene.health.seen["a|acme/turbo"].outage
+    assert scene.health.seen_by(CALLER.key_hash)["a|acme/turbo"].outage
+    assert not scene.health.seen_by("another")["a|acme/turbo"].outage
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,36 @@ async def test_a_credential_that_works_is_forgiven() -> None:
     assert not stage.upstream.wallet.parked(stage.clock.now)
 
 
+async def test_endpoints_of_a_provider_are_open_again_once_its_credential_proves_good() -> None:
+    other = step("a", "acme/other")
+    stage = Stage([credential("a")], a=[refuses(401), refuses(402), streamed()], b=streamed())
+    for shut in (A, other):
+        assert await stage.open(stage.journey(shut, B)) == "b"
+        assert stage.seen(shut).cooling
+    await stage.open(stage.journey(A))
+    assert not stage.seen(A).cooling
+    assert not stage.seen(other).cooling
+
+
+async def test_an_endpoint_is_shut_until_the_first_of_its_credentials_is_good_again() -> None:
+    mine = credential("a", 1), credential("a", 2)
+    stage = Stage(mine, a=[refuses(429, retry_after="2"), refuses(401)], b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.seen(A).cooling
+    stage.clock.now += 2.1
+    assert not stage.seen(A).cooling
+
+
+async def test_what_one_key_meets_says_nothing_to_others() -> None:
+    stage = Stage([credential("a")], a=[refuses(500)] * 3 + [refuses(403)], b=streamed())
+    for _ in range(4):
+        journey = stage.journey(A, B)
+        journey.who = "ann"
+        assert await stage.open(journey) == "b"
+    assert stage.seen(A) == Seen()
+    assert stage.health.seen_by("ann")[A.endpoint.id] == Seen(outage=True, cooling=True)
+
+
 async def test_a_credential_that_lacks_one_model_is_not_parked_for_the_others() -> None:
     stage = Stage([credential("a")], a=[refuses(403), streamed()], b=streamed())
     assert await stage.open(stage.journey(A, B)) == "b"

@@ -59,16 +59,20 @@ class Wallet:
         """Let a credential cool down at one endpoint."""
         self._cool_until[credential.id, endpoint] = now + wait_s
 
-    def worked(self, credential: Credential) -> None:
-        """Forget what was held against a credential that works."""
-        if self._refusals:
-            self._refusals.pop(credential.id, None)
-            self._parked_until.pop(credential.id, None)
+    def worked(self, credential: Credential) -> bool:
+        """Forget what was held against a credential that works; say whether it had been refused."""
+        if not self._refusals or self._refusals.pop(credential.id, None) is None:
+            return False
+        self._parked_until.pop(credential.id, None)
+        return True
 
-    def all_resting(self, provider: str, endpoint: str, now: float) -> bool:
-        """Whether every credential of the provider rests, as far as this endpoint goes."""
+    def all_rest_s(self, provider: str, endpoint: str, now: float) -> float | None:
+        """Return for how many seconds all credentials of the provider rest at this endpoint.
+
+        0 where one does not; None for a provider that needs none.
+        """
         mine = self._by_provider.get(provider, [])
-        return all(self._rests_until(c, endpoint) > now for c in mine)
+        return min((self.rests_s(each, endpoint, now) for each in mine), default=None)
 
     def parked(self, now: float) -> tuple[Resting, ...]:
         """Return the parked credentials, for people."""

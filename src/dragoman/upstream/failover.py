@@ -45,6 +45,8 @@ class Journey(Struct, kw_only=True):
     plan: Plan
     requested: tuple[str, ...]
     deadline: float
+    who: str = ""
+    """The hash of the caller's key."""
     tries: list[Try] = []
     used: set[tuple[str, str]] = set()
     """(endpoint, credential) pairs that were tried."""
@@ -190,12 +192,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
         return line
 
     def _worked(self, journey: Journey, attempt: Attempt, started: float) -> None:
-        step, latency_s = attempt.step, self.clock.monotonic() - started
-        journey.tries.append(Try(step=step, latency_s=latency_s, status=200))
+        step, now = attempt.step, self.clock.monotonic()
+        journey.tries.append(Try(step=step, latency_s=now - started, status=200))
         if step.byok is not None:
             self.health.rests.worked(step.byok, step.endpoint.id)
-        elif attempt.credential is not None:
-            self.wallet.worked(attempt.credential)
+        elif attempt.credential is not None and self.wallet.worked(attempt.credential):
+            self.health.opened(step.endpoint.provider, now)
 
     def _failed(self, journey: Journey, attempt: Attempt, fault: Fault, started: float) -> None:
         now = self.clock.monotonic()
@@ -206,17 +208,19 @@ class Upstream(Struct, frozen=True, kw_only=True):
         journey.tries.append(
             Try(step=attempt.step, latency_s=now - started, status=fault.status, fault=fault)
         )
-        learn(self.health, self.wallet, attempt, fault, now)
+        learn(self, attempt, fault, journey.who)
 
 
-def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, now: float) -> None:
+def learn(upstream: Upstream, attempt: Attempt, fault: Fault, who: str) -> None:
     """Hold a fault against whom it concerns: an endpoint, a credential, or nobody.
 
-    A caller's own mistake is nobody's fault, and neither is our own want of connections, or
-    what a dialect has no words for; a rate limit is no outage. What an account's own credential
-    meets is its own affair.
+    `who` is the caller's key: what one key alone meets says nothing to others. A caller's own
+    mistake is nobody's fault, and neither is our own want of connections, or what a dialect has
+    no words for; a rate limit is no outage. What an account's own credential meets is its own
+    affair.
     """
     endpoint, credential = attempt.step.endpoint, attempt.credential
+    health, wallet, now = upstream.health, upstream.wallet, upstream.clock.monotonic()
     if attempt.step.byok is not None:
         health.rests.failed(attempt.step.byok, endpoint.id, fault, now)
         return
@@ -229,7 +233,16 @@ def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, n
     elif fault.kind is Kind.CREDENTIAL and credential is not None:
         wait_s = wallet.refused(credential, now)
     else:
-        health.failed(endpoint.id, now)
+        health.failed(endpoint.id, now, who)
         return
-    if wallet.all_resting(endpoint.provider, endpoint.id, now):
+    all_rest_s = wallet.all_rest_s(endpoint.provider, endpoint.id, now)
+    if all_rest_s is not None:
+        wait_s = all_rest_s
+    if not wait_s:
+        return
+    if fault.kind is Kind.FORBIDDEN:
+        health.forbade(endpoint.id, now, wait_s, who)
+    elif fault.kind is Kind.CREDENTIAL:
+        health.shut(endpoint.id, now, wait_s, endpoint.provider)
+    else:
         health.cool(endpoint.id, now, wait_s)
