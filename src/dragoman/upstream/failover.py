@@ -21,7 +21,7 @@ from dragoman.upstream.asking import asked
 from dragoman.upstream.attempt import Answered, Attempt, Opened, answer, stream
 from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.failure import sum_up
-from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, without_secret
+from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, given_up, without_secret
 from dragoman.upstream.gatherer import Watch
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.line import Line, Signer
@@ -106,6 +106,11 @@ class Upstream(Struct, frozen=True, kw_only=True):
                 result = await make(attempt)
             except AttemptFailed as failed:
                 self._failed(journey, attempt, failed.fault, started)
+            except asyncio.CancelledError:
+                latency_s = self.clock.monotonic() - started
+                tried = Try(step=step, latency_s=latency_s, status=None, fault=given_up())
+                journey.tries.append(tried)
+                raise
             else:
                 self._worked(journey, attempt, started)
                 return result
