@@ -170,6 +170,15 @@ async def test_parked_credentials_are_not_tried_before_the_next_host() -> None:
     assert stage.hosts.called == ["a", "a", "a", "a", "b"]
 
 
+async def test_a_passing_fault_is_not_met_with_a_credential_that_is_parked() -> None:
+    mine = credential("a", 1), credential("a", 2)
+    stage = Stage(mine, a=[refuses(401), streamed(), refuses(500), streamed()])
+    for _ in range(2):
+        assert await stage.open(stage.journey(A)) == "a"
+    sent = [dict(request.headers)["Authorization"][-1] for _, request in stage.hosts.calls]
+    assert sent == ["1", "2", "2", "2"]
+
+
 async def test_an_only_credential_is_used_again_when_the_host_was_in_trouble() -> None:
     stage = Stage([credential("a")], a=[refuses(500), streamed()])
     assert await stage.open(stage.journey(A)) == "a"

@@ -148,13 +148,24 @@ class Upstream(Struct, frozen=True, kw_only=True):
                 return credential
         return None
 
+    def _best(
+        self, journey: Journey, endpoint: str, usable: list[Credential], now: float
+    ) -> Credential:
+        """Return a credential that this request has not used, unless only one it has is well."""
+        unused, first = self._unused(journey, endpoint, usable), usable[0]
+        if unused is None:
+            return first
+        rests = self.wallet.rests_s
+        return first if rests(unused, endpoint, now) and not rests(first, endpoint, now) else unused
+
     def _attempt(self, journey: Journey, step: Step, provider: Provider, now: float) -> Attempt:
         credential, endpoint, call = None, step.endpoint, journey.call
         usable = self._usable(step, now)
         if usable:
-            used = journey.used
-            credential = (used and self._unused(journey, endpoint.id, usable)) or usable[0]
-            used.add((endpoint.id, credential.id))
+            credential = usable[0]
+            if journey.used:
+                credential = self._best(journey, endpoint.id, usable, now)
+            journey.used.add((endpoint.id, credential.id))
         question = asked(call, endpoint, provider, journey.slice_tokens)
         dialect = endpoint.dialect or provider.dialect
         if call.native is not None:
