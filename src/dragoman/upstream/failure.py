@@ -200,8 +200,12 @@ def _single(
 
 def _limit_source(tries: Sequence[Try]) -> str:
     """Return whose limit it is: the account's own at a provider, or that of what is shared."""
-    own = all(each.step.byok is not None for each in tries)
-    return "upstream_provider_byok" if own else "upstream_provider_shared_pool"
+    return "upstream_provider_byok" if _all_own(tries) else "upstream_provider_shared_pool"
+
+
+def _all_own(tries: Sequence[Try]) -> bool:
+    """Whether nothing but the account's own credentials was tried."""
+    return all(each.step.byok is not None for each in tries)
 
 
 def _several(
@@ -235,7 +239,7 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
     """Return both vocabularies that clients read: the documented one and the live one."""
     last = tries[-1]
     metadata: dict[str, object] = {"provider_name": last.step.endpoint.provider_name}
-    if last.step.byok is not None:
+    if _all_own(tries):
         metadata["is_byok"] = True
     if fault.code:
         metadata["provider_code"] = fault.code
