@@ -104,6 +104,14 @@ async def test_endpoints_that_cannot_be_paid_leave_the_plan() -> None:
     assert scene.record.provider == "b"
 
 
+@pytest.mark.parametrize("first", ["a", "b"])
+async def test_the_prompt_that_could_be_paid_is_that_of_the_cheapest(first: str) -> None:
+    dear = Price(prompt=PicoUsd(100_000_000), completion=PicoUsd(1))
+    scene = Scene(endpoint("a", price=dear), endpoint("b"), a=streamed("x"), b=streamed("x"))
+    with pytest.raises(GatewayError, match=r"Prompt tokens limit exceeded: \d+ > 2\."):
+        await heard(scene, limited(scene, 2_000, provider={"order": [first]}))
+
+
 async def test_a_price_that_is_unknown_is_refused_under_a_limit() -> None:
     scene = Scene(endpoint("a", price=None), a=streamed("x"))
     with pytest.raises(GatewayError) as refused:

@@ -142,6 +142,16 @@ async def test_a_client_that_leaves_before_content_pays_nothing(script: Script) 
     assert all(response.closed for response in scene.hosts.responses)
 
 
+async def test_who_was_silent_until_the_client_left_is_on_record_and_blamed_for_nothing() -> None:
+    scene = Scene(a=refuses(500), b=Script(head=(Pass(7), "hang")))
+    await cancelled_while(asyncio.ensure_future(scene.stream(provider={"order": ["a", "b"]})))
+    first, second = scene.record.attempts
+    assert (first.provider, first.status) == ("a", 500)
+    assert (second.provider, second.status, second.code) == ("b", None, "given_up")
+    assert second.latency_ms == 7000
+    assert "b|acme/turbo" not in scene.health.seen
+
+
 async def test_a_client_that_leaves_before_a_whole_answer_pays_nothing() -> None:
     scene = Scene(a=plays(b"{", "hang"))
     await cancelled_while(asyncio.ensure_future(scene.whole()))
@@ -214,7 +224,8 @@ async def test_streams_that_break_are_held_against_their_endpoint() -> None:
     for _ in range(3):
         await scene.stream()
     scene.health.refresh(scene.clock.now)
-    assert scene.health.seen["a|acme/turbo"].outage
+    assert scene.health.seen_by(CALLER.key_hash)["a|acme/turbo"].outage
+    assert not scene.health.seen_by("another")["a|acme/turbo"].outage
 
 
 @pytest.mark.parametrize(

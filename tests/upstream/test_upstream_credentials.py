@@ -48,8 +48,9 @@ def test_when_all_rest_the_one_that_is_back_first_is_used() -> None:
     wallet.refused(ONE, 0)
     wallet.limited(TWO, E, 0, 10)
     assert order(wallet, 5) == ["two", "one"]
-    assert wallet.all_resting("acme", E, 5)
-    assert not wallet.all_resting("acme", E, 11)
+    assert wallet.all_rest_s("acme", E, 5) == 5
+    assert wallet.all_rest_s("acme", E, 11) == 0
+    assert wallet.all_rest_s("another", E, 0) is None
 
 
 def test_people_are_shown_where_a_parked_credential_came_from_and_not_its_text() -> None:

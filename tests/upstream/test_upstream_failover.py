@@ -121,6 +121,12 @@ async def test_when_nobody_answers_the_caller_is_told_of_all() -> None:
     assert told.retry_after_s == 4
 
 
+async def test_who_meets_an_outage_everywhere_is_told_to_come_back_when_that_is_over() -> None:
+    stage = Stage(a=[Script(status=500)] * 4, b=[Script(status=500)] * 4)
+    told = [(await stage.refusal(stage.journey(A, B))).retry_after_s for _ in range(4)]
+    assert told == [2, 2, 30, 30]
+
+
 async def test_a_request_at_fault_is_shown_to_nobody_else() -> None:
     stage = Stage(a=refuses(400), b=streamed())
     assert isinstance(await stage.refusal(stage.journey(A, B)), RefusedUpstream)
@@ -154,6 +160,31 @@ async def test_credentials_are_tried_once_each_then_the_next_host() -> None:
     assert stage.hosts.called == ["a", "a", "b"]
 
 
+async def test_a_provider_with_many_limited_credentials_does_not_use_up_the_attempts() -> None:
+    mine = [credential("a", number) for number in range(1, 7)]
+    stage = Stage(mine, a=refuses(429), b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.hosts.called == ["a", "a", "a", "b"]
+
+
+async def test_parked_credentials_are_not_tried_before_the_next_host() -> None:
+    mine = [credential("a", number) for number in (1, 2, 3)]
+    refused = [refuses(401), refuses(401), streamed()]
+    stage = Stage(mine, a=[*refused, refuses(429)], b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "a"
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.hosts.called == ["a", "a", "a", "a", "b"]
+
+
+async def test_a_passing_fault_is_not_met_with_a_credential_that_is_parked() -> None:
+    mine = credential("a", 1), credential("a", 2)
+    stage = Stage(mine, a=[refuses(401), streamed(), refuses(500), streamed()])
+    for _ in range(2):
+        assert await stage.open(stage.journey(A)) == "a"
+    sent = [dict(request.headers)["Authorization"][-1] for _, request in stage.hosts.calls]
+    assert sent == ["1", "2", "2", "2"]
+
+
 async def test_an_only_credential_is_used_again_when_the_host_was_in_trouble() -> None:
     stage = Stage([credential("a")], a=[refuses(500), streamed()])
     assert await stage.open(stage.journey(A)) == "a"
@@ -167,6 +198,36 @@ async def test_a_credential_that_works_is_forgiven() -> None:
     assert stage.upstream.wallet.parked(stage.clock.now)
     await stage.open(stage.journey(A, B))
     assert not stage.upstream.wallet.parked(stage.clock.now)
+
+
+async def test_endpoints_of_a_provider_are_open_again_once_its_credential_proves_good() -> None:
+    other = step("a", "acme/other")
+    stage = Stage([credential("a")], a=[refuses(401), refuses(402), streamed()], b=streamed())
+    for shut in (A, other):
+        assert await stage.open(stage.journey(shut, B)) == "b"
+        assert stage.seen(shut).cooling
+    await stage.open(stage.journey(A))
+    assert not stage.seen(A).cooling
+    assert not stage.seen(other).cooling
+
+
+async def test_an_endpoint_is_shut_until_the_first_of_its_credentials_is_good_again() -> None:
+    mine = credential("a", 1), credential("a", 2)
+    stage = Stage(mine, a=[refuses(429, retry_after="2"), refuses(401)], b=streamed())
+    assert await stage.open(stage.journey(A, B)) == "b"
+    assert stage.seen(A).cooling
+    stage.clock.now += 2.1
+    assert not stage.seen(A).cooling
+
+
+async def test_what_one_key_meets_says_nothing_to_others() -> None:
+    stage = Stage([credential("a")], a=[refuses(500)] * 3 + [refuses(403)], b=streamed())
+    for _ in range(4):
+        journey = stage.journey(A, B)
+        journey.who = "ann"
+        assert await stage.open(journey) == "b"
+    assert stage.seen(A) == Seen()
+    assert stage.health.seen_by("ann")[A.endpoint.id] == Seen(outage=True, cooling=True)
 
 
 async def test_a_credential_that_lacks_one_model_is_not_parked_for_the_others() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dragoman.upstream.hangs import SEVERAL, Hangs, Silence
+from dragoman.upstream.hangs import SEVERAL, Hang, Hangs, Silence, Waiter
 from dragoman.upstream.patience import Patience, Timekeeper
 from tests.upstream.hosts import HANGS, Pass, Script, plays, says, streamed
 from tests.upstream.scenery import step
@@ -17,13 +17,13 @@ USUAL_S = 30.0
 
 
 def unknown(hangs: Hangs, now: float) -> list[str]:
-    return hangs.look(now, lambda _: None)
+    return [hang.endpoint for hang in hangs.look(now, lambda _: None)]
 
 
 def silences(hangs: Hangs, count: int, *, can_go_on: bool = False) -> list[Silence]:
     """Begin to wait for an endpoint, so often, at 100 s."""
     found = [
-        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, can_go_on=can_go_on)
+        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, Waiter("", can_go_on))
         for _ in range(count)
     ]
     for each in found:
@@ -54,7 +54,7 @@ async def test_where_it_is_known_what_is_usual_three_times_that_is_borne(
     hangs = Hangs()
     silences(hangs, SEVERAL)
     assert hangs.look(100.0 + borne_s - 0.1, lambda _: usual_s) == []
-    assert hangs.look(100.0 + borne_s, lambda _: usual_s) == ["e"]
+    assert hangs.look(100.0 + borne_s, lambda _: usual_s) == [Hang("e", "")]
 
 
 async def test_where_others_have_begun_meanwhile_nothing_hangs() -> None:
@@ -81,8 +81,9 @@ class Crowd:
         self.journeys: list[Any] = []
         self.asked: list[asyncio.Task[str]] = []
 
-    async def ask(self, *steps: Any) -> None:
+    async def ask(self, *steps: Any, who: str = "") -> None:
         journey = self.stage.journey(*steps)
+        journey.who = who
         self.journeys.append(journey)
         self.asked.append(asyncio.create_task(self.stage.open(journey)))
         await self.rest()
@@ -128,6 +129,31 @@ async def test_who_has_nowhere_to_go_waits_on_and_who_has_just_asked_does() -> N
     assert not any(each.done() for each in crowd.asked)
     await crowd.after(1.0)
     assert [each.done() for each in crowd.asked] == [False] * SEVERAL + [True]
+    await crowd.part()
+
+
+async def test_what_hangs_for_one_key_alone_is_no_reason_for_others_to_avoid_it() -> None:
+    crowd = Crowd()
+    for _ in range(SEVERAL):
+        await crowd.ask(A, B, who="first")
+    await crowd.after(6.0)
+    await crowd.ask(A, B, who="second")
+    await crowd.after(2.0)
+    health, a = crowd.stage.health, A.endpoint.id
+    assert [each.done() for each in crowd.asked] == [True] * SEVERAL + [False]
+    assert health.seen_by("first")[a].outage
+    assert not health.seen_by("second")[a].outage
+    await crowd.part()
+    await crowd.after(31.0)
+    assert not health.seen_by("first")[a].outage
+
+
+async def test_what_hangs_for_several_keys_hangs_for_all() -> None:
+    crowd = Crowd()
+    for number in range(SEVERAL):
+        await crowd.ask(A, B, who=f"key-{number}")
+    await crowd.after(8.0)
+    assert crowd.stage.seen(A).outage
     await crowd.part()
 
 

@@ -22,7 +22,7 @@ def move(
     steps: list[Step],
     tries: list[Try],
     *,
-    spare: bool = False,
+    spare: float | None = None,
     options: UpstreamOptions | None = None,
 ) -> Move | None:
     chosen = options or UpstreamOptions()
@@ -83,11 +83,31 @@ def test_a_request_gets_six_attempts_in_all() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.RATE, Kind.CREDENTIAL, Kind.FORBIDDEN])
 def test_a_refused_credential_gives_way_to_the_next_of_the_same_provider(kind: Kind) -> None:
-    assert move([A, B], [tried(A, fault(kind))], spare=True) == Move(A)
+    assert move([A, B], [tried(A, fault(kind))], spare=0.0) == Move(A)
+
+
+def test_a_credential_that_rests_is_tried_when_nobody_else_is_left() -> None:
+    limited = tried(A, fault(Kind.RATE, 429))
+    assert move([A, B], [limited], spare=300.0) == Move(B)
+    assert move([A], [limited], spare=300.0) == Move(A)
+
+
+def test_many_credentials_of_one_provider_leave_attempts_to_the_next() -> None:
+    limited = tried(A, fault(Kind.RATE, 429))
+    assert move([A, B], [limited] * 2, spare=0.0) == Move(A)
+    assert move([A, B], [limited] * 3, spare=0.0) == Move(B)
+    assert move([A], [limited] * 5, spare=0.0) == Move(A)
+    assert move([A], [limited] * 6, spare=0.0) is None
+
+
+def test_one_endpoint_with_several_credentials_counts_once_for_its_model() -> None:
+    limited = [tried(A, fault(Kind.RATE, 429))] * 3
+    assert after(*limited, tried(B, fault()), steps=[A, B, C, D]) is C
+    assert after(*limited, tried(B, fault()), tried(C, fault()), steps=[A, B, C, D]) is None
 
 
 def test_a_spare_credential_does_not_help_a_provider_that_is_down() -> None:
-    assert move([A, B], [tried(A, fault())], spare=True) == Move(B)
+    assert move([A, B], [tried(A, fault())], spare=0.0) == Move(B)
 
 
 def test_an_only_endpoint_is_tried_three_times_with_pauses_that_grow() -> None:

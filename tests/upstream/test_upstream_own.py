@@ -31,8 +31,11 @@ def test_a_rate_limit_is_of_the_account_only_if_nothing_else_was_tried() -> None
     own = sum_up([tried(OWN, limited)], ("acme/turbo",))
     assert isinstance(own, CapacityExhausted)
     assert own.metadata["limit_source"] == "upstream_provider_byok"
-    both = sum_up([tried(OWN, limited), tried(HOUSE, limited)], ("acme/turbo",))
-    assert both.metadata["limit_source"] == "upstream_provider_shared_pool"
+    assert own.metadata["is_byok"] is True
+    for one, other in ((OWN, HOUSE), (HOUSE, OWN)):
+        both = sum_up([tried(one, limited), tried(other, limited)], ("acme/turbo",))
+        assert both.metadata["limit_source"] == "upstream_provider_shared_pool"
+        assert "is_byok" not in both.metadata
 
 
 def test_what_a_provider_echoes_is_told_without_the_secret() -> None:

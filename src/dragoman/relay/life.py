@@ -41,7 +41,7 @@ from dragoman.relay.bill import NOTHING_USED, Bill, charged, fee_ppm
 from dragoman.relay.bounds import count_free
 from dragoman.relay.linger import GiveUp, Linger, hears
 from dragoman.relay.meter import Meter, untold
-from dragoman.relay.record import CLIENT_LEFT, attempt, generation, served_model, spread_s
+from dragoman.relay.record import CLIENT_LEFT, attempt, generation, served_model, tokens_a_second
 from dragoman.relay.sizing import sent_size, size_of
 from dragoman.relay.tab import Fees, Offers, Tab, drawn_on, open_tab
 from dragoman.relay.transcript import transcript_for
@@ -58,15 +58,14 @@ from dragoman.wire.answers import ROUTING, Stamp, encode
 
 UNLIMITED = Hold((), 0)
 """What is set aside where nothing limits a request."""
-SHORT_S = 0.05
-"""Below this the time between first and last content says nothing about speed."""
 
 
 def begin(desk: Desk, visit: Visit) -> "Turn":
     """Shape and plan a request. Raises the GatewayError that says why it cannot be served."""
     catalog = desk.catalog()
     wants, notes = wishes(desk, visit, catalog)
-    the_plan = plan(wants, catalog, desk.upstream.health.seen, desk.rng, pools=desk.pools)
+    health = desk.upstream.health.seen_by(visit.caller.key_hash)
+    the_plan = plan(wants, catalog, health, desk.rng, pools=desk.pools)
     turn = Turn(desk, visit, catalog, wants, the_plan)
     turn.notes += notes
     if not the_plan.steps:
@@ -111,6 +110,7 @@ class Turn:
             plan=the_plan,
             requested=_requested(wants),
             deadline=visit.arrived + desk.upstream.options.request_s,
+            who=visit.caller.key_hash,
         )
         self.tab: Tab | None = None
         self.waiver: Waiver | None = None
@@ -306,14 +306,13 @@ class Turn:
         `fault` is what the provider did; it is held against whom it would be before the first
         content: a rate limit is no outage, and a caller's mistake is nobody's fault.
         """
-        now = self._desk.clock.monotonic()
         if self.gave_up(error):
             self.settle()
         else:
             self._free()
-            attempt, upstream = self.journey.under_way, self._desk.upstream
+            attempt = self.journey.under_way
             if fault is not None and attempt is not None:
-                learn(upstream.health, upstream.wallet, attempt, fault, now)
+                learn(self._desk.upstream, attempt, fault, self.journey.who)
         self.failed(error)
         return self._bill
 
@@ -384,10 +383,9 @@ class Turn:
         if step is None or step.byok is not None:
             return
         latency_s = self.journey.tries[-1].latency_s
-        tokens, speaking_s = self._bill.usage.completion, spread_s(self.meter)
-        took_s = speaking_s if speaking_s > SHORT_S else latency_s
-        speed = tokens / took_s if tokens and took_s > 0 else None
-        desk.upstream.health.succeeded(step.endpoint.id, desk.clock.monotonic(), latency_s, speed)
+        speed = tokens_a_second(self._bill.usage.completion, self.meter, latency_s)
+        health, now = desk.upstream.health, desk.clock.monotonic()
+        health.succeeded(step.endpoint.id, now, latency_s, speed, self.journey.who)
 
 
 def _requested(wants: Ask) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from dragoman.wire.hub import Piece
 CLIENT_LEFT = 499
 """The status on record when the client hung up; nobody is there to read it."""
 API_TYPE = "completions"
+SHORT_S = 0.05
+"""Below this the time between first and last content says nothing about speed."""
 NOT_ENDED = Piece(index=0, delta={})
 
 
@@ -98,6 +100,13 @@ def spread_s(meter: Meter) -> float:
     """Return the seconds from the first content to the last."""
     first, last = meter.first_content, meter.last_content
     return 0.0 if first is None or last is None else last - first
+
+
+def tokens_a_second(tokens: int, meter: Meter, latency_s: float) -> float | None:
+    """Return how fast an answer came, from its first content on where that says anything."""
+    speaking_s = spread_s(meter)
+    took_s = speaking_s if speaking_s > SHORT_S else latency_s
+    return tokens / took_s if tokens and took_s > 0 else None
 
 
 def attempt(one: Try) -> Attempt:

@@ -189,17 +189,24 @@ class Offers:
             affordable_tokens(size, endpoint, dialect, self._narrowed(left, endpoint))
             for endpoint, dialect in offered
         ]
-        best = max(range(len(could)), key=lambda i: math.inf if (n := could[i]) is None else n)
+        prompts = [self._prompt_within(left, endpoint) for endpoint, _ in offered]
+        best = max(
+            range(len(could)),
+            key=lambda i: (math.inf if (n := could[i]) is None else n, prompts[i]),
+        )
         endpoint, dialect = offered[best]
-        a_token = endpoint.price.prompt if endpoint.price else 0
-        room = self._narrowed(left, endpoint)
         return Wish(
             amount=amount,
             tokens=most_output(size, endpoint),
             affordable=could[best],
             prompt=prompt_tokens(size, endpoint, dialect),
-            affordable_prompt=max(0, room) * 1000 // a_token if a_token else 0,
+            affordable_prompt=prompts[best],
         )
+
+    def _prompt_within(self, money: int, endpoint: Endpoint) -> int:
+        """Return how many tokens of prompt some money is enough for at an endpoint."""
+        a_token = endpoint.price.prompt if endpoint.price else 0
+        return max(0, self._narrowed(money, endpoint)) * 1000 // a_token if a_token else 0
 
 
 class Room(Struct, frozen=True):

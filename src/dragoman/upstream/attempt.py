@@ -30,7 +30,7 @@ from dragoman.upstream.faults import (
     untranslatable,
 )
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
-from dragoman.upstream.hangs import UNWATCHED, Hangs, Silence
+from dragoman.upstream.hangs import NOBODY, UNWATCHED, Hangs, Silence, Waiter
 from dragoman.upstream.line import Headers, Line, authorization
 from dragoman.upstream.moves import piece_pause_s
 from dragoman.upstream.options import UpstreamOptions
@@ -87,8 +87,7 @@ class Attempt(Struct, frozen=True, kw_only=True):
     """Who sees an answer that is gathered; None where the client gets a stream."""
     hangs: Hangs = UNWATCHED
     """Who watches streams that wait for content."""
-    can_go_on: bool = False
-    """Whether there is another endpoint to try if this one hangs."""
+    waiter: Waiter = NOBODY
 
 
 MOST_DIGITS = 10
@@ -111,8 +110,7 @@ async def stream(attempt: Attempt) -> Opened:
     outgoing = _translate(attempt)
     hangs, now = attempt.hangs, attempt.clock.monotonic
     patience = Patience(attempt.timekeeper, patience_s)
-    endpoint, can_go_on = attempt.step.endpoint.id, attempt.can_go_on
-    silence = Silence(endpoint, patience, patience_s, now(), can_go_on=can_go_on)
+    silence = Silence(attempt.step.endpoint.id, patience, patience_s, now(), attempt.waiter)
     began_at: float | None = None
     hangs.begin(silence)
     try:

@@ -42,7 +42,11 @@ class Wallet:
         mine = self._by_provider.get(provider, [])
         if len(mine) < 2 or not (self._parked_until or self._cool_until):
             return mine
-        return sorted(mine, key=lambda c: max(0.0, self._rests_until(c, endpoint) - now))
+        return sorted(mine, key=lambda c: self.rests_s(c, endpoint, now))
+
+    def rests_s(self, credential: Credential, endpoint: str, now: float) -> float:
+        """Return for how many seconds a credential is to be left alone at an endpoint."""
+        return max(0.0, self._rests_until(credential, endpoint) - now)
 
     def refused(self, credential: Credential, now: float) -> float:
         """Park a credential that its provider refuses; return for how many seconds."""
@@ -55,16 +59,20 @@ class Wallet:
         """Let a credential cool down at one endpoint."""
         self._cool_until[credential.id, endpoint] = now + wait_s
 
-    def worked(self, credential: Credential) -> None:
-        """Forget what was held against a credential that works."""
-        if self._refusals:
-            self._refusals.pop(credential.id, None)
-            self._parked_until.pop(credential.id, None)
+    def worked(self, credential: Credential) -> bool:
+        """Forget what was held against a credential that works; say whether it had been refused."""
+        if not self._refusals or self._refusals.pop(credential.id, None) is None:
+            return False
+        self._parked_until.pop(credential.id, None)
+        return True
 
-    def all_resting(self, provider: str, endpoint: str, now: float) -> bool:
-        """Whether every credential of the provider rests, as far as this endpoint goes."""
+    def all_rest_s(self, provider: str, endpoint: str, now: float) -> float | None:
+        """Return for how many seconds all credentials of the provider rest at this endpoint.
+
+        0 where one does not; None for a provider that needs none.
+        """
         mine = self._by_provider.get(provider, [])
-        return all(self._rests_until(c, endpoint) > now for c in mine)
+        return min((self.rests_s(each, endpoint, now) for each in mine), default=None)
 
     def parked(self, now: float) -> tuple[Resting, ...]:
         """Return the parked credentials, for people."""

@@ -20,11 +20,11 @@ from dragoman.routing.types import Plan, Step
 from dragoman.upstream.asking import asked
 from dragoman.upstream.attempt import Answered, Attempt, Opened, answer, stream
 from dragoman.upstream.credentials import Wallet
-from dragoman.upstream.failure import sum_up
-from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, without_secret
+from dragoman.upstream.failure import SOON_S, sum_up
+from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, given_up, without_secret
 from dragoman.upstream.gatherer import Watch
-from dragoman.upstream.hangs import UNWATCHED
-from dragoman.upstream.health import HealthBoard
+from dragoman.upstream.hangs import UNWATCHED, Waiter
+from dragoman.upstream.health import OUTAGE_S, HealthBoard
 from dragoman.upstream.line import Line, Signer
 from dragoman.upstream.moves import Move, next_move
 from dragoman.upstream.options import UpstreamOptions
@@ -46,6 +46,8 @@ class Journey(Struct, kw_only=True):
     plan: Plan
     requested: tuple[str, ...]
     deadline: float
+    who: str = ""
+    """The hash of the caller's key."""
     tries: list[Try] = []
     used: set[tuple[str, str]] = set()
     """(endpoint, credential) pairs that were tried."""
@@ -105,6 +107,11 @@ class Upstream(Struct, frozen=True, kw_only=True):
                 result = await make(attempt)
             except AttemptFailed as failed:
                 self._failed(journey, attempt, failed.fault, started)
+            except asyncio.CancelledError:
+                latency_s = self.clock.monotonic() - started
+                tried = Try(step=step, latency_s=latency_s, status=None, fault=given_up())
+                journey.tries.append(tried)
+                raise
             else:
                 self._worked(journey, attempt, started)
                 return result
@@ -116,15 +123,17 @@ class Upstream(Struct, frozen=True, kw_only=True):
             if journey.deadline - self.clock.monotonic() < LEAST_S:
                 break
             step = move.step
-        raise sum_up(journey.tries, journey.requested)
+        raise sum_up(journey.tries, journey.requested, self._back_in_s(journey))
 
     def _move(self, journey: Journey) -> Move | None:
         now = self.clock.monotonic()
 
-        def is_spare(step: Step) -> bool:
-            return self._unused(journey, step.endpoint.id, self._usable(step, now)) is not None
+        def spare_rests_s(step: Step) -> float | None:
+            endpoint = step.endpoint.id
+            spare = self._unused(journey, endpoint, self._usable(step, now))
+            return None if spare is None else self.wallet.rests_s(spare, endpoint, now)
 
-        return next_move(journey.plan.steps, journey.tries, self.options, is_spare, self.rng)
+        return next_move(journey.plan.steps, journey.tries, self.options, spare_rests_s, self.rng)
 
     def _usable(self, step: Step, now: float) -> list[Credential]:
         if step.byok is not None:
@@ -140,13 +149,24 @@ class Upstream(Struct, frozen=True, kw_only=True):
                 return credential
         return None
 
+    def _best(
+        self, journey: Journey, endpoint: str, usable: list[Credential], now: float
+    ) -> Credential:
+        """Return a credential that this request has not used, unless only one it has is well."""
+        unused, first = self._unused(journey, endpoint, usable), usable[0]
+        if unused is None:
+            return first
+        rests = self.wallet.rests_s
+        return first if rests(unused, endpoint, now) and not rests(first, endpoint, now) else unused
+
     def _attempt(self, journey: Journey, step: Step, provider: Provider, now: float) -> Attempt:
         credential, endpoint, call = None, step.endpoint, journey.call
         usable = self._usable(step, now)
         if usable:
-            used = journey.used
-            credential = (used and self._unused(journey, endpoint.id, usable)) or usable[0]
-            used.add((endpoint.id, credential.id))
+            credential = usable[0]
+            if journey.used:
+                credential = self._best(journey, endpoint.id, usable, now)
+            journey.used.add((endpoint.id, credential.id))
         question = asked(call, endpoint, provider, journey.slice_tokens)
         dialect = endpoint.dialect or provider.dialect
         if call.native is not None:
@@ -167,8 +187,15 @@ class Upstream(Struct, frozen=True, kw_only=True):
             sent=journey.sent,
             watch=journey.watch,
             hangs=self.health.hangs if step.byok is None else UNWATCHED,
-            can_go_on=self._can_go_on(journey),
+            waiter=Waiter(journey.who, self._can_go_on(journey)),
         )
+
+    def _back_in_s(self, journey: Journey) -> int:
+        """Return when to come back: where all that was tried is in an outage, when that is over."""
+        seen = self.health.seen_by(journey.who)
+        tried = {each.step.endpoint.id for each in journey.tries}
+        avoided = all(id_ in seen and seen[id_].outage for id_ in tried)
+        return OUTAGE_S if avoided else SOON_S
 
     def _can_go_on(self, journey: Journey) -> bool:
         """Say whether another endpoint can be tried after the attempt that is now made."""
@@ -196,12 +223,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
         return line
 
     def _worked(self, journey: Journey, attempt: Attempt, started: float) -> None:
-        step, latency_s = attempt.step, self.clock.monotonic() - started
-        journey.tries.append(Try(step=step, latency_s=latency_s, status=200))
+        step, now = attempt.step, self.clock.monotonic()
+        journey.tries.append(Try(step=step, latency_s=now - started, status=200))
         if step.byok is not None:
             self.health.rests.worked(step.byok, step.endpoint.id)
-        elif attempt.credential is not None:
-            self.wallet.worked(attempt.credential)
+        elif attempt.credential is not None and self.wallet.worked(attempt.credential):
+            self.health.opened(step.endpoint.provider, now)
 
     def _failed(self, journey: Journey, attempt: Attempt, fault: Fault, started: float) -> None:
         now = self.clock.monotonic()
@@ -212,17 +239,19 @@ class Upstream(Struct, frozen=True, kw_only=True):
         journey.tries.append(
             Try(step=attempt.step, latency_s=now - started, status=fault.status, fault=fault)
         )
-        learn(self.health, self.wallet, attempt, fault, now)
+        learn(self, attempt, fault, journey.who)
 
 
-def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, now: float) -> None:
+def learn(upstream: Upstream, attempt: Attempt, fault: Fault, who: str) -> None:
     """Hold a fault against whom it concerns: an endpoint, a credential, or nobody.
 
-    A caller's own mistake is nobody's fault, and neither is our own want of connections, or
-    what a dialect has no words for; a rate limit is no outage. What an account's own credential
-    meets is its own affair.
+    `who` is the caller's key: what one key alone meets says nothing to others. A caller's own
+    mistake is nobody's fault, and neither is our own want of connections, or what a dialect has
+    no words for; a rate limit is no outage. What an account's own credential meets is its own
+    affair.
     """
     endpoint, credential = attempt.step.endpoint, attempt.credential
+    health, wallet, now = upstream.health, upstream.wallet, upstream.clock.monotonic()
     if attempt.step.byok is not None:
         health.rests.failed(attempt.step.byok, endpoint.id, fault, now)
         return
@@ -235,7 +264,16 @@ def learn(health: HealthBoard, wallet: Wallet, attempt: Attempt, fault: Fault, n
     elif fault.kind is Kind.CREDENTIAL and credential is not None:
         wait_s = wallet.refused(credential, now)
     else:
-        health.failed(endpoint.id, now)
+        health.failed(endpoint.id, now, who)
         return
-    if wallet.all_resting(endpoint.provider, endpoint.id, now):
+    all_rest_s = wallet.all_rest_s(endpoint.provider, endpoint.id, now)
+    if all_rest_s is not None:
+        wait_s = all_rest_s
+    if not wait_s:
+        return
+    if fault.kind is Kind.FORBIDDEN:
+        health.forbade(endpoint.id, now, wait_s, who)
+    elif fault.kind is Kind.CREDENTIAL:
+        health.shut(endpoint.id, now, wait_s, endpoint.provider)
+    else:
         health.cool(endpoint.id, now, wait_s)

@@ -71,15 +71,19 @@ def _is_overloaded(fault: Fault) -> bool:
     return fault.status in OVERLOADED or fault.error_type == ProviderOverloaded.error_type
 
 
-def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
+SOON_S = 2
+"""When to come back where no provider said so, and nothing else is known."""
+
+
+def sum_up(tries: Sequence[Try], requested: tuple[str, ...], wait_s: int = SOON_S) -> GatewayError:
     """Return what the caller is told after every attempt failed. `tries` is not empty.
 
     A provider's word that the request itself is at fault is passed on. Otherwise
     the answer is about all providers that were tried: 429 if all are rate
     limited, 404 if none has the model any more, 504 or 502 if there was one, 503 if there
     were several. Calls that were never made, for want of a connection, are a 503 of our own.
-    When to come back is said where a provider said it, never guessed: OpenRouter's SDKs take a
-    number given with a 5xx for the pause of an hour of retries, and without one wait ever longer.
+    A 503 says when to come back: when the first provider said, or in `wait_s`. OpenRouter's SDKs
+    take that for the pause between the retries of an hour.
 
     Endpoints whose dialect cannot say the request have a word only where there was no other
     attempt: then it is a 400 with the first one's, which is that of the caller's first choice.
@@ -87,7 +91,7 @@ def sum_up(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     sent = [one for one in tries if was_sent(one)]
     if not sent:
         return _unsaid(tries)
-    error = _of_sent(sent, requested)
+    error = _of_sent(sent, requested, wait_s)
     if len(sent) < len(tries) and "previous_errors" in error.metadata:
         error.metadata["previous_errors"] = _errors(tries)
     return error
@@ -103,7 +107,7 @@ def _unsaid(tries: Sequence[Try]) -> InvalidRequest:
     return InvalidRequest(fault.message, metadata=metadata, should_retry=False)
 
 
-def _of_sent(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
+def _of_sent(tries: Sequence[Try], requested: tuple[str, ...], wait_s: int) -> GatewayError:
     last = tries[-1]
     if last.fault is None:
         raise ValueError("the last attempt did not fail")
@@ -117,8 +121,8 @@ def _of_sent(tries: Sequence[Try], requested: tuple[str, ...]) -> GatewayError:
     if all(f.status == GONE for f in faults):
         return _gone(tries, faults, requested)
     if len({t.step.endpoint.id for t in tries}) == 1:
-        return _single(last, last.fault, tries, requested)
-    return _several(tries, faults, requested)
+        return _single(last, tries, requested, wait_s)
+    return _several(tries, faults, requested, wait_s)
 
 
 def _refused(fault: Fault, tries: Sequence[Try]) -> RefusedUpstream:
@@ -160,8 +164,10 @@ def _gone(tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, .
 
 
 def _single(
-    last: Try, fault: Fault, tries: Sequence[Try], requested: tuple[str, ...]
+    last: Try, tries: Sequence[Try], requested: tuple[str, ...], wait_s: int
 ) -> GatewayError:
+    fault = last.fault
+    assert fault is not None, "the last attempt failed"
     metadata = _metadata(fault, tries)
     name = last.step.endpoint.provider_name
     hint = _hint([fault])
@@ -192,7 +198,7 @@ def _single(
             "Provider returned error",
             metadata=metadata,
             availability=_availability("temporarily_unavailable", tries, requested, hint),
-            retry_after_s=hint,
+            retry_after_s=hint or wait_s,
             should_retry=None if hint else False,
         )
     return ProviderUnavailable(
@@ -202,12 +208,16 @@ def _single(
 
 def _limit_source(tries: Sequence[Try]) -> str:
     """Return whose limit it is: the account's own at a provider, or that of what is shared."""
-    own = all(each.step.byok is not None for each in tries)
-    return "upstream_provider_byok" if own else "upstream_provider_shared_pool"
+    return "upstream_provider_byok" if _all_own(tries) else "upstream_provider_shared_pool"
+
+
+def _all_own(tries: Sequence[Try]) -> bool:
+    """Whether nothing but the account's own credentials was tried."""
+    return all(each.step.byok is not None for each in tries)
 
 
 def _several(
-    tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, ...]
+    tries: Sequence[Try], faults: Sequence[Fault], requested: tuple[str, ...], wait_s: int
 ) -> ProviderOverloaded:
     hint = _hint(faults)
     names = " or ".join(requested)
@@ -215,7 +225,7 @@ def _several(
         f"All providers for {names} are temporarily unavailable.",
         metadata=_metadata(faults[-1], tries),
         availability=_availability("temporarily_unavailable", tries, requested, hint),
-        retry_after_s=hint,
+        retry_after_s=hint or wait_s,
         should_retry=None if hint else False,
     )
 
@@ -237,7 +247,7 @@ def _metadata(fault: Fault, tries: Sequence[Try]) -> dict[str, object]:
     """Return both vocabularies that clients read: the documented one and the live one."""
     last = tries[-1]
     metadata: dict[str, object] = {"provider_name": last.step.endpoint.provider_name}
-    if last.step.byok is not None:
+    if _all_own(tries):
         metadata["is_byok"] = True
     if fault.code:
         metadata["provider_code"] = fault.code

@@ -143,6 +143,16 @@ def was_sent(one: Try) -> bool:
     return one.fault is None or one.fault.kind is not Kind.UNTRANSLATABLE
 
 
+def given_up() -> Fault:
+    """Return what ended an attempt that nobody waits for any more: it is held against nobody."""
+    return Fault(
+        kind=Kind.LOCAL,
+        error_type=Unavailable.error_type,
+        message="the client left, or the gateway stopped, before there was an answer",
+        code="given_up",
+    )
+
+
 def stopping() -> Fault:
     """Return the fault of an answer that is broken off because the server stops."""
     return Fault(

@@ -3,12 +3,15 @@
 A count of faults sees nothing until the first patience ends, and by then everybody waits. So
 streams note since when they have heard nothing. Once a second it is looked which endpoints
 hang: several streams have waited there for longer than is usual, and none has begun meanwhile.
-Those that can go on elsewhere are told to. Whole answers are not watched, since their first
-byte comes after their last token, and own credentials are their accounts' affair.
+Those that can go on elsewhere are told to. What the streams of one key alone wait for counts
+for that key only: it may have asked for what takes long. Whole answers are not watched, since
+their first byte comes after their last token, and own credentials are their accounts' affair.
 """
 
 import math
 from collections.abc import Callable
+
+from msgspec import Struct
 
 from dragoman.upstream.patience import Patience
 
@@ -26,20 +29,42 @@ Usual = Callable[[str], float | None]
 """In how many seconds nearly all answers of an endpoint begin, None where that is not known."""
 
 
+class Hang(Struct, frozen=True):
+    """An endpoint that hangs; `who` is the key whose streams alone wait, empty if several do."""
+
+    endpoint: str
+    who: str
+
+
+class Waiter(Struct, frozen=True):
+    """Whose stream waits, as the hash of a key, and whether it has another endpoint to go to."""
+
+    who: str = ""
+    can_go_on: bool = False
+
+
+NOBODY = Waiter()
+
+
 class Silence:
     """A stream that waits for its first content. `ended` once it was told to go on elsewhere."""
 
-    __slots__ = ("can_go_on", "ended", "endpoint", "heard_at", "patience", "patience_s")
+    __slots__ = ("ended", "endpoint", "heard_at", "patience", "patience_s", "waiter")
 
     def __init__(
-        self, endpoint: str, patience: Patience, patience_s: float, now: float, *, can_go_on: bool
+        self,
+        endpoint: str,
+        patience: Patience,
+        patience_s: float,
+        now: float,
+        waiter: Waiter = NOBODY,
     ) -> None:
         self.endpoint = endpoint
         self.patience = patience
         self.patience_s = patience_s
         self.heard_at = now
         """When something came, content or not; at first, when it was asked."""
-        self.can_go_on = can_go_on
+        self.waiter = waiter
         self.ended = False
 
     def borne_s(self, usual_s: float | None) -> float:
@@ -77,25 +102,31 @@ class Hangs:
         if began_at is not None:
             self._began_at[endpoint] = began_at
 
-    def look(self, now: float, usual: Usual) -> list[str]:
-        """Return the endpoints that hang, and tell the streams there that can to go on."""
+    def look(self, now: float, usual: Usual) -> list[Hang]:
+        """Return which endpoints hang for whom, and tell their streams that can to go on."""
         many = [each for each, waiting in self._waiting.items() if len(waiting) >= SEVERAL]
-        hung = [endpoint for endpoint in many if self._hangs(endpoint, now, usual(endpoint))]
-        for endpoint in hung:
-            for silence in self._waiting[endpoint]:
-                if silence.can_go_on and not silence.ended and now - silence.heard_at >= OLD_S:
+        found = [self._hang(endpoint, now, usual(endpoint)) for endpoint in many]
+        hangs = [hang for hang in found if hang is not None]
+        for hang in hangs:
+            for silence in self._waiting[hang.endpoint]:
+                waiter = silence.waiter
+                concerned = waiter.can_go_on and hang.who in {"", waiter.who}
+                if concerned and not silence.ended and now - silence.heard_at >= OLD_S:
                     silence.end()
-        return hung
+        return hangs
 
-    def _hangs(self, endpoint: str, now: float, usual_s: float | None) -> bool:
-        too_long = [
-            borne_s
+    def _hang(self, endpoint: str, now: float, usual_s: float | None) -> Hang | None:
+        borne = {
+            silence: borne_s
             for silence in self._waiting[endpoint]
             if now - silence.heard_at >= (borne_s := silence.borne_s(usual_s))
-        ]
-        if len(too_long) < SEVERAL:
-            return False
-        return now - self._began_at.get(endpoint, -math.inf) >= min(too_long) / 2
+        }
+        if len(borne) < SEVERAL:
+            return None
+        if now - self._began_at.get(endpoint, -math.inf) < min(borne.values()) / 2:
+            return None
+        keys = {silence.waiter.who for silence in borne}
+        return Hang(endpoint, keys.pop() if len(keys) == 1 else "")
 
 
 UNWATCHED = Hangs()

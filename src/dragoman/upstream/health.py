@@ -6,10 +6,12 @@ and throughput are over the last five minutes, outages over the last 30 seconds
 (OpenRouter, guides/routing/provider-selection). What people are shown (`measured`)
 goes back 30 minutes, and a day for uptime (OpenRouter's schema `PublicEndpoint`).
 Every state expires by the clock that the caller passes in.
+
+What the requests of one key alone met is apart (`seen_by`): it says nothing to others.
 """
 
 import logging
-from collections import deque
+from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
@@ -17,19 +19,19 @@ from msgspec.structs import replace
 
 from dragoman.catalog.rows import Measured, Spread
 from dragoman.routing.types import Percentiles, Seen
-from dragoman.upstream.hangs import Hangs
+from dragoman.upstream.hangs import Hang, Hangs
+from dragoman.upstream.outcomes import Outcomes
 from dragoman.upstream.rests import Rests
 from dragoman.upstream.uptime import Uptime
 
 WINDOW_S = 300.0
 SHOWN_WINDOW_S = 1800.0
-OUTAGE_WINDOW_S = 30.0
 SAMPLES = 500
 SAMPLES_NEEDED = 3
 SAMPLES_USUAL = 50
 """From so many answers on it is known what is usual."""
-OUTAGE_FAULTS = 3
-OUTAGE_SHARE = 0.5
+OUTAGE_S = 30
+"""For how long an endpoint that hung, or met too many faults, is at the end of plans."""
 COOL_FIRST_S, COOL_MOST_S, COOL_MOST_ASKED_S = 1.0, 30.0, 60.0
 
 NEVER_USED = Measured()
@@ -58,24 +60,42 @@ class Tally(Struct, array_like=True):
 class _Endpoint:
     """The raw observations of one endpoint."""
 
-    __slots__ = ("cool_until", "cooled", "hung_until", "outcomes", "samples", "uptime")
+    __slots__ = (
+        "barred", "cool_until", "cooled", "hung", "hung_until", "outcomes", "samples",
+        "shut_until", "uptime",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
-        self.outcomes: deque[tuple[float, bool]] = deque(maxlen=SAMPLES)
+        self.outcomes = Outcomes()
         self.uptime = Uptime()
         self.cool_until = 0.0
         self.cooled = 0
+        self.shut_until = 0.0
+        """Until when no credential is good for it, unless one proves to be."""
+        self.barred: dict[str, float] = {}
+        """Keys whose request was forbidden -> until when that counts."""
         self.hung_until = 0.0
+        self.hung: dict[str, float] = {}
+        """Keys whose streams alone it let hang -> until when that counts."""
 
     def in_outage(self, now: float) -> bool:
-        """Whether it hung, or three attempts at least, and half of all, failed in the window."""
-        if self.hung_until > now:
-            return True
-        while self.outcomes and self.outcomes[0][0] < now - OUTAGE_WINDOW_S:
-            self.outcomes.popleft()
-        faults = sum(1 for _, ok in self.outcomes if not ok)
-        return faults >= OUTAGE_FAULTS and faults >= OUTAGE_SHARE * len(self.outcomes)
+        """Whether that is so for all."""
+        return self.hung_until > now or self.outcomes.are_outage_for_all(now)
+
+    def cooling(self, now: float) -> bool:
+        """Whether nobody may call it just now."""
+        return self.cool_until > now or self.shut_until > now
+
+    def let_hang(self, hang: Hang, now: float) -> None:
+        """Take in that it lets streams hang, of one key or of several."""
+        known_until = self.hung.get(hang.who, 0.0) if hang.who else self.hung_until
+        if known_until <= now:
+            _log.warning("upstream.hangs", extra={"endpoint": hang.endpoint})
+        if hang.who:
+            self.hung[hang.who] = now + OUTAGE_S
+        else:
+            self.hung_until = now + OUTAGE_S
 
     def usual_s(self, now: float) -> float | None:
         """Return within how many seconds nearly all answers began lately, None if few did."""
@@ -90,10 +110,19 @@ class _Endpoint:
         recent = [sample for sample in self.samples if sample.at >= now - WINDOW_S]
         return Seen(
             outage=self.in_outage(now),
-            cooling=self.cool_until > now,
+            cooling=self.cooling(now),
             latency_s=_latency_s(recent),
             throughput=_throughput(recent),
         )
+
+    def seen_by(self, who: str, known: Seen, now: float) -> Seen:
+        """Return what is `known` to all with what the requests of one key met."""
+        hung = self.hung.get(who, 0.0) > now
+        outage = known.outage or hung or self.outcomes.are_outage_for(who, now)
+        cooling = known.cooling or self.barred.get(who, 0.0) > now
+        if (outage, cooling) == (known.outage, known.cooling):
+            return known
+        return replace(known, outage=outage, cooling=cooling)
 
     def measured(self, now: float) -> Measured:
         """Return the observations as people are shown them."""
@@ -104,15 +133,16 @@ class _Endpoint:
             uptime_1d=self.uptime.percent(now, 86400.0),
             latency_ms=_spread(_latency_s(recent), 1000.0),
             throughput=_spread(_throughput(recent), 1.0),
-            in_outage=self.in_outage(now),
+            in_outage=self.hung_until > now or self.outcomes.are_outage(now),
         )
 
 
 class HealthBoard:
-    """Observations of all endpoints. `seen` is the mapping that plans read.
+    """Observations of all endpoints. `seen` is what plans read, by `seen_by`.
 
-    `rests` are accounts' own credentials, which have no part in all else. `hangs` are the
-    streams that wait for their first content.
+    `who` is the hash of the key whose request it was, empty where that is not known. `rests`
+    are accounts' own credentials, which have no part in all else. `hangs` are the streams that
+    wait for their first content.
     """
 
     def __init__(self) -> None:
@@ -121,24 +151,60 @@ class HealthBoard:
         self.hangs = Hangs()
         self._endpoints: dict[str, _Endpoint] = {}
         self._stale: set[str] = set()
+        self._apart: dict[str, dict[str, Seen]] = {}
+        """Key -> the endpoints that its requests alone see in trouble."""
+        self._shut: dict[str, set[str]] = {}
+        """Provider -> the endpoints for which none of its credentials is good."""
+
+    def seen_by(self, who: str) -> Mapping[str, Seen]:
+        """Return what the plan of a request reads: what all see, and what its key alone does."""
+        apart = self._apart.get(who)
+        return self.seen if apart is None else ChainMap(apart, self.seen)
 
     def succeeded(
-        self, endpoint: str, now: float, latency_s: float, throughput: float | None
+        self,
+        endpoint: str,
+        now: float,
+        latency_s: float,
+        throughput: float | None,
+        who: str = "",
     ) -> None:
         """Take in an answer: seconds to its first content, completion tokens a second."""
         state = self._endpoints.get(endpoint) or self._state(endpoint)
         state.samples.append(_Sample(now, latency_s, throughput))
-        state.outcomes.append((now, True))
+        state.outcomes.latest.append((now, True, who))
         state.uptime.count(now, ok=True)
         state.cooled = 0
         self._stale.add(endpoint)
 
-    def failed(self, endpoint: str, now: float) -> None:
+    def failed(self, endpoint: str, now: float, who: str = "") -> None:
         """Take in a fault of the endpoint: it broke, hung or answered nonsense."""
         state = self._state(endpoint)
-        state.outcomes.append((now, False))
+        state.outcomes.add(now, who, ok=False)
         state.uptime.count(now, ok=False)
+        self._warn(endpoint, state, now, who)
+
+    def forbade(self, endpoint: str, now: float, wait_s: float, who: str) -> None:
+        """Take in a refusal that may be about one request: another key's makes it all's affair."""
+        state = self._state(endpoint)
+        state.barred[who] = now + wait_s
+        if not who or sum(until > now for until in state.barred.values()) > 1:
+            state.cool_until = max(state.cool_until, now + wait_s)
+        self._warn(endpoint, state, now, who)
+
+    def shut(self, endpoint: str, now: float, wait_s: float, provider: str) -> None:
+        """Send an endpoint to the end of plans: its provider refuses every credential."""
+        state = self._state(endpoint)
+        state.shut_until = max(state.shut_until, now + wait_s)
+        self._shut.setdefault(provider, set()).add(endpoint)
         self._warn(endpoint, state, now)
+
+    def opened(self, provider: str, now: float) -> None:
+        """Take in that a credential is good that was refused: what was shut for it is open."""
+        for endpoint in self._shut.pop(provider, ()):
+            state = self._state(endpoint)
+            state.shut_until = 0.0
+            self._warn(endpoint, state, now)
 
     def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
         """Return how long a rate limit is to be respected.
@@ -170,7 +236,7 @@ class HealthBoard:
             state = self._state(endpoint)
             state.samples.extend(_Sample(now, *speed) for speed in tally.speeds)
             for ok, times in ((True, tally.answers), (False, tally.faults)):
-                state.outcomes.extend([(now, ok)] * min(times, SAMPLES))
+                state.outcomes.add(now, "", ok=ok, times=times)
                 state.uptime.count(now, ok=ok, times=times)
             self._stale.add(endpoint)
 
@@ -184,7 +250,8 @@ class HealthBoard:
         self.rests.refresh(now)
         self._look_for_hangs(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
-        due = [endpoint for endpoint in {*self._stale, *troubled} if endpoint in self._endpoints]
+        apart = (e for mine in self._apart.values() for e in mine)
+        due = {*self._stale, *troubled, *apart} & self._endpoints.keys()
         self._stale.clear()  # the others are own credentials that rest
         for endpoint in due:
             self._publish(endpoint, self._endpoints[endpoint], now)
@@ -192,12 +259,10 @@ class HealthBoard:
 
     def _look_for_hangs(self, now: float) -> None:
         """Send endpoints that hang to the end of plans; whoever waits there goes on elsewhere."""
-        for endpoint in self.hangs.look(now, lambda each: self._state(each).usual_s(now)):
-            state = self._state(endpoint)
-            if state.hung_until <= now:
-                _log.warning("upstream.hangs", extra={"endpoint": endpoint})
-            state.hung_until = now + OUTAGE_WINDOW_S
-            self._warn(endpoint, state, now)
+        for hang in self.hangs.look(now, lambda each: self._state(each).usual_s(now)):
+            state = self._state(hang.endpoint)
+            state.let_hang(hang, now)
+            self._warn(hang.endpoint, state, now, hang.who)
 
     def _state(self, endpoint: str) -> _Endpoint:
         state = self._endpoints.get(endpoint)
@@ -205,19 +270,37 @@ class HealthBoard:
             state = self._endpoints[endpoint] = _Endpoint()
         return state
 
-    def _warn(self, endpoint: str, state: _Endpoint, now: float) -> None:
+    def _warn(self, endpoint: str, state: _Endpoint, now: float, who: str = "") -> None:
         """Publish at once that an endpoint is in trouble, and its percentiles when they are due.
 
-        They would be made for each of a thousand streams that break together.
+        They would be made for each of a thousand streams that break together; nor is an outage
+        that is known looked for again.
         """
         known = self.seen.get(endpoint, UNSEEN)
-        self.seen[endpoint] = replace(
-            known, outage=state.in_outage(now), cooling=state.cool_until > now
-        )
+        outage = known.outage or state.in_outage(now)
+        known = self.seen[endpoint] = replace(known, outage=outage, cooling=state.cooling(now))
+        if who:
+            self._part(endpoint, state, known, who, now)
         self._stale.add(endpoint)
 
+    def _part(self, endpoint: str, state: _Endpoint, known: Seen, who: str, now: float) -> None:
+        """Publish what the requests of one key see of an endpoint, where nobody else does."""
+        own = state.seen_by(who, known, now)
+        if own is not known:
+            self._apart.setdefault(who, {})[endpoint] = own
+        elif who in self._apart:
+            self._apart[who].pop(endpoint, None)
+            if not self._apart[who]:
+                del self._apart[who]
+
     def _publish(self, endpoint: str, state: _Endpoint, now: float) -> None:
-        self.seen[endpoint] = state.seen(now)
+        known = self.seen[endpoint] = state.seen(now)
+        for those in (state.barred, state.hung):
+            for who in [who for who, until in those.items() if until <= now]:
+                del those[who]
+        told = {who for who, mine in self._apart.items() if endpoint in mine}
+        for who in told | state.barred.keys() | state.hung.keys():
+            self._part(endpoint, state, known, who, now)
 
 
 class TellingBoard(HealthBoard):
@@ -230,18 +313,23 @@ class TellingBoard(HealthBoard):
         self._untold: dict[str, Tally] = {}
 
     def succeeded(
-        self, endpoint: str, now: float, latency_s: float, throughput: float | None
+        self,
+        endpoint: str,
+        now: float,
+        latency_s: float,
+        throughput: float | None,
+        who: str = "",
     ) -> None:
         """Take in an answer, and note it."""
-        super().succeeded(endpoint, now, latency_s, throughput)
+        super().succeeded(endpoint, now, latency_s, throughput, who)
         tally = self._untold.get(endpoint) or self._untold.setdefault(endpoint, Tally())
         tally.answers += 1
         if len(tally.speeds) < self.MOST_SPEEDS:
             tally.speeds.append((latency_s, throughput))
 
-    def failed(self, endpoint: str, now: float) -> None:
+    def failed(self, endpoint: str, now: float, who: str = "") -> None:
         """Take in a fault, and note it."""
-        super().failed(endpoint, now)
+        super().failed(endpoint, now, who)
         self._untold.setdefault(endpoint, Tally()).faults += 1
 
     def told(self) -> dict[str, Tally]:

@@ -4,9 +4,11 @@ A plan's steps are tried in order from the first, none twice, up to a number per
 and in all. A request that a provider calls faulty goes on to other *models* only, except
 that one called too long may go to any endpoint that reads more. One that an endpoint's dialect
 cannot say was sent to nobody: it goes on to any other endpoint, and no number is used up.
-A refused or rate-limited credential gives way to the next credential of the same provider. An
-account's own credential has steps of its own; one that is refused or limited takes nothing
-from what a model may be tried.
+A refused or rate-limited credential gives way to the next credential of the same provider, as
+often as a model may be tried, and to one that rests itself only where nobody else is left. What
+one endpoint was asked with several credentials counts as once for its model. An account's own
+credential has steps of its own; one that is refused or limited takes nothing from what a model
+may be tried.
 Only when the plan has a single step, a transient fault is met by trying it again,
 twice, after a random pause (reliability: full jitter). A rate limit never is: its
 hint is passed on, so that the client waits and not the gateway.
@@ -45,18 +47,25 @@ def next_move(
     steps: Sequence[Step],
     tries: Sequence[Try],
     options: UpstreamOptions,
-    spare_credential: Callable[[Step], bool],
+    spare_rests_s: Callable[[Step], float | None],
     rng: Random,
 ) -> Move | None:
-    """Return what to try after `tries`, one at least; None when nothing is left to try."""
+    """Return what to try after `tries`, one at least; None when nothing is left to try.
+
+    `spare_rests_s` tells for how long the best credential yet unused at a step is to be left
+    alone; None where there is none.
+    """
     last = tries[-1]
     if last.fault is None or sum(map(was_sent, tries)) >= options.attempts:
         return None
-    if last.fault.kind in CREDENTIALS and spare_credential(last.step):
+    spare_s = spare_rests_s(last.step) if last.fault.kind in CREDENTIALS else None
+    if spare_s == 0 and _times_at(last.step, tries) < options.attempts_per_model:
         return Move(last.step)
     for step in steps:
         if _may_be_tried(step, tries, options):
             return Move(step)
+    if spare_s is not None:
+        return Move(last.step)
     if _may_be_tried_again(steps, tries, last.fault):
         return Move(steps[0], _pause_s(len(tries), rng))
     return None
@@ -78,8 +87,12 @@ def piece_pause_s(fault: Fault, left_s: float) -> float | None:
     return pause_s if pause_s <= PIECE_MOST_S and pause_s < left_s else None
 
 
+def _times_at(step: Step, tries: Sequence[Try]) -> int:
+    return sum(past.step.endpoint.id == step.endpoint.id for past in tries)
+
+
 def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) -> bool:
-    of_model = 0
+    of_model: set[tuple[str, str | None]] = set()
     for past in tries:
         if past.step.endpoint.id == step.endpoint.id and (
             past.step.byok is step.byok or not was_sent(past)
@@ -87,10 +100,12 @@ def _may_be_tried(step: Step, tries: Sequence[Try], options: UpstreamOptions) ->
             return False
         if not was_sent(past):
             continue
-        of_model += past.step.target.model == step.target.model and not _is_own_affair(past)
+        if past.step.target.model == step.target.model and not _is_own_affair(past):
+            byok = past.step.byok
+            of_model.add((past.step.endpoint.id, None if byok is None else byok.credential.id))
         if past.fault and past.fault.kind is Kind.CALLER and not _escapes(step, past, past.fault):
             return False
-    return of_model < options.attempts_per_model
+    return len(of_model) < options.attempts_per_model
 
 
 def _is_own_affair(past: Try) -> bool:
