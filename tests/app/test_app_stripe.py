@@ -16,7 +16,7 @@ from dragoman.access import audit, pulse
 from dragoman.access.types import Grant
 from dragoman.config import Options
 from dragoman.core.money import NanoUsd
-from dragoman.ledger import references
+from dragoman.ledger import entries, references
 from dragoman.ledger.proof import prove
 from dragoman.ledger.types import Code
 from dragoman.office import credits as office
@@ -133,9 +133,21 @@ class Shop(Node):
         }
         return event("charge.refunded", charge | changes)
 
+    def failed(self, cents: int, at: int, **changes: Any) -> dict[str, Any]:
+        refund = {
+            "id": "re_1",
+            "object": "refund",
+            "payment_intent": "pi_1",
+            "amount": cents,
+            "status": "failed",
+            "failure_reason": "expired_or_canceled_card",
+        }
+        return event("refund.failed", refund | changes) | {"created": at}
+
 
 def event(type_: str, object_: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "evt_1", "object": "event", "type": type_, "data": {"object": object_}}
+    id_ = hashlib.sha256(json.dumps([type_, object_]).encode()).hexdigest()[:24]
+    return {"id": f"evt_{id_}", "object": "event", "type": type_, "data": {"object": object_}}
 
 
 def signature(body: bytes, at: float, secret: str) -> str:
@@ -350,6 +362,64 @@ async def test_a_refund_of_what_was_paid_in_another_currency_is_the_same_part(sh
     await shop.told(shop.refunded(870, **paid_in_euros))
     assert shop.statement.credits == 0
     assert shop.premises.ledger.read_now(prove).holds
+
+
+@pytest.mark.parametrize("still_counted", [False, True])
+async def test_credit_whose_refund_failed_comes_back_once(
+    shop: Shop, *, still_counted: bool
+) -> None:
+    await shop.told(shop.paid())
+    early = await shop.tell(shop.failed(400, 20))
+    assert (early.status, early.headers["x-should-retry"]) == (409, "true")
+    first = shop.refunded(400) | {"created": 10}
+    await shop.told(first)
+    same = shop.failed(400, 21) | {"type": "refund.updated"}
+    for each in (shop.failed(400, 20), same, shop.failed(400, 20), first):
+        await shop.told(each)
+        assert shop.statement.credits == 1000 * CENT
+    # Another refund of the same amount, whether or not the charge still counts the first.
+    counted = 400 if still_counted else 0
+    again = shop.refunded(counted + 400) | {"created": 30, "id": "evt_again"}
+    again["data"]["previous_attributes"] = {"amount_refunded": counted}
+    for each in (again, first, again, shop.failed(400, 20)):
+        await shop.told(each)
+        assert shop.statement.credits == 600 * CENT
+    assert shop.premises.ledger.read_now(prove).holds
+    assert shop.premises.ledger.read_now(
+        lambda connection: entries.bought(connection, shop.account)
+    ) == (600 * CENT)
+    assert (shop.statement.free, shop.statement.reserved) == (600 * CENT, 0)
+
+
+async def test_of_two_refunds_only_that_which_failed_comes_back(shop: Shop) -> None:
+    await shop.told(shop.paid())
+    await shop.told(shop.refunded(300) | {"created": 10})
+    await shop.told(shop.failed(300, 20))
+    await shop.told(shop.refunded(500) | {"created": 15})  # late, and counts the first, too
+    assert shop.statement.credits == 800 * CENT
+    await shop.told(shop.failed(200, 40, id="re_2", status="canceled"))
+    assert shop.statement.credits == 1000 * CENT
+    assert shop.premises.ledger.read_now(prove).holds
+
+
+async def test_a_failed_refund_in_another_currency_gives_back_the_same_part(shop: Shop) -> None:
+    await shop.told(shop.paid())
+    paid_in_yen = {"currency": "jpy", "amount": 1580}
+    await shop.told(shop.refunded(316, **paid_in_yen) | {"created": 10})
+    await shop.told(shop.failed(316, 20))
+    assert shop.statement.credits == 1000 * CENT
+
+
+@pytest.mark.parametrize(
+    "changes", [{"status": "succeeded"}, {"payment_intent": "pi_9"}, {"payment_intent": None}]
+)
+async def test_refunds_that_did_not_fail_or_are_of_others_are_left(
+    shop: Shop, changes: dict[str, Any]
+) -> None:
+    await shop.told(shop.paid())
+    await shop.told(shop.refunded(1000))
+    await shop.told(shop.failed(1000, 20, **changes))
+    assert shop.statement.credits == 0
 
 
 async def test_a_refund_of_what_was_spent_freezes_the_account(shop: Shop) -> None:
