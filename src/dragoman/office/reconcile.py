@@ -1,7 +1,8 @@
 """Our records beside a provider's export: how far apart they are, per model and day.
 
-Ours are what requests to that provider cost by our reckoning, without the account's fee. What
-accounts' own credentials served is on bills of their own, and left out.
+Ours are what requests to that provider cost by our reckoning, without the account's fee and with
+what the house bore of it. What accounts' own credentials served is on bills of their own, and
+left out.
 A model is ours under its name upstream, as the provider writes it; dated snapshots count
 for the name that they are snapshots of, where only one side tells them apart.
 """
@@ -15,9 +16,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dragoman.catalog.types import Price
 from dragoman.core.money import NANO
 from dragoman.ledger.bound import MILLION
 from dragoman.office.exports import Row
+from dragoman.office.listed import is_part, owed, prices_of
 from dragoman.records import corrections
 from dragoman.records.corrections import Span
 from dragoman.records.types import Generation
@@ -105,18 +108,20 @@ def _ours(
     after = (0.0, "")
     while batch := records.read_now(corrections.page(span, PAGE, after)):
         after = (batch[-1].created_at, batch[-1].id)
+        prices = prices_of(records, batch)
         for made in batch:
             day = datetime.fromtimestamp(made.created_at, UTC).date()
             if day in days and not made.is_byok:
                 place = (day, upstream.get(made.endpoint or "", made.model or made.requested))
-                side = _side(made)
+                side = _side(made, prices.get(made.price_id or ""))
                 found[place] = _added(found[place], side) if place in found else side
     return found
 
 
-def _side(made: Generation) -> Side:
-    """Return what one generation counts; what it cost is without the account's fee."""
-    nanos = Decimal(made.cost_nanos)
+def _side(made: Generation, price: Price | None) -> Side:
+    """Return what one generation counts; what it cost is the provider's share, whoever paid it."""
+    whole = owed(made, price)
+    nanos = Decimal(whole if is_part(made, whole) else made.cost_nanos)
     if made.fee_ppm:
         nanos = nanos * MILLION / (MILLION + made.fee_ppm)
     return Side(
