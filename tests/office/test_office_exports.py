@@ -253,6 +253,11 @@ def test_a_figure_that_may_be_another_is_not_guessed_at(line: str, words: str) -
         read(f"Day,Model,Cost\n{line}\n".encode(), "csv", {})
 
 
+def test_a_column_that_nobody_reads_may_be_there_twice() -> None:
+    text = b"day,model,usd,note,note\n2024-11-01,m,1,a,b\n"
+    assert read(text, "csv", {}) == (Row(day=DAY, model="m", usd=Decimal(1)),)
+
+
 def test_columns_of_ones_own_are_added_up() -> None:
     text = b"day,model,fresh,kept\n2024-11-01,m,1,2\n"
     assert read(text, "csv", {"prompt": "fresh+kept"}) == (Row(day=DAY, model="m", prompt=3),)
@@ -269,6 +274,8 @@ def test_columns_of_ones_own_are_added_up() -> None:
         (b"day,model,prompt\n2024-11-01,m,1.5\n", {}, "no whole number"),
         (b"day,model,usd\n", {"day": "when"}, "no column when"),
         (b"day,model,usd\n", {"colour": "day"}, "colour is no field"),
+        (b"day,model,usd,usd\n", {}, "two columns usd. Which one is usd"),
+        (b"day,model,fresh,Fresh \n", {"prompt": "fresh"}, "two columns Fresh . Which one is"),
         (b"day,model,usd\n\xff,m,1\n", {}, "not UTF-8"),
     ],
 )

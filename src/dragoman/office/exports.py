@@ -12,7 +12,8 @@ documents stands in docs/reconcile.md. Pure.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
@@ -214,7 +215,7 @@ def _of_rows(table: "csv.DictReader[str]", columns: Mapping[str, list[str]]) -> 
             raise InvalidRequest(f"Line {table.line_num}: {error.message}") from None
 
 
-def _columns(heads: Iterable[str], names: Mapping[str, str]) -> dict[str, list[str]]:
+def _columns(heads: Sequence[str], names: Mapping[str, str]) -> dict[str, list[str]]:
     """Return field -> columns. Raises InvalidRequest for a field or a column that is not there."""
     known = {head.strip().lower(): head for head in heads}
     columns: dict[str, list[str]] = {}
@@ -236,7 +237,17 @@ def _columns(heads: Iterable[str], names: Mapping[str, str]) -> dict[str, list[s
             f"No column is known to hold {' or '.join(missing)}. Name it: --map day=COLUMN. "
             f"The columns are {', '.join(known.values()) or 'none'}."
         )
+    _check_single(heads, columns)
     return columns
+
+
+def _check_single(heads: Iterable[str], columns: Mapping[str, list[str]]) -> None:
+    """Raise InvalidRequest for a column that is read and is there twice."""
+    there = Counter(head.strip().lower() for head in heads)
+    for field, names in columns.items():
+        for name in names:
+            if there[name.strip().lower()] > 1:
+                raise InvalidRequest(f"The file has two columns {name}. Which one is {field}?")
 
 
 def _of_cells(cells: Mapping[str, list[str]]) -> Row:
