@@ -280,8 +280,7 @@ class Turn:
         hold = self.tab.hold if self.tab else UNLIMITED
         fee, paid, counts = fee_ppm(self.visit.caller), NOTHING, cost.total
         if step.byok is None:
-            paid = with_fee(cost.total, fee)
-            counts = NanoUsd(min(paid, hold.amount))
+            counts = NanoUsd(min(paid := with_fee(cost.total, fee), hold.amount))
         progress = Progress(
             self.visit.id,
             endpoint.id,
