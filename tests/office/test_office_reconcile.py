@@ -95,6 +95,22 @@ def test_a_snapshot_counts_for_its_model_where_only_one_side_tells_it(records_db
     assert (row.model, row.drift) == ("turbo", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("ours", "name"),
+    [
+        ("acme/old", "old"),
+        ("acme/old:free", "old-2024-05-13"),
+        ("acme/claude-3.5", "claude-3-5-20241022"),
+    ],
+)
+def test_a_model_that_left_the_catalog_is_known_by_its_own_name(
+    records_db: Database, ours: str, name: str
+) -> None:
+    gone = made(1, endpoint="acme|acme/gone", model=ours)
+    (row,) = compared(records_db, [gone], theirs(model=name, prompt=100, completion=50, usd=None))
+    assert row.drift == 0.0
+
+
 def test_what_only_one_side_has_is_all_drift(records_db: Database) -> None:
     other = made(3, endpoint="acme|acme/other", model="acme/other")
     rows = compared(records_db, [made(1), made(2), other], theirs(), theirs(model="unheard-of"))

@@ -4,7 +4,8 @@ Ours are what requests to that provider cost by our reckoning, without the accou
 what the house bore of it. What accounts' own credentials served is on bills of their own, and
 left out.
 A model is ours under its name upstream, as the provider writes it; dated snapshots count
-for the name that they are snapshots of, where only one side tells them apart.
+for the name that they are snapshots of, where only one side tells them apart. One that has
+left the catalog since is known by its own name, if the export has that.
 """
 
 import re
@@ -63,6 +64,21 @@ class Drift(Struct, frozen=True, kw_only=True):
         return max(self.tokens_drift, self.usd_drift)
 
 
+class _Names(Struct, frozen=True):
+    """How the provider calls our models: by endpoint, and the names in its export without dates."""
+
+    upstream: Mapping[str, str]
+    told: frozenset[str]
+
+    def of(self, made: Generation) -> str:
+        """Return the name of what answered; of a model that left the catalog, the one that fits."""
+        if known := self.upstream.get(made.endpoint or ""):
+            return known
+        ours = made.model or made.requested
+        bare = ours.rpartition("/")[2].partition(":")[0]
+        return next((name for name in (bare, bare.replace(".", "-")) if name in self.told), ours)
+
+
 def reconcile(
     records: Database, provider: str, export: Iterable[Row], upstream: Mapping[str, str]
 ) -> tuple[Drift, ...]:
@@ -75,7 +91,8 @@ def reconcile(
     if not rows:
         return ()
     theirs = _theirs(row for row in rows if not row.is_empty)
-    ours = _ours(records, provider, {row.day for row in rows}, upstream)
+    names = _Names(upstream, frozenset(DATED.sub("", model) for _, model in theirs))
+    ours = _ours(records, provider, {row.day for row in rows}, names)
     theirs, ours = _under_one_name(theirs, ours)
     days_of_sums = {day for day, model in theirs if model == NO_MODEL}
     theirs, ours = _summed(theirs, days_of_sums), _summed(ours, days_of_sums)
@@ -96,9 +113,7 @@ def _theirs(export: Iterable[Row]) -> dict[Place, Side]:
     return found
 
 
-def _ours(
-    records: Database, provider: str, days: set[date], upstream: Mapping[str, str]
-) -> dict[Place, Side]:
+def _ours(records: Database, provider: str, days: set[date], names: _Names) -> dict[Place, Side]:
     found: dict[Place, Side] = {}
     span = Span(
         since=_midnight(min(days)),
@@ -112,7 +127,7 @@ def _ours(
         for made in batch:
             day = datetime.fromtimestamp(made.created_at, UTC).date()
             if day in days and not made.is_byok:
-                place = (day, upstream.get(made.endpoint or "", made.model or made.requested))
+                place = (day, names.of(made))
                 side = _side(made, prices.get(made.price_id or ""))
                 found[place] = _added(found[place], side) if place in found else side
     return found
