@@ -107,6 +107,29 @@ def read(text: bytes, shape: Shape, names: Mapping[str, str]) -> tuple[Row, ...]
     return tuple(rows)
 
 
+def goes_on(text: bytes) -> bool:
+    """Say whether a page of an export says that more follows, and that is not in the file."""
+    if text.lstrip()[:1] not in (b"{", b"["):
+        return False
+    pages = tuple(_pages(text))
+    for page, following in zip(pages, (*pages[1:], {}), strict=True):
+        last, first = _begins(page)[-1:], _begins(following)[:1]
+        # An earlier beginning is that of another report.
+        if page.get("has_more") is True and not (first and last < first):
+            return True
+    return False
+
+
+def _begins(page: Tree) -> list[str]:
+    """Return when the buckets of a page begin, as texts in their order."""
+    buckets = page.get("data")
+    return [
+        str(bucket.get("start_time", bucket.get("starting_at")))
+        for bucket in (buckets if isinstance(buckets, list) else ())
+        if isinstance(bucket, dict)
+    ]
+
+
 def _pages(text: bytes) -> Iterator[Tree]:
     try:
         whole = msgspec.json.decode(text)
