@@ -20,6 +20,7 @@ from dragoman.core.money import NanoUsd, usd
 from dragoman.ledger.bound import (
     MILLION,
     Size,
+    affordable_prompt,
     affordable_tokens,
     most,
     most_output,
@@ -191,14 +192,13 @@ class Offers:
         ]
         best = max(range(len(could)), key=lambda i: math.inf if (n := could[i]) is None else n)
         endpoint, dialect = offered[best]
-        a_token = endpoint.price.prompt if endpoint.price else 0
         room = self._narrowed(left, endpoint)
         return Wish(
             amount=amount,
             tokens=most_output(size, endpoint),
             affordable=could[best],
             prompt=prompt_tokens(size, endpoint, dialect),
-            affordable_prompt=max(0, room) * 1000 // a_token if a_token else 0,
+            affordable_prompt=affordable_prompt(size, endpoint, dialect, room),
         )
 
 
