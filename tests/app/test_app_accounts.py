@@ -84,6 +84,31 @@ async def test_an_account_is_opened_filled_and_paid_back_by_the_operator(
     assert premises.ledger.run_now(proof.prove).violations == ()
 
 
+async def test_the_list_of_accounts_has_pages(premises: Premises) -> None:
+    node = Node(premises)
+    boss, ids = node.mint("boss", kind="management"), {}
+    for at in (3.0, 1.0, 2.0):
+        work = office.open_prepaid(f"of {at}", free_credit=NanoUsd(0), now=at)
+        ids[at] = premises.ledger.run_now(work).account.id
+    own = mint_for(premises, ids[2.0], kind="management")
+    async with node.running():
+
+        async def page(query: str, key: str = boss) -> tuple[list[str], int]:
+            body = (await node.call("GET", f"{ACCOUNTS}?{query}", key=key)).json()
+            return [each["name"] for each in body["data"]], body["total_count"]
+
+        names = ["Default", "of 1.0", "of 2.0", "of 3.0"]
+        assert await page("") == (names, 4)
+        assert await page("limit=2") == (names[:2], 4)
+        assert await page("offset=3&limit=2") == (names[3:], 4)
+        assert await page("offset=9") == ([], 4)
+        assert await page("", own) == (["of 2.0"], 1)
+        assert await page("offset=1", own) == ([], 1)
+        for wrong in ("limit=0", "limit=101", "offset=-1", "limit=x"):
+            refused = await node.call("GET", f"{ACCOUNTS}?{wrong}", key=boss)
+            assert refused.status == 400, wrong
+
+
 @pytest.mark.parametrize("what", ["credits", "refunds"])
 async def test_what_is_no_amount_is_refused(premises: Premises, what: str) -> None:
     node, account = Node(premises), opened(premises)

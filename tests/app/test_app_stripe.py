@@ -1,146 +1,35 @@
-"""Credit that is bought: pages to pay at, signed events, repeats, refunds. Stripe is scripted."""
+"""Credit that is bought: pages to pay at, signed events, repeats. Stripe is scripted."""
 
 import asyncio
-import hashlib
-import hmac
 import json
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import parse_qs
 
 import pytest
 
 from dragoman.access import audit, pulse
-from dragoman.access.types import Grant
-from dragoman.config import Options
-from dragoman.core.money import NanoUsd
 from dragoman.ledger import references
 from dragoman.ledger.proof import prove
 from dragoman.ledger.types import Code
-from dragoman.office import credits as office
-from dragoman.office import keys
 from dragoman.office.premises import Premises
-from dragoman.office.stripe_options import StripeOptions
 from tests.app.node import Node
-
-WEBHOOK, SECRET, SIGNED_WITH = "/webhooks/stripe", "sk_test_house", "whsec_test"
-CHECKOUT = "/api/v1/credits/checkout"
-CENT = 10_000_000
+from tests.app.shop import (
+    CENT,
+    CHECKOUT,
+    SECRET,
+    SIGNED_WITH,
+    WEBHOOK,
+    Shop,
+    Stripe,
+    event,
+    signature,
+)
 
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pulse, "HASTY_S", 30.0)  # none of this is about how busy the machine is
-
-
-class Stripe:
-    """A server that makes Checkout Sessions, or refuses to."""
-
-    def __init__(self) -> None:
-        self.asked: list[tuple[dict[str, str], dict[str, str]]] = []
-        self.answer: tuple[int, Any] = (200, {"id": "cs_1", "url": "https://pay.example/cs_1"})
-        self.url = ""
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator["Stripe"]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()
-        self.url = f"http://{host}:{port}"
-        yield self
-        server.close()
-        await server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        assert head[0] == "POST /v1/checkout/sessions HTTP/1.1"
-        pairs = [line.split(": ", 1) for line in head[1:] if line]
-        headers = {name.lower(): value for name, value in pairs}
-        form = parse_qs((await reader.readexactly(int(headers["content-length"]))).decode())
-        self.asked.append((headers, {name: value for name, (value,) in form.items()}))
-        status, body = self.answer
-        data = json.dumps(body).encode() if not isinstance(body, bytes) else body
-        writer.write(
-            b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b"
-            % (status, len(data), data)
-        )
-        await writer.drain()
-        writer.close()
-
-
-class Shop(Node):
-    """A node that sells credit for the account of its management key, which is prepaid."""
-
-    def __init__(self, premises: Premises, url: str = "https://stripe.invalid") -> None:
-        options = StripeOptions(
-            secret_key=SECRET,
-            webhook_secret=SIGNED_WITH,
-            success_url="https://app.example/thanks",
-            amounts=(10, 25.5),
-            api_base=url,
-        )
-        super().__init__(premises, Options(stripe=options))
-        opened = office.open_prepaid("Acme", free_credit=NanoUsd(0), now=0.0)
-        self.account = premises.ledger.run_now(opened).account.id
-        self.key = self._of_account("app", "inference")
-        self.boss = self._of_account("boss", "management")
-
-    def _of_account(self, name: str, kind: Any) -> str:
-        work = keys.create(
-            name,
-            prefix="sk-dm-v1-",
-            pepper=self.premises.pepper,
-            now=1.0,
-            grant=Grant(kind=kind),
-            account=self.account,
-        )
-        return self.premises.ledger.run_now(work)[0]
-
-    async def tell(self, event: Any, *, at: float | None = None, secret: str = SIGNED_WITH) -> Any:
-        body = event if isinstance(event, bytes) else json.dumps(event).encode()
-        return await self.call(
-            "POST", WEBHOOK, body, stripe_signature=signature(body, at or time.time(), secret)
-        )
-
-    async def told(self, event: Any) -> None:
-        client = await self.tell(event)
-        assert (client.status, client.json()) == (200, {"received": True}), client.body
-
-    @property
-    def statement(self) -> office.Statement:
-        return self.premises.ledger.read_now(office.statement(self.account))
-
-    def paid(self, *, cents: int = 1000, **changes: Any) -> dict[str, Any]:
-        session = {
-            "id": "cs_1",
-            "object": "checkout.session",
-            "payment_status": "paid",
-            "payment_intent": "pi_1",
-            "currency": "usd",
-            "amount_total": cents,
-            "metadata": {"dragoman_account": self.account, "dragoman_cents": str(cents)},
-        }
-        return event("checkout.session.completed", session | changes)
-
-    def refunded(self, cents: int, **changes: Any) -> dict[str, Any]:
-        charge = {
-            "id": "ch_1",
-            "object": "charge",
-            "payment_intent": "pi_1",
-            "amount_refunded": cents,
-            "metadata": {"dragoman_account": self.account},
-        }
-        return event("charge.refunded", charge | changes)
-
-
-def event(type_: str, object_: dict[str, Any]) -> dict[str, Any]:
-    return {"id": "evt_1", "object": "event", "type": type_, "data": {"object": object_}}
-
-
-def signature(body: bytes, at: float, secret: str) -> str:
-    signed = hmac.new(secret.encode(), b"%d." % at + body, hashlib.sha256).hexdigest()
-    return f"t={int(at)},v1={'0' * 64},v1={signed},v0=old"
 
 
 @pytest.fixture
@@ -319,67 +208,3 @@ async def test_only_what_stripe_signed_of_late_is_believed(shop: Shop) -> None:
     assert shop.statement.credits == 0
     client = await shop.call("POST", WEBHOOK, body, stripe_signature=good)
     assert client.status == 200
-
-
-async def test_refunds_count_up_in_whatever_order_they_come(shop: Shop) -> None:
-    early = await shop.tell(shop.refunded(100))
-    assert (early.status, early.headers["x-should-retry"]) == (409, "true")
-    await shop.told(shop.paid())
-    for cents in (300, 900, 300, 900, 400):
-        await shop.told(shop.refunded(cents))
-    assert shop.statement.credits == 100 * CENT
-    await shop.told(shop.refunded(1190))  # with its tax
-    assert shop.statement.credits == 0
-    told = shop.premises.ledger.read_now(audit.latest(20))
-    assert [each.action for each in told].count("credits.refund") == 3
-    assert shop.premises.ledger.read_now(prove).holds
-
-
-async def test_a_refund_of_what_was_paid_in_another_currency_is_the_same_part(shop: Shop) -> None:
-    await shop.told(shop.paid())
-    paid_in_yen = {"currency": "jpy", "amount": 1580}
-    await shop.told(shop.refunded(316, **paid_in_yen))
-    assert shop.statement.credits == 800 * CENT
-    await shop.told(shop.refunded(316, **paid_in_yen))
-    await shop.told(shop.refunded(1580, **paid_in_yen))
-    assert shop.statement.credits == 0
-    odd = await shop.tell(shop.refunded(1, currency="eur"))
-    assert odd.status == 400
-    paid_in_euros = {"currency": "eur", "amount": 870, "payment_intent": "pi_2"}
-    await shop.told(shop.paid(payment_intent="pi_2"))
-    await shop.told(shop.refunded(870, **paid_in_euros))
-    assert shop.statement.credits == 0
-    assert shop.premises.ledger.read_now(prove).holds
-
-
-async def test_a_refund_of_what_was_spent_freezes_the_account(shop: Shop) -> None:
-    await shop.told(shop.paid())
-    assert (await shop.chat()).status == 200
-    await shop.told(shop.refunded(1000))
-    client = await answered(shop, 402)
-    assert client.json()["error"]["metadata"]["limit_source"] == "openrouter_credits"
-    await shop.background.counting.applier.catch_up()
-    usage = shop.statement.usage
-    assert usage > 0
-    assert shop.statement.account.balance_nanos == -usage
-    assert shop.premises.ledger.read_now(prove).holds
-    await shop.told(shop.paid(payment_intent="pi_2"))
-    assert (await answered(shop, 200)).status == 200
-
-
-async def answered(shop: Shop, status: int) -> Any:
-    """Return an answer of this status, once the worker has heard how the account stands."""
-    async with asyncio.timeout(30):
-        while True:
-            client = await shop.chat()
-            if client.status == status:
-                return client
-            await asyncio.sleep(0.05)
-
-
-async def test_a_postpaid_account_is_refunded_and_goes_on(shop: Shop) -> None:
-    ours = {"dragoman_account": "default", "dragoman_cents": "1000"}
-    await shop.told(shop.paid(metadata=ours))
-    await shop.told(shop.refunded(1000))
-    shown = shop.premises.ledger.read_now(office.statement("default"))
-    assert (shown.credits, shown.free) == (0, None)

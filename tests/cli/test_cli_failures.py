@@ -12,8 +12,10 @@ from dragoman.cli.exits import Failure, whose
 from dragoman.cli.failures import KNOWN, explain, report
 from dragoman.config import ConfigError
 from dragoman.core.errors import InvalidRequest, NotFound, Unavailable
+from dragoman.office.premises import open_premises
 from dragoman.store.custody import CustodyError
 from dragoman.store.migrations import NewerDatabase
+from tests.cli.command import run
 
 
 @pytest.mark.parametrize(
@@ -85,3 +87,22 @@ def test_a_folder_of_somebody_elses_is_named_with_its_owner(
 )
 def test_whose_a_folder_is_is_said_only_where_it_matters(error: OSError) -> None:
     assert whose(error) == ""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    "command", [("serve", "--port", "0", "--workers"), ("keys", "create", "x", "--rpm")]
+)
+def test_a_ledger_that_is_lost_or_elsewhere_is_not_begun_anew(
+    data: Path, command: tuple[str, ...], workers: str
+) -> None:
+    open_premises(data).close()
+    for file in data.glob("ledger.db*"):
+        file.unlink()
+    ran = run(*command, workers)
+    assert ran.code == 2
+    assert "DATABASE_URL" in ran.err
+    assert "dragoman db restore" in ran.err
+    assert not (data / "ledger.db").exists()
+    (data / "pepper").unlink()
+    open_premises(data).close()

@@ -200,8 +200,12 @@ def test_an_export_that_differs_fails_beyond_the_tolerance(tmp_path: Path) -> No
 def test_an_export_of_openai_is_compared_with_requests_to_openai(tmp_path: Path) -> None:
     file = tmp_path / "usage.json"
     result = {"model": "gpt-4o", "input_tokens": 7, "output_tokens": 1, "num_model_requests": 1}
-    file.write_text(json.dumps({"data": [{"start_time": 1_730_419_200, "results": [result]}]}))
+    page = {"data": [{"start_time": 1_730_419_200, "results": [result]}]}
+    file.write_text(json.dumps(page))
+    assert "goes on" not in run("reconcile", str(file), "--provider", "openai").err
+    file.write_text(json.dumps(page | {"has_more": True}))
     ran = run("reconcile", str(file), "--provider", "openai")
+    assert "The export goes on (has_more)" in ran.err
     assert (ran.code, "only theirs" in ran.out) == (1, True)
     assert "In all $0.000000 by ours, the export tells no cost." in ran.out
 

@@ -179,6 +179,8 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path, monkeypatch: pytest.Monkey
     ((columns,), _) = arrow.schema.call_args
     assert [name for name, _ in columns] == list(rows[0])
     assert dict(columns)["cost_usd"] is arrow.float64.return_value
+    assert dict(columns)["byok_cost_usd"] is arrow.float64.return_value
+    assert dict(columns)["is_byok"] is arrow.bool_.return_value
     assert dict(columns)["tags"] is arrow.string.return_value
     assert dict(columns)["created_at"] is arrow.timestamp.return_value
     assert all(row["created_at"].tzinfo is UTC for row in rows)

@@ -143,6 +143,29 @@ def test_how_much_output_is_affordable(price: Price | None, money: int, tokens: 
     assert found == tokens
 
 
+@given(
+    money=st.integers(0, 10_000_000),
+    prompt=st.integers(0, 3_000_000),
+    written=st.none() | st.integers(0, 6_000_000),
+    request=st.none() | st.integers(0, 10**9),
+)
+def test_a_prompt_that_is_too_dear_has_more_tokens_than_are_affordable(
+    money: int, prompt: int, written: int | None, request: int | None
+) -> None:
+    price = Price(
+        prompt=PicoUsd(prompt),
+        completion=PicoUsd(0),
+        cache_write=None if written is None else PicoUsd(written),
+        request=None if request is None else PicoUsd(request),
+    )
+    there, paid = endpoint(price), NanoUsd(money)
+    short = bound.affordable_tokens(TEXT, there, "openai", paid) == -1
+    could = bound.affordable_prompt(TEXT, there, "openai", paid)
+    if prompt or written:
+        assert (could < bound.prompt_tokens(TEXT, there, "openai")) is short
+    assert bound.affordable_prompt(TEXT, endpoint(None), "openai", paid) == 0
+
+
 @pytest.mark.parametrize(
     ("held", "produced", "more"),
     [

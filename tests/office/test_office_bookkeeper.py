@@ -306,9 +306,11 @@ async def test_what_cannot_be_read_is_refused_and_nothing_is_skipped(premises: P
 async def test_a_conclusion_says_whose_money_it_was(premises: Premises) -> None:
     desk = Desk(premises)
     await desk.open(10_000)
-    await desk.keeper.apply(desk.write(start("a"), progress("a", 400)))
+    came = msgspec.structs.replace(progress("a", 400), fee_ppm=50_000)
+    await desk.keeper.apply(desk.write(start("a"), came))
     await desk.keeper.end(LIFE, Ending.TORN)
-    query = text('SELECT account, draws, "user", status FROM generation')
+    query = text('SELECT account, draws, "user", status, fee_ppm FROM generation')
     (row,) = premises.records.run_now(lambda connection: list(connection.execute(query)))
     assert (row.account, row.user, row.status) == ("default", "someone", 500)
+    assert row.fee_ppm == 50_000, "of its cost that much is no cost of the provider"
     assert msgspec.json.decode(row.draws) == [[PURSE.id, 400]]

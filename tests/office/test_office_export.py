@@ -7,8 +7,9 @@ from typing import cast
 import pytest
 from msgspec.structs import replace
 
+from dragoman.core.money import NanoUsd
 from dragoman.office import export
-from dragoman.office.export import Form, exported
+from dragoman.office.export import COLUMNS, Form, exported, record
 from dragoman.records.reader import Reader, Wanted
 from dragoman.records.types import Generation
 from tests.records.samples import PLAIN
@@ -23,6 +24,14 @@ class Records:
     async def after(self, *_: object) -> tuple[Generation, ...]:
         page, self.page = self.page, ()
         return page
+
+
+def test_a_row_says_what_the_provider_bills_the_account_itself() -> None:
+    own = replace(PLAIN, is_byok=True, byok_nanos=NanoUsd(2_500_000), fee_ppm=50_000)
+    row = dict(zip(COLUMNS, record(own), strict=True))
+    assert (row["is_byok"], row["byok_cost_usd"], row["fee_ppm"]) == (True, 0.0025, 50_000)
+    row = dict(zip(COLUMNS, record(PLAIN), strict=True))
+    assert (row["is_byok"], row["byok_cost_usd"]) == (False, 0.0)
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])

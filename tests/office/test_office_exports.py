@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dragoman.core.errors import InvalidRequest
-from dragoman.office.exports import Row, day_of, read
+from dragoman.office.exports import Row, day_of, goes_on, read
 
 DAY = date(2024, 11, 1)
 MIDNIGHT = int(datetime(2024, 11, 1, tzinfo=UTC).timestamp())
@@ -253,6 +253,34 @@ def test_a_figure_that_may_be_another_is_not_guessed_at(line: str, words: str) -
         read(f"Day,Model,Cost\n{line}\n".encode(), "csv", {})
 
 
+def test_a_column_that_nobody_reads_may_be_there_twice() -> None:
+    text = b"day,model,usd,note,note\n2024-11-01,m,1,a,b\n"
+    assert read(text, "csv", {}) == (Row(day=DAY, model="m", usd=Decimal(1)),)
+
+
+def page(*starts: int | str, more: bool) -> str:
+    buckets: list[dict[str, Any]] = [{"start_time": each, "results": [{}]} for each in starts]
+    return json.dumps({"data": buckets, "has_more": more})
+
+
+@pytest.mark.parametrize(
+    ("pages", "cut"),
+    [
+        ((page(1000, 2000, more=False),), False),
+        ((page(1000, 2000, more=True),), True),
+        ((page(1000, 2000, more=True), page(3000, more=False)), False),
+        ((page(1000, more=True), page(3000, more=True)), True),
+        ((page(1000, 2000, more=True), page(1000, more=False)), True),
+        ((page("2026-01-01", more=True), page("2026-01-02", more=False)), False),
+        ((page(more=True), page(1000, more=False)), False),
+        (('{"data": 5, "has_more": true}',), True),
+        (("day,has_more", "2026-01-01,true"), False),
+    ],
+)
+def test_an_export_that_goes_on_elsewhere_is_known(pages: tuple[str, ...], *, cut: bool) -> None:
+    assert goes_on("\n".join(pages).encode()) is cut
+
+
 def test_columns_of_ones_own_are_added_up() -> None:
     text = b"day,model,fresh,kept\n2024-11-01,m,1,2\n"
     assert read(text, "csv", {"prompt": "fresh+kept"}) == (Row(day=DAY, model="m", prompt=3),)
@@ -269,6 +297,8 @@ def test_columns_of_ones_own_are_added_up() -> None:
         (b"day,model,prompt\n2024-11-01,m,1.5\n", {}, "no whole number"),
         (b"day,model,usd\n", {"day": "when"}, "no column when"),
         (b"day,model,usd\n", {"colour": "day"}, "colour is no field"),
+        (b"day,model,usd,usd\n", {}, "two columns usd. Which one is usd"),
+        (b"day,model,fresh,Fresh \n", {"prompt": "fresh"}, "two columns Fresh . Which one is"),
         (b"day,model,usd\n\xff,m,1\n", {}, "not UTF-8"),
     ],
 )

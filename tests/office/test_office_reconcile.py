@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from dragoman.core.money import NanoUsd
+from dragoman.catalog import tariff
+from dragoman.catalog.types import Price
+from dragoman.core.money import NanoUsd, PicoUsd
 from dragoman.office.exports import Row
 from dragoman.office.reconcile import Drift, Side, reconcile
+from dragoman.records import prices
 from dragoman.records.recorder import store
 from dragoman.records.types import Generation
 from dragoman.store.sql import Database
@@ -92,6 +95,22 @@ def test_a_snapshot_counts_for_its_model_where_only_one_side_tells_it(records_db
     assert (row.model, row.drift) == ("turbo", 0.0)
 
 
+@pytest.mark.parametrize(
+    ("ours", "name"),
+    [
+        ("acme/old", "old"),
+        ("acme/old:free", "old-2024-05-13"),
+        ("acme/claude-3.5", "claude-3-5-20241022"),
+    ],
+)
+def test_a_model_that_left_the_catalog_is_known_by_its_own_name(
+    records_db: Database, ours: str, name: str
+) -> None:
+    gone = made(1, endpoint="acme|acme/gone", model=ours)
+    (row,) = compared(records_db, [gone], theirs(model=name, prompt=100, completion=50, usd=None))
+    assert row.drift == 0.0
+
+
 def test_what_only_one_side_has_is_all_drift(records_db: Database) -> None:
     other = made(3, endpoint="acme|acme/other", model="acme/other")
     rows = compared(records_db, [made(1), made(2), other], theirs(), theirs(model="unheard-of"))
@@ -122,6 +141,27 @@ def test_other_days_and_providers_do_not_count(records_db: Database) -> None:
 def test_the_fee_of_an_account_is_no_cost_of_the_provider(records_db: Database) -> None:
     dearer = made(1, cost_nanos=NanoUsd(525_000), fee_ppm=50_000)
     (row,) = compared(records_db, [dearer], theirs(prompt=100, completion=50))
+    assert row.drift == 0.0
+
+
+@pytest.mark.parametrize("reported", [None, 0.0005])
+def test_what_the_house_bore_is_on_the_bill_too(
+    records_db: Database, reported: float | None
+) -> None:
+    price = Price(prompt=PicoUsd(2_500_000), completion=PicoUsd(5_000_000))
+    version = tariff.version(price)
+    records_db.run_now(prices.keep({version: tariff.canonical(price)}, 0.0))
+    overran = made(
+        1,
+        price_id=version,
+        usage=Usage(prompt=100, completion=50, cost_usd=reported),
+        fee_ppm=50_000,
+        cost_nanos=NanoUsd(100_000),
+        draws=(("key:x", 100_000),),
+    )
+    free = replace(overran, id="gen-1718884800-free", cost_nanos=NanoUsd(0), price_id=None)
+    (row,) = compared(records_db, [overran, free], theirs())
+    assert row.ours == Side(prompt=200, completion=100, requests=2, usd=Decimal("0.0005"))
     assert row.drift == 0.0
 
 

@@ -141,7 +141,7 @@ async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged()
     gate = asyncio.Event()
     acts: list[Act] = [ROLE, says("x" * 40), gate, ends(), counts(10, 10)]
     scene = taxed(Scene(a=plays(*acts, DONE)))
-    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,), fee_ppm=50_000)
     serving = asyncio.create_task(heard(scene, asked(scene, funds, max_tokens=50)))
     async with asyncio.timeout(10):
         while not scene.books.noted:
@@ -151,7 +151,7 @@ async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged()
     gate.set()
     await serving
     (progress,) = scene.books.noted
-    assert progress.cost == 0
+    assert (progress.cost, progress.fee_ppm) == (0, 50_000)
     assert progress.included == 1_000 * progress.prompt + TOKEN * progress.completion > 0
     assert scene.books.started[0].inclusive == (KEY,)
 

@@ -21,7 +21,6 @@ from dragoman.cli.context import (
     ConfigOption,
     DataOption,
     JsonOption,
-    check_home,
     opened,
     opened_existing,
     opened_locked,
@@ -107,7 +106,6 @@ def add(
         is_byok_only=only,
         allowed_models=tuple(models) if models else None,
     )
-    check_home(chosen)
     with opened(chosen) as premises:
         premises.ledger.run_now(statement(account))  # which says so if there is no such account
         safe = Safe(premises.vault, premises.pepper)

@@ -20,14 +20,14 @@ from msgspec import Struct
 from dragoman import __version__
 from dragoman.catalog.assemble import dangling
 from dragoman.cli.catalog import Shelf
-from dragoman.cli.context import AWAY, AWAY_FIX, certified, opened
+from dragoman.cli.context import certified, opened
 from dragoman.config import OVERRIDE, Options, Settings
 from dragoman.ledger import alert_rows, outbox
 from dragoman.ledger.alert_rows import HOUSE
 from dragoman.office import keys
 from dragoman.office.alarms import JOURNAL
 from dragoman.office.archive import Archive
-from dragoman.office.premises import Premises, is_away, is_new
+from dragoman.office.premises import AWAY, AWAY_FIX, Premises, is_away, is_new
 from dragoman.web.options import ServerOptions
 from dragoman.web.server.listener import tls
 
@@ -184,7 +184,7 @@ def data_directory(chosen: Settings) -> Iterator[Check]:
     if is_new(data, chosen.options.database):
         yield Check(name="databases", state="ok", detail="made by the first start")
         return
-    if server is None and is_away(data):
+    if is_away(data, chosen.options.database):
         yield Check(name="databases", state="broken", detail=f"{data} {AWAY}", fix=AWAY_FIX)
         return
     with opened(chosen) as premises:

@@ -24,7 +24,7 @@ from dragoman.config import (
 from dragoman.office.premises import (
     PEPPER,
     Premises,
-    is_away,
+    check_home,
     is_new,
     open_locked,
     open_premises,
@@ -65,13 +65,6 @@ def settings(data: Path | None, config: Path | None) -> Settings:
     options = load(file, environ)
     _check_authorities(options.upstream.ca_file)
     return Settings(options=options, file=file, data=where, environ=environ)
-
-
-AWAY = "has a pepper and no ledger.db: its keys are in a database that these settings do not name"
-AWAY_FIX = (
-    "Name it as the server does, with --config FILE or DATABASE_URL. "
-    "If ledger.db is lost: dragoman db restore FILE --force, or dragoman serve begins another."
-)
 
 
 def _check_authorities(ca_file: str | None) -> None:
@@ -115,23 +108,17 @@ def config_words(chosen: Settings) -> str:
 
 
 def check_existing(chosen: Settings) -> None:
-    """Raise Failure where no Dragoman has been yet. One that lost its pepper is told of that."""
+    """Raise Failure where no Dragoman has been yet. One that lost its pepper is told of that.
+
+    Raises CustodyError where it is elsewhere.
+    """
     if not (chosen.data / PEPPER).exists() and is_new(chosen.data, chosen.options.database):
         raise Failure(
             f"{chosen.data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
             "dragoman keys create NAME, or name another directory with --data.",
             USAGE,
         )
-    check_home(chosen)
-
-
-def check_home(chosen: Settings) -> None:
-    """Raise Failure where the state is elsewhere than in the files that these settings mean.
-
-    A command that made files there would show, change and back up what no server reads.
-    """
-    if chosen.options.database.server is None and is_away(chosen.data):
-        raise Failure(f"{chosen.data} {AWAY}. {AWAY_FIX}", USAGE)
+    check_home(chosen.data, chosen.options.database)
 
 
 @contextmanager

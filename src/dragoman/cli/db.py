@@ -20,7 +20,6 @@ from dragoman.cli.context import (
     DataOption,
     JsonOption,
     check_existing,
-    check_home,
     opened,
     settings,
     usable,
@@ -97,7 +96,7 @@ def upgrade(
 ) -> None:
     """Bring the tables to this release's shape, as the next start would."""
     chosen = settings(data, config)
-    check_home(chosen)
+    premises.check_home(chosen.data, chosen.options.database)
     with usable(chosen.data):
         keep_directory(chosen.data)
     with _homes(chosen, existing=False) as homes:

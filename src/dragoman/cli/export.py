@@ -23,12 +23,12 @@ from dragoman.records.reader import Reader, Wanted
 
 KINDS: Final = MappingProxyType(
     {
-        bool: ("streamed", "cancelled", "price_known"),
+        bool: ("streamed", "cancelled", "price_known", "is_byok"),
         int: (
             "status", "tokens_prompt", "tokens_completion", "tokens_reasoning", "tokens_cached",
-            "latency_ms", "generation_ms", "attempts",
+            "latency_ms", "generation_ms", "attempts", "fee_ppm",
         ),
-        float: ("cost_usd",),
+        float: ("cost_usd", "byok_cost_usd"),
     }
 )  # fmt: skip
 """Of which type the columns are that are not text."""

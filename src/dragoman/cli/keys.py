@@ -21,7 +21,6 @@ from dragoman.cli.context import (
     ConfigOption,
     DataOption,
     JsonOption,
-    check_home,
     opened,
     opened_existing,
     settings,
@@ -157,7 +156,6 @@ def create(
         tpm=tpm,
         concurrency=concurrency,
     )
-    check_home(chosen)
     with opened(chosen) as premises:
         work = keys.create(
             name,

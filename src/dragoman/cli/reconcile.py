@@ -72,13 +72,18 @@ def command(
     if of is None and shape is Shape.CSV:
         raise Failure("A CSV file does not say whose it is: add --of SLUG.", USAGE)
     slug = of or str(shape)
-    rows = exports.read(_content(file), shape.value, _names(named or []))
+    content = _content(file)
+    rows = exports.read(content, shape.value, _names(named or []))
     chosen = settings(data, config)
     catalog = shipped_only(chosen).catalog
     if slug not in catalog.providers:
         raise Failure(f"{slug} is not the slug of a provider.", USAGE)
     with opened_existing(chosen) as premises:
         found = reconcile(premises.records, slug, rows, _upstream(catalog, slug))
+    if exports.goes_on(content):
+        err().print(
+            "The export goes on (has_more): days that are not in the file are not compared."
+        )
     worst = max((each.drift for each in found), default=0.0)
     holds = worst * 100 <= tolerance
     if as_json:

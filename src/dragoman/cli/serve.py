@@ -20,7 +20,6 @@ from dragoman.app import build
 from dragoman.cli import log_lines, orders
 from dragoman.cli.console import err
 from dragoman.cli.context import (
-    AWAY,
     ConfigOption,
     DataOption,
     certified,
@@ -34,7 +33,7 @@ from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.node import process
-from dragoman.office.premises import Premises, is_away
+from dragoman.office.premises import Premises
 from dragoman.web.edge import Edge
 from dragoman.web.options import ServerOptions
 from dragoman.web.server.listener import BACKLOG, Server, StartFailed, tls
@@ -79,10 +78,6 @@ def serve(
     )
     _allow_many_files()
     log_lines.to_stderr()
-    if chosen.options.database.server is None and is_away(chosen.data):
-        err().print(
-            f"{chosen.data} {AWAY}. Another ledger.db is begun: no key from before is in it."
-        )
     with opened(chosen) as premises:
         _check_keys(chosen, premises)
         if chosen.options.server.workers == 1:

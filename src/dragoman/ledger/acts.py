@@ -57,6 +57,8 @@ class Progress(Struct, frozen=True, array_like=True, tag="p", gc=False):
     """What inclusive purses are charged: no more than was set aside in them."""
     billed: int | None = None
     """What the provider bills the account itself; None for a credential of the installation."""
+    fee_ppm: int = 0
+    """The account's fee on top of the cost, in millionths."""
 
 
 class Final(Struct, Generic[R], frozen=True, array_like=True, tag="f", gc=False):

@@ -105,6 +105,18 @@ def affordable_tokens(size: Size, endpoint: Endpoint, dialect: str, money: NanoU
     return left // unit if unit else None
 
 
+def affordable_prompt(size: Size, endpoint: Endpoint, dialect: str, money: NanoUsd) -> int:
+    """Return for how many tokens of prompt `money` is enough beside the fees of the price.
+
+    Fewer than the prompt has where `affordable_tokens` says that it is not enough for that.
+    """
+    if endpoint.price is None:
+        return 0
+    unit = _prompt_unit(size, endpoint.price, prompt_tokens(size, endpoint, dialect))
+    left = money * 1000 - _fees_pico(size, endpoint.price)
+    return max(0, left) // unit if unit else 0
+
+
 def first_slice(max_tokens: int | None) -> int:
     """Return how much output to hold at first: all of `max_tokens`, or a slice."""
     return SLICE_TOKENS if max_tokens is None else max_tokens
@@ -140,10 +152,14 @@ def most_output(size: Size, endpoint: Endpoint) -> int:
 
 
 def _prompt_pico(size: Size, endpoint: Endpoint, price: Price, dialect: str) -> int:
-    pictures = (size.images + size.unsized) * (price.image or 0)
-    searches = size.searches * (price.search or 0)
     tokens = prompt_tokens(size, endpoint, dialect)
-    return tokens * _prompt_unit(size, price, tokens) + pictures + searches + (price.request or 0)
+    return tokens * _prompt_unit(size, price, tokens) + _fees_pico(size, price)
+
+
+def _fees_pico(size: Size, price: Price) -> int:
+    """Return what is billed apiece and not by token."""
+    pictures = (size.images + size.unsized) * (price.image or 0)
+    return pictures + size.searches * (price.search or 0) + (price.request or 0)
 
 
 def _prompt_unit(size: Size, price: Price, tokens: int) -> int:

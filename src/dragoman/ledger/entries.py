@@ -57,6 +57,19 @@ def every_account(connection: Connection) -> tuple[Account, ...]:
     return tuple(map(_account, rows))
 
 
+def customers(connection: Connection, offset: int, limit: int) -> tuple[tuple[Account, ...], int]:
+    """Read a page of the accounts that are not the house's, oldest first, and how many there are.
+
+    The one that came with the installation is the oldest.
+    """
+    theirs = account.c.kind != "house"
+    order = (func.coalesce(account.c.created_at, 0), account.c.id)
+    query = select(account).where(theirs).order_by(*order).offset(offset).limit(limit)
+    total = connection.execute(select(func.count()).select_from(account).where(theirs))
+    rows = connection.execute(query).mappings()
+    return tuple(map(_account, rows)), int(total.scalar_one())
+
+
 def transfer(connection: Connection, moved: Entry, now: float) -> bool:
     """Move money, at Unix time `now`. False, and nothing is moved, where it was before.
 

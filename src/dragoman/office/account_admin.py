@@ -86,9 +86,10 @@ class AccountBody(Struct, frozen=True):
 
 
 class AccountsBody(Struct, frozen=True):
-    """All accounts."""
+    """A page of accounts, and how many there are in all."""
 
     data: tuple[AccountRow, ...]
+    total_count: int
 
 
 class MovementRow(Struct, frozen=True, kw_only=True):
@@ -172,13 +173,15 @@ def show(id_: str) -> Work[AccountBody]:
     return _of_customer(id_, _then(office.statement(id_), account_body))
 
 
-def show_all(account: str) -> Work[AccountsBody]:
-    """Show the accounts that a management key of this account sees."""
+def show_all(account: str, offset: int, limit: int) -> Work[AccountsBody]:
+    """Show a page of the accounts that a management key of this account sees, oldest first."""
 
     def work(connection: Connection) -> AccountsBody:
-        if account != DEFAULT_ACCOUNT:
-            return AccountsBody((_row(office.statement(account)(connection)),))
-        return AccountsBody(tuple(map(_row, office.statements(connection))))
+        if account == DEFAULT_ACCOUNT:
+            found, total = office.statements_page(offset, limit)(connection)
+            return AccountsBody(tuple(map(_row, found)), total)
+        own = (_row(office.statement(account)(connection)),)
+        return AccountsBody(own[offset : offset + limit], len(own))
 
     return work
 

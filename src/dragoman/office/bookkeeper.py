@@ -361,6 +361,7 @@ def _unfinished(one: _Open, booked: Settled) -> Generation:
             source="estimated" if progress else "lost",
         ),
         cost_nanos=booked.cost,
+        fee_ppm=progress.fee_ppm if progress else 0,
         draws=tuple([(draw.purse, draw.amount) for draw in booked.draws]),
         account=start.account,
         user=start.user,

@@ -203,6 +203,16 @@ def statements(connection: Connection) -> tuple[Statement, ...]:
     return tuple(_statement(connection, each.id) for each in accounts if each.kind != "house")
 
 
+def statements_page(offset: int, limit: int) -> Work[tuple[tuple[Statement, ...], int]]:
+    """Show a page of these, oldest first, and say how many there are."""
+
+    def work(connection: Connection) -> tuple[tuple[Statement, ...], int]:
+        found, total = entries.customers(connection, offset, limit)
+        return tuple(_statement(connection, each.id) for each in found), total
+
+    return work
+
+
 def credits_body(shown: Statement) -> CreditsBody:
     """Return the body of `GET /credits`."""
     totals = CreditTotals(total_credits=usd(shown.credits), total_usage=usd(shown.usage))

@@ -27,7 +27,7 @@ COLUMNS: Final = (
     "provider_name", "endpoint", "upstream_id", "streamed", "cancelled", "status", "error_type",
     "finish_reason", "tokens_prompt", "tokens_completion", "tokens_reasoning", "tokens_cached",
     "cost_usd", "price_known", "latency_ms", "generation_ms", "attempts", "session_id", "user",
-    "app", "referer", "tags",
+    "app", "referer", "tags", "fee_ppm", "is_byok", "byok_cost_usd",
 )  # fmt: skip
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -35,7 +35,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def record(made: Generation) -> tuple[Any, ...]:
-    """Return a generation as a flat row, in the order of COLUMNS. Sums are USD."""
+    """Return a generation as a flat row, in the order of COLUMNS. Sums are USD.
+
+    `byok_cost_usd` is what the provider bills the account itself, by the price list.
+    """
     usage = made.usage
     return (
         made.id, iso(made.created_at), made.account, made.key_hash, made.requested, made.model,
@@ -43,7 +46,8 @@ def record(made: Generation) -> tuple[Any, ...]:
         made.cancelled, made.status, made.error_type, made.finish_reason, usage.prompt,
         usage.completion, usage.reasoning, usage.cached, usd(made.cost_nanos), made.price_known,
         made.latency_ms, made.generation_ms, len(made.attempts), made.session_id, made.user,
-        made.title, made.referer, _encode(made.tags).decode(),
+        made.title, made.referer, _encode(made.tags).decode(), made.fee_ppm, made.is_byok,
+        usd(made.byok_nanos),
     )  # fmt: skip
 
 

@@ -12,7 +12,8 @@ documents stands in docs/reconcile.md. Pure.
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
@@ -104,6 +105,29 @@ def read(text: bytes, shape: Shape, names: Mapping[str, str]) -> tuple[Row, ...]
     if not rows:
         raise InvalidRequest(f"The file holds no results of {shape}'s usage or cost reports.")
     return tuple(rows)
+
+
+def goes_on(text: bytes) -> bool:
+    """Say whether a page of an export says that more follows, and that is not in the file."""
+    if text.lstrip()[:1] not in (b"{", b"["):
+        return False
+    pages = tuple(_pages(text))
+    for page, following in zip(pages, (*pages[1:], {}), strict=True):
+        last, first = _begins(page)[-1:], _begins(following)[:1]
+        # An earlier beginning is that of another report.
+        if page.get("has_more") is True and not (first and last < first):
+            return True
+    return False
+
+
+def _begins(page: Tree) -> list[str]:
+    """Return when the buckets of a page begin, as texts in their order."""
+    buckets = page.get("data")
+    return [
+        str(bucket.get("start_time", bucket.get("starting_at")))
+        for bucket in (buckets if isinstance(buckets, list) else ())
+        if isinstance(bucket, dict)
+    ]
 
 
 def _pages(text: bytes) -> Iterator[Tree]:
@@ -214,7 +238,7 @@ def _of_rows(table: "csv.DictReader[str]", columns: Mapping[str, list[str]]) -> 
             raise InvalidRequest(f"Line {table.line_num}: {error.message}") from None
 
 
-def _columns(heads: Iterable[str], names: Mapping[str, str]) -> dict[str, list[str]]:
+def _columns(heads: Sequence[str], names: Mapping[str, str]) -> dict[str, list[str]]:
     """Return field -> columns. Raises InvalidRequest for a field or a column that is not there."""
     known = {head.strip().lower(): head for head in heads}
     columns: dict[str, list[str]] = {}
@@ -236,7 +260,17 @@ def _columns(heads: Iterable[str], names: Mapping[str, str]) -> dict[str, list[s
             f"No column is known to hold {' or '.join(missing)}. Name it: --map day=COLUMN. "
             f"The columns are {', '.join(known.values()) or 'none'}."
         )
+    _check_single(heads, columns)
     return columns
+
+
+def _check_single(heads: Iterable[str], columns: Mapping[str, list[str]]) -> None:
+    """Raise InvalidRequest for a column that is read and is there twice."""
+    there = Counter(head.strip().lower() for head in heads)
+    for field, names in columns.items():
+        for name in names:
+            if there[name.strip().lower()] > 1:
+                raise InvalidRequest(f"The file has two columns {name}. Which one is {field}?")
 
 
 def _of_cells(cells: Mapping[str, list[str]]) -> Row:

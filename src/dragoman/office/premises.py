@@ -36,6 +36,13 @@ POSTGRES = "dragoman.store.postgres"
 """Brings a driver that most do without."""
 NODE, JOURNALS = "node", "journal"
 
+AWAY = "has a pepper and no ledger.db: its keys are in a database that these settings do not name"
+AWAY_FIX = (
+    "Name it as the server does, with --config FILE or DATABASE_URL. If ledger.db is lost: "
+    "dragoman db restore FILE --force. To begin anew, without any key or credit from before, "
+    f"move {PEPPER} away."
+)
+
 Rooms = Sequence[tuple[str, Sequence[Migration]]]
 """Names of rooms, each with its migrations."""
 
@@ -115,6 +122,7 @@ def open_locked(
     wall: Callable[[], float] = time.time,
 ) -> Premises:
     """Do what `open_premises` does, whether or not the accounts' own credentials can be opened."""
+    check_home(path, options)
     keep_directory(path)
     homes = open_homes(path, options)
     try:
@@ -148,9 +156,20 @@ def is_new(path: Path, options: DatabaseOptions) -> bool:
     return not sealed and not (path / PEPPER).exists()
 
 
-def is_away(path: Path) -> bool:
-    """Say whether an installation has its secret here, and its databases not in files."""
-    return (path / PEPPER).exists() and not (path / LEDGER).exists()
+def check_home(path: Path, options: DatabaseOptions) -> None:
+    """Raise CustodyError where the state is elsewhere than in the files that these settings mean.
+
+    Who made files there would serve, show, change and back up an empty installation: clients
+    would be told that their keys are none, since a setting is missing or a file is lost.
+    """
+    if is_away(path, options):
+        raise CustodyError(f"{path} {AWAY}. {AWAY_FIX}")
+
+
+def is_away(path: Path, options: DatabaseOptions) -> bool:
+    """Say whether an installation has its secret here, and its databases not in files as said."""
+    is_in_files = options.server is None
+    return is_in_files and (path / PEPPER).exists() and not (path / LEDGER).exists()
 
 
 def lost_pepper(file: Path) -> str:

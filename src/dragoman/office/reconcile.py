@@ -1,9 +1,11 @@
 """Our records beside a provider's export: how far apart they are, per model and day.
 
-Ours are what requests to that provider cost by our reckoning, without the account's fee. What
-accounts' own credentials served is on bills of their own, and left out.
+Ours are what requests to that provider cost by our reckoning, without the account's fee and with
+what the house bore of it. What accounts' own credentials served is on bills of their own, and
+left out.
 A model is ours under its name upstream, as the provider writes it; dated snapshots count
-for the name that they are snapshots of, where only one side tells them apart.
+for the name that they are snapshots of, where only one side tells them apart. One that has
+left the catalog since is known by its own name, if the export has that.
 """
 
 import re
@@ -15,9 +17,11 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dragoman.catalog.types import Price
 from dragoman.core.money import NANO
 from dragoman.ledger.bound import MILLION
 from dragoman.office.exports import Row
+from dragoman.office.listed import is_part, owed, prices_of
 from dragoman.records import corrections
 from dragoman.records.corrections import Span
 from dragoman.records.types import Generation
@@ -60,6 +64,21 @@ class Drift(Struct, frozen=True, kw_only=True):
         return max(self.tokens_drift, self.usd_drift)
 
 
+class _Names(Struct, frozen=True):
+    """How the provider calls our models: by endpoint, and the names in its export without dates."""
+
+    upstream: Mapping[str, str]
+    told: frozenset[str]
+
+    def of(self, made: Generation) -> str:
+        """Return the name of what answered; of a model that left the catalog, the one that fits."""
+        if known := self.upstream.get(made.endpoint or ""):
+            return known
+        ours = made.model or made.requested
+        bare = ours.rpartition("/")[2].partition(":")[0]
+        return next((name for name in (bare, bare.replace(".", "-")) if name in self.told), ours)
+
+
 def reconcile(
     records: Database, provider: str, export: Iterable[Row], upstream: Mapping[str, str]
 ) -> tuple[Drift, ...]:
@@ -72,7 +91,8 @@ def reconcile(
     if not rows:
         return ()
     theirs = _theirs(row for row in rows if not row.is_empty)
-    ours = _ours(records, provider, {row.day for row in rows}, upstream)
+    names = _Names(upstream, frozenset(DATED.sub("", model) for _, model in theirs))
+    ours = _ours(records, provider, {row.day for row in rows}, names)
     theirs, ours = _under_one_name(theirs, ours)
     days_of_sums = {day for day, model in theirs if model == NO_MODEL}
     theirs, ours = _summed(theirs, days_of_sums), _summed(ours, days_of_sums)
@@ -93,9 +113,7 @@ def _theirs(export: Iterable[Row]) -> dict[Place, Side]:
     return found
 
 
-def _ours(
-    records: Database, provider: str, days: set[date], upstream: Mapping[str, str]
-) -> dict[Place, Side]:
+def _ours(records: Database, provider: str, days: set[date], names: _Names) -> dict[Place, Side]:
     found: dict[Place, Side] = {}
     span = Span(
         since=_midnight(min(days)),
@@ -105,18 +123,20 @@ def _ours(
     after = (0.0, "")
     while batch := records.read_now(corrections.page(span, PAGE, after)):
         after = (batch[-1].created_at, batch[-1].id)
+        prices = prices_of(records, batch)
         for made in batch:
             day = datetime.fromtimestamp(made.created_at, UTC).date()
             if day in days and not made.is_byok:
-                place = (day, upstream.get(made.endpoint or "", made.model or made.requested))
-                side = _side(made)
+                place = (day, names.of(made))
+                side = _side(made, prices.get(made.price_id or ""))
                 found[place] = _added(found[place], side) if place in found else side
     return found
 
 
-def _side(made: Generation) -> Side:
-    """Return what one generation counts; what it cost is without the account's fee."""
-    nanos = Decimal(made.cost_nanos)
+def _side(made: Generation, price: Price | None) -> Side:
+    """Return what one generation counts; what it cost is the provider's share, whoever paid it."""
+    whole = owed(made, price)
+    nanos = Decimal(whole if is_part(made, whole) else made.cost_nanos)
     if made.fee_ppm:
         nanos = nanos * MILLION / (MILLION + made.fee_ppm)
     return Side(

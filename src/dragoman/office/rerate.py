@@ -27,10 +27,9 @@ from dragoman.catalog.types import Price
 from dragoman.core.money import NanoUsd
 from dragoman.ledger import adjust
 from dragoman.ledger.adjust import Adjusted, Settlement
-from dragoman.ledger.bound import with_fee
-from dragoman.ledger.cost import cost_of
 from dragoman.ledger.purses import key_scope, member_scope
 from dragoman.ledger.types import Draw
+from dragoman.office.listed import is_part, owed, prices_of
 from dragoman.records import corrections, prices
 from dragoman.records.corrections import Correction, Span
 from dragoman.records.types import Generation
@@ -144,11 +143,7 @@ def _pages(records: Database, span: Span) -> Iterator[tuple[Generation, ...]]:
 def _judged(
     records: Database, batch: tuple[Generation, ...], new: NewPrice
 ) -> Iterator[Change | Skip]:
-    named = {each.price_id for each in batch if each.price_id is not None}
-    known = {
-        id_: msgspec.json.decode(version.price, type=Price)
-        for id_, version in records.read_now(prices.find(named)).items()
-    }
+    known = prices_of(records, batch)
     for made in batch:
         yield _judge(made, known, new)
 
@@ -162,24 +157,18 @@ def _judge(made: Generation, known: Mapping[str, Price], new: NewPrice) -> Chang
     price = new(made.endpoint or "")
     if price is None:
         return Skip.NO_PRICE
-    listed = NanoUsd(0) if was is None else _owed(made, was)
+    listed = NanoUsd(0) if was is None else owed(made, was)
     if not _is_by_list(made, listed):
         return Skip.NOT_BY_LIST
     version = tariff.version(price)
     if version == made.price_id:
         return Skip.SAME
-    return Change(made=made, listed=listed, price=price, version=version, owed=_owed(made, price))
+    return Change(made=made, listed=listed, price=price, version=version, owed=owed(made, price))
 
 
 def _is_by_list(made: Generation, listed: NanoUsd) -> bool:
     """Say whether a price list made the cost. Beyond what was held, the house bears it."""
-    is_part = bool(made.draws) and 0 < made.cost_nanos < listed
-    return is_part or made.cost_nanos == listed
-
-
-def _owed(made: Generation, price: Price) -> NanoUsd:
-    cost = cost_of(made.usage, price, made.service_tier)
-    return NanoUsd(0) if cost is None else with_fee(cost.total, made.fee_ppm)
+    return is_part(made, listed) or made.cost_nanos == listed
 
 
 def _add(lines: dict[tuple[str, str | None, str], Line], change: Change) -> None:

@@ -276,10 +276,9 @@ class Turn:
         self._noted = usage.completion
         cost = cost_of(usage, endpoint.price, self.meter.service_tier) or FREE
         hold = self.tab.hold if self.tab else UNLIMITED
-        paid, counts = NOTHING, cost.total
+        fee, paid, counts = fee_ppm(self.visit.caller), NOTHING, cost.total
         if step.byok is None:
-            paid = with_fee(cost.total, fee_ppm(self.visit.caller))
-            counts = NanoUsd(min(paid, hold.amount))
+            counts = NanoUsd(min(paid := with_fee(cost.total, fee), hold.amount))
         progress = Progress(
             self.visit.id,
             endpoint.id,
@@ -292,6 +291,7 @@ class Turn:
             hold.amount,
             min(counts, hold.included),
             None if step.byok is None else cost.total,
+            fee,
         )
         self._desk.books.progress(progress)
 

@@ -20,6 +20,7 @@ from dragoman.core.money import NanoUsd, usd
 from dragoman.ledger.bound import (
     MILLION,
     Size,
+    affordable_prompt,
     affordable_tokens,
     most,
     most_output,
@@ -189,7 +190,10 @@ class Offers:
             affordable_tokens(size, endpoint, dialect, self._narrowed(left, endpoint))
             for endpoint, dialect in offered
         ]
-        prompts = [self._prompt_within(left, endpoint) for endpoint, _ in offered]
+        prompts = [
+            affordable_prompt(size, endpoint, dialect, self._narrowed(left, endpoint))
+            for endpoint, dialect in offered
+        ]
         best = max(
             range(len(could)),
             key=lambda i: (math.inf if (n := could[i]) is None else n, prompts[i]),
@@ -202,11 +206,6 @@ class Offers:
             prompt=prompt_tokens(size, endpoint, dialect),
             affordable_prompt=prompts[best],
         )
-
-    def _prompt_within(self, money: int, endpoint: Endpoint) -> int:
-        """Return how many tokens of prompt some money is enough for at an endpoint."""
-        a_token = endpoint.price.prompt if endpoint.price else 0
-        return max(0, self._narrowed(money, endpoint)) * 1000 // a_token if a_token else 0
 
 
 class Room(Struct, frozen=True):

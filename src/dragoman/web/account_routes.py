@@ -8,13 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from dragoman.access.types import Caller
+from dragoman.catalog.query import count, given
 from dragoman.office import account_admin as accounts
 from dragoman.office.account_admin import NewAccount, NewCredit, NewRefund, Outcome
 from dragoman.office.reading import read
 from dragoman.web.admission import administration
-from dragoman.web.key_routes import manager_of, needs_management
+from dragoman.web.key_routes import MOST_SKIPPED, manager_of, needs_management
 from dragoman.web.plane import Control
 from dragoman.web.responses import json_response, raw_json_response
+
+PAGE, LARGEST_PAGE = 50, 100
 
 Repeat = Annotated[str | None, Header(alias="idempotency-key")]
 
@@ -25,9 +28,13 @@ def account_routes(control: Control) -> APIRouter:
     managed = Annotated[Caller, Depends(administration(control.gate))]
 
     @router.get("/accounts", summary="List the accounts", **needs_management())
-    async def list_accounts(caller: managed) -> Response:
+    async def list_accounts(request: Request, caller: managed) -> Response:
+        query = given(request.query_params)
+        offset = count(query, "offset", least=0, most=MOST_SKIPPED) or 0
+        limit = count(query, "limit", least=1, most=LARGEST_PAGE) or PAGE
         await control.reader.flushed()
-        return json_response(await control.ledger.read(accounts.show_all(caller.account)))
+        work = accounts.show_all(caller.account, offset, limit)
+        return json_response(await control.ledger.read(work))
 
     @router.post("/accounts", summary="Open a prepaid account", **needs_management(NewAccount))
     async def open_account(request: Request, caller: managed, repeat: Repeat = None) -> Response:
