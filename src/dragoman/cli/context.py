@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dragoman.cli.exits import USAGE, Failure, reason, whose
+from dragoman.cli.exits import USAGE, Failure, code_of, reason, unusable, whose
 from dragoman.config import (
     FILE_NAME,
     ConfigError,
@@ -172,9 +172,9 @@ def usable(data: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or data
         raise Failure(
-            f"The data directory {data} cannot be used: {where}: {error.strerror}. "
+            f"The data directory {data} cannot be used: {where}: {reason(error)}. "
             f"Choose another with --data.{whose(error)}",
-            USAGE,
+            code_of(error),
         ) from error
 
 
@@ -191,4 +191,4 @@ def certified(options: ServerOptions) -> Iterator[None]:
         ) from error
     except OSError as error:
         files = " or ".join(each for each in (options.certfile, options.keyfile) if each)
-        raise Failure(f"{files}: {reason(error)}", USAGE) from error
+        raise unusable(error, files) from error
