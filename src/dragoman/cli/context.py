@@ -38,6 +38,7 @@ DataOption = Annotated[
         metavar="DIR",
         envvar="DRAGOMAN_DATA",
         show_default=False,
+        readable=False,
         help="Where state is kept; by default ~/.local/share/dragoman.",
     ),
 ]
@@ -48,6 +49,7 @@ ConfigOption = Annotated[
         metavar="FILE",
         envvar="DRAGOMAN_CONFIG",
         show_default=False,
+        readable=False,
         help="The settings; by default dragoman.yaml here, or in the data directory.",
     ),
 ]
@@ -61,7 +63,8 @@ def settings(data: Path | None, config: Path | None) -> Settings:
     """
     environ = dict(os.environ)
     where = data_directory(data, environ)
-    file = config_file(config, where, environ)
+    with usable(where):
+        file = config_file(config, where, environ)
     options = load(file, environ)
     _check_authorities(options.upstream.ca_file)
     return Settings(options=options, file=file, data=where, environ=environ)
@@ -116,7 +119,10 @@ def config_words(chosen: Settings) -> str:
 
 def check_existing(chosen: Settings) -> None:
     """Raise Failure where no Dragoman has been yet. One that lost its pepper is told of that."""
-    if not (chosen.data / PEPPER).exists() and is_new(chosen.data, chosen.options.database):
+    with usable(chosen.data):
+        missing = not (chosen.data / PEPPER).exists()
+        nothing = missing and is_new(chosen.data, chosen.options.database)
+    if nothing:
         raise Failure(
             f"{chosen.data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
             "dragoman keys create NAME, or name another directory with --data.",
@@ -130,8 +136,17 @@ def check_home(chosen: Settings) -> None:
 
     A command that made files there would show, change and back up what no server reads.
     """
-    if chosen.options.database.server is None and is_away(chosen.data):
+    if begins_anew(chosen):
         raise Failure(f"{chosen.data} {AWAY}. {AWAY_FIX}", USAGE)
+
+
+def begins_anew(chosen: Settings) -> bool:
+    """Say whether there is an installation in this directory whose ledger.db is not here.
+
+    Raises Failure where the directory may not be looked into.
+    """
+    with usable(chosen.data):
+        return chosen.options.database.server is None and is_away(chosen.data)
 
 
 @contextmanager

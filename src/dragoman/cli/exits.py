@@ -72,4 +72,7 @@ def whose(error: OSError) -> str:
         return ""
     if owner == me:
         return ""
-    return f" {folder} belongs to user {owner}, and this is user {me}: chown {me} {folder}"
+    return (
+        f" {folder} belongs to user {owner}, and this is user {me}: run this as that user, "
+        f"or give it to this one: chown {me} {folder}"
+    )

@@ -23,6 +23,7 @@ from dragoman.cli.context import (
     AWAY,
     ConfigOption,
     DataOption,
+    begins_anew,
     certified,
     config_words,
     data_words,
@@ -34,7 +35,7 @@ from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.node import process
-from dragoman.office.premises import Premises, is_away
+from dragoman.office.premises import Premises
 from dragoman.web.edge import Edge
 from dragoman.web.options import ServerOptions
 from dragoman.web.server.listener import BACKLOG, Server, StartFailed, tls
@@ -79,7 +80,7 @@ def serve(
     )
     _allow_many_files()
     log_lines.to_stderr()
-    if chosen.options.database.server is None and is_away(chosen.data):
+    if begins_anew(chosen):
         err().print(
             f"{chosen.data} {AWAY}. Another ledger.db is begun: no key from before is in it."
         )
