@@ -30,22 +30,22 @@ def close(monkeypatch: pytest.MonkeyPatch) -> Close:
     return closing
 
 
-@pytest.mark.parametrize("config", [False, True])
+@pytest.mark.parametrize("settings", ["", "demo: on"])
 @pytest.mark.parametrize(
     "command",
     [("keys", "list"), ("keys", "create", "x"), ("db", "info"), ("serve",), ("logs",)],
 )
 def test_a_data_directory_of_others_is_a_sentence(
     command: tuple[str, ...],
-    config: bool,
     tmp_path: Path,
-    close: Close,  # noqa: FBT001
+    close: Close,
+    settings: str,
 ) -> None:
     closed, file = tmp_path / "closed", tmp_path / "own.yaml"
     closed.mkdir()
-    file.write_text("demo: on")
+    file.write_text(settings)
     close(closed)
-    ran = run(*command, "--data", str(closed), *(("--config", str(file)) if config else ()))
+    ran = run(*command, "--data", str(closed), *(("--config", str(file)) if settings else ()))
     assert ran.code == 2
     assert f"The data directory {closed} cannot be used: {closed}/" in ran.err
     assert "Permission denied" in ran.err
