@@ -90,7 +90,9 @@ def add(
         list[str] | None,
         typer.Option("--allow-model", metavar="MODEL", help="Only this model; may be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option("--account", metavar="ID")] = DEFAULT_ACCOUNT,
+    account: Annotated[
+        str, typer.Option("--account", metavar="ID", help="Whose.")
+    ] = DEFAULT_ACCOUNT,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
