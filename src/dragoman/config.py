@@ -123,7 +123,7 @@ def config_file(chosen: Path | None, data: Path, environ: Mapping[str, str]) -> 
 
 
 def _is_here(name: str) -> bool:
-    """Say whether this folder has a file, not in one that is not ours: /root after `sudo -u`."""
+    """Say whether this folder has a file, not in one that is closed to us, as after `sudo -u`."""
     try:
         return Path(name).is_file()
     except PermissionError:

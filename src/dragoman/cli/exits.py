@@ -37,6 +37,11 @@ class Failure(Exception):
         self.code = code
 
 
+def in_use(data: Path) -> str:
+    """Say that a gateway cannot have this data directory beside another."""
+    return f"A gateway uses {data} already. Stop it, or choose another directory with --data."
+
+
 def reason(error: OSError) -> str:
     """Return what the system says of an error, without what Python adds to it."""
     number = error.errno or 0
