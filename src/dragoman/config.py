@@ -104,16 +104,30 @@ def data_directory(chosen: Path | None, environ: Mapping[str, str]) -> Path:
 def config_file(chosen: Path | None, data: Path, environ: Mapping[str, str]) -> Path | None:
     """Return the settings file: as chosen, else `DRAGOMAN_CONFIG`, else here, else beside the data.
 
-    Raises ConfigError when a chosen file does not exist.
+    Raises ConfigError when a chosen file does not exist or may not be looked at, and
+    PermissionError when the directory of the data may not be looked into.
     """
     if named := chosen or environ.get("DRAGOMAN_CONFIG"):
         path = Path(named).expanduser()
-        if path.is_dir():
-            raise ConfigError(f"{path}: is a directory. Name the file: {path / FILE_NAME}")
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file. `dragoman init` writes a commented one.")
+        try:
+            if path.is_dir():
+                raise ConfigError(f"{path}: is a directory. Name the file: {path / FILE_NAME}")
+            if not path.is_file():
+                raise ConfigError(f"{path}: no such file. `dragoman init` writes a commented one.")
+        except PermissionError as error:
+            raise ConfigError(f"{path}: {error.strerror}") from error
         return path
-    return next((p for p in (Path(FILE_NAME), data / FILE_NAME) if p.is_file()), None)
+    if _is_here(FILE_NAME):
+        return Path(FILE_NAME)
+    return data / FILE_NAME if (data / FILE_NAME).is_file() else None
+
+
+def _is_here(name: str) -> bool:
+    """Say whether this folder has a file, not in one that is closed to us, as after `sudo -u`."""
+    try:
+        return Path(name).is_file()
+    except PermissionError:
+        return False
 
 
 def load(file: Path | None, environ: Mapping[str, str]) -> Options:

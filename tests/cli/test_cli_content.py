@@ -54,7 +54,7 @@ def test_all_is_forgotten_only_by_who_says_so() -> None:
     asked = run("generations", "forget", stdin="n\n")
     assert (asked.code, "forgotten" in asked.out) == (1, False)
     assert "all generations of default?" in asked.err
-    assert run("generations", "forget", stdin="").code == 1
+    assert run("generations", "forget", stdin="").code == 2
     agreed = run("generations", "forget", stdin="y\n")
     assert (agreed.code, "0 generations of default" in agreed.out) == (0, True)
 

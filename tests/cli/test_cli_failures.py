@@ -73,7 +73,7 @@ def test_a_folder_of_somebody_elses_is_named_with_its_owner(
     monkeypatch.setattr("os.geteuid", lambda: owner + 1)
     others = explain(error)
     assert others is not None
-    assert f"{tmp_path} belongs to user {owner}, and this is user {owner + 1}: chown" in others[0]
+    assert f"{tmp_path} belongs to user {owner}, and this is user {owner + 1}: run" in others[0]
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from importlib import import_module
+from typing import Any
 
 import pytest
+import typer
 
 from dragoman import __version__
 from dragoman.cli.main import COMMANDS, MODULES
@@ -52,6 +54,19 @@ def test_every_command_explains_itself_and_its_exit_codes(name: str) -> None:
     assert "130 interrupted" in ran.out
     assert "--install-completion" not in ran.out
     assert "[[" not in ran.out
+
+
+def unexplained(command: Any, name: str) -> list[str]:
+    """Return the options of a command, and of those below it, of which nothing is said."""
+    mute = [f"{name} {each.name}" for each in command.params if not getattr(each, "help", None)]
+    below = getattr(command, "commands", {})
+    return [*mute, *(one for sub in below for one in unexplained(below[sub], f"{name} {sub}"))]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_and_argument_is_explained(name: str) -> None:
+    app = import_module(f"dragoman.cli.{MODULES.get(name, name)}").app
+    assert unexplained(typer.main.get_command(app), name) == []
 
 
 def test_the_version_is_printed() -> None:

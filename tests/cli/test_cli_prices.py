@@ -118,9 +118,10 @@ def test_a_correction_is_booked_once_and_the_books_add_up() -> None:
 
 def test_it_asks_before_it_books() -> None:
     asked = run("prices", "rerate", "--since", "1d", "--to-catalog", stdin="n\n")
-    assert asked.code == 0
+    assert asked.code == 1
     assert "up to 3 generations, downwards?" in asked.err
     assert "Booked" not in asked.out
+    assert "Nothing was changed." in asked.err
     agreed = run("prices", "rerate", "--since", "1d", "--to-catalog", stdin="y\n")
     assert "Booked for 3 generations" in agreed.out
 

@@ -152,7 +152,7 @@ def test_an_export_is_csv_or_json_lines(hash_: str, tmp_path: Path) -> None:
         ("gen-0", {"team": "a"}, 1.0),
     ]
     again = run("export", "-o", str(file))
-    assert again.code == 1
+    assert again.code == 2
     assert "File exists" in again.err
 
 
@@ -202,7 +202,7 @@ def test_an_export_that_fails_leaves_no_half_of_a_file(
     assert (ran.code, "No space left" in ran.err, file.exists()) == (1, True, False)
     file.write_text("mine")
     ran = run("export", "--format", form, "-o", str(file))
-    assert (ran.code, "File exists" in ran.err, file.read_text()) == (1, True, "mine")
+    assert (ran.code, "File exists" in ran.err, file.read_text()) == (2, True, "mine")
 
 
 def test_following_shows_each_new_one_once(

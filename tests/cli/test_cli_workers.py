@@ -246,8 +246,9 @@ def test_what_a_client_says_of_its_address_is_not_believed(calm: House) -> None:
     assert "203.0.113.9" not in json.dumps(mine)
 
 
-def test_a_second_node_on_the_same_directory_is_refused(calm: House) -> None:
-    ran = execute("serve", "--port", "0", "--workers", "2", "--data", str(calm.running.data))
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_second_gateway_on_the_same_directory_is_refused(calm: House, workers: str) -> None:
+    ran = execute("serve", "--port", "0", "--workers", workers, "--data", str(calm.running.data))
     assert ran.code == 1
     assert "uses" in ran.err
     assert "already" in ran.err

@@ -16,6 +16,7 @@ from dragoman.access import own_credentials
 from dragoman.access.audit import Act
 from dragoman.access.types import DEFAULT_ACCOUNT, OwnCredential
 from dragoman.cli.catalog import look, shipped_only
+from dragoman.cli.consent import ask
 from dragoman.cli.console import err, out, print_json, print_table
 from dragoman.cli.context import (
     ConfigOption,
@@ -88,7 +89,9 @@ def add(
         list[str] | None,
         typer.Option("--allow-model", metavar="MODEL", help="Only this model; may be repeated."),
     ] = None,
-    account: Annotated[str, typer.Option("--account", metavar="ID")] = DEFAULT_ACCOUNT,
+    account: Annotated[
+        str, typer.Option("--account", metavar="ID", help="Whose.")
+    ] = DEFAULT_ACCOUNT,
     data: DataOption = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -216,7 +219,7 @@ def forget(
                 "instead. What is forgotten cannot be opened by those either."
             )
             what = f"Forget the secrets of {len(found.credentials)} credentials?"
-            typer.confirm(what, abort=True, err=True)
+            ask(what)
         act = Act(actor=CLI, at=time.time())
         found = premises.ledger.run_now(office.forget_lost(premises.vault, act))
     shown = [_shown(structs.replace(each, sealed="")) for each in found.credentials]

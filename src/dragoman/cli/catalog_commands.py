@@ -14,7 +14,7 @@ from dragoman.catalog import shipped
 from dragoman.catalog.build.compile import Compiled, compile_catalog
 from dragoman.cli import catalog_refresh
 from dragoman.cli.console import err
-from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
+from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure, unusable
 from dragoman.cli.gateway import get
 from dragoman.net.types import Limits, NetError
 
@@ -68,7 +68,7 @@ def _read(source: str) -> bytes:
         with Path(source).open("rb") as file:
             text = file.read(MOST_BYTES + 1)
     except OSError as error:
-        raise Failure(f"{source}: {error.strerror}", USAGE) from None
+        raise unusable(error, source) from None
     if len(text) > MOST_BYTES:
         raise Failure(f"{source}: is longer than {MOST_BYTES:,} bytes", USAGE)
     return text
@@ -90,7 +90,7 @@ def _write(made: Compiled, models: Path, report: Path | None) -> None:
         if report is not None:
             report.write_text(made.report, encoding="utf-8")
     except OSError as error:
-        raise Failure(f"{error.filename}: {error.strerror}", USAGE) from None
+        raise unusable(error, error.filename or models) from None
 
 
 def _compare(made: Compiled, report: Path | None) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from dragoman.cli.exits import USAGE, Failure, reason, whose
+from dragoman.cli.exits import USAGE, Failure, code_of, reason, unusable, whose
 from dragoman.config import (
     FILE_NAME,
     ConfigError,
@@ -38,6 +38,7 @@ DataOption = Annotated[
         metavar="DIR",
         envvar="DRAGOMAN_DATA",
         show_default=False,
+        readable=False,
         help="Where state is kept; by default ~/.local/share/dragoman.",
     ),
 ]
@@ -48,6 +49,7 @@ ConfigOption = Annotated[
         metavar="FILE",
         envvar="DRAGOMAN_CONFIG",
         show_default=False,
+        readable=False,
         help="The settings; by default dragoman.yaml here, or in the data directory.",
     ),
 ]
@@ -61,7 +63,8 @@ def settings(data: Path | None, config: Path | None) -> Settings:
     """
     environ = dict(os.environ)
     where = data_directory(data, environ)
-    file = config_file(config, where, environ)
+    with usable(where):
+        file = config_file(config, where, environ)
     options = load(file, environ)
     _check_authorities(options.upstream.ca_file)
     return Settings(options=options, file=file, data=where, environ=environ)
@@ -112,13 +115,17 @@ def check_existing(chosen: Settings) -> None:
 
     Raises CustodyError where it is elsewhere.
     """
-    if not (chosen.data / PEPPER).exists() and is_new(chosen.data, chosen.options.database):
+    with usable(chosen.data):
+        missing = not (chosen.data / PEPPER).exists()
+        nothing = missing and is_new(chosen.data, chosen.options.database)
+    if nothing:
         raise Failure(
             f"{chosen.data} holds no Dragoman yet. Start one with dragoman serve, make a key with "
             "dragoman keys create NAME, or name another directory with --data.",
             USAGE,
         )
-    check_home(chosen.data, chosen.options.database)
+    with usable(chosen.data):
+        check_home(chosen.data, chosen.options.database)
 
 
 @contextmanager
@@ -159,9 +166,9 @@ def usable(data: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or data
         raise Failure(
-            f"The data directory {data} cannot be used: {where}: {error.strerror}. "
+            f"The data directory {data} cannot be used: {where}: {reason(error)}. "
             f"Choose another with --data.{whose(error)}",
-            USAGE,
+            code_of(error),
         ) from error
 
 
@@ -178,4 +185,4 @@ def certified(options: ServerOptions) -> Iterator[None]:
         ) from error
     except OSError as error:
         files = " or ".join(each for each in (options.certfile, options.keyfile) if each)
-        raise Failure(f"{files}: {reason(error)}", USAGE) from error
+        raise unusable(error, files) from error

@@ -24,7 +24,7 @@ from dragoman.cli.context import (
     settings,
     usable,
 )
-from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
+from dragoman.cli.exits import EPILOG, USAGE, Failure, unusable
 from dragoman.config import Settings
 from dragoman.office import premises
 from dragoman.office.backup import NotEmpty, back_up, manifest_of, restore
@@ -185,7 +185,7 @@ def _file(file: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Failure(f"{error.filename or file}: {reason(error)}", USAGE) from error
+        raise unusable(error, error.filename or file) from error
     except Damaged as error:
         raise Failure(f"{error}. Nothing was changed.") from error
     except Misfit as error:

@@ -15,7 +15,7 @@ import typer
 
 from dragoman.cli.console import err
 from dragoman.cli.context import ConfigOption, DataOption, opened_existing, settings
-from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
+from dragoman.cli.exits import EPILOG, USAGE, Failure, unusable
 from dragoman.cli.logs import seconds
 from dragoman.office import keys
 from dragoman.office.export import COLUMNS, exported, pages, record
@@ -71,7 +71,9 @@ def export(
                 else:
                     asyncio.run(_write_parquet(reader, wanted, file, parquet))
         except OSError as error:
-            raise Failure(f"{output}: {error.strerror}", FAILED) from error
+            if output is None:
+                raise
+            raise unusable(error, output) from error
     if output is not None:
         err().print(f"Written to {output}")
 

@@ -6,9 +6,10 @@ A failure that is not listed here is a defect, and keeps its traceback.
 import typer
 
 from dragoman.catalog.errors import CatalogError
-from dragoman.cli.exits import FAILED, USAGE, Failure, whose
+from dragoman.cli.exits import FAILED, USAGE, Failure, unusable, whose
 from dragoman.config import ConfigError
 from dragoman.core.errors import GatewayError, InvalidRequest, NoAccount, Unavailable
+from dragoman.store.bundle import UNWRITTEN
 from dragoman.store.custody import CustodyError
 from dragoman.store.migrations import NewerDatabase
 
@@ -39,7 +40,14 @@ def explain(error: Exception) -> tuple[str, int] | None:
             return str(error), USAGE
         case NewerDatabase() | GatewayError():
             return str(error), FAILED
-    return None
+    return _unwritten(error)
+
+
+def _unwritten(error: Exception) -> tuple[str, int] | None:
+    """Return what to say where the disk of `> file` is full; None for anything else."""
+    if not isinstance(error, OSError) or error.errno not in UNWRITTEN:
+        return None
+    return f"{unusable(error, error.filename or 'What is printed cannot be written')}", FAILED
 
 
 def _cause(error: Unavailable) -> str:

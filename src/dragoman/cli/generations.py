@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from dragoman.cli.consent import ask
 from dragoman.cli.console import out, print_json
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
 from dragoman.cli.exits import EPILOG, USAGE, Failure
@@ -61,7 +62,7 @@ def forget_(
         if as_json:
             raise Failure("--json does not ask: add --yes, or say which generations.", USAGE)
         what = f"Forget what was said in all generations of {account}?"
-        typer.confirm(what, abort=True, err=True)
+        ask(what)
     until = None if before is None else utc_time(before, "--before")
     count = 0
     with opened_existing(settings(data, config)) as premises:

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from dragoman.cli.console import out, print_json
-from dragoman.cli.exits import EPILOG, USAGE, Failure
+from dragoman.cli.exits import EPILOG, USAGE, Failure, unusable
 from dragoman.config import FILE_NAME, json_schema
 
 TEMPLATE = Path(__file__).with_name("template.yaml")
@@ -57,4 +57,4 @@ def _write(path: Path, text: str, force: bool) -> None:
     except FileExistsError as error:
         raise Failure(f"{path} exists. Replace it with --force", USAGE) from error
     except OSError as error:
-        raise Failure(f"{path} cannot be written: {error.strerror}", USAGE) from error
+        raise unusable(error, f"{path} cannot be written") from error

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from dragoman.cli import log_lines
-from dragoman.cli.exits import Failure
+from dragoman.cli.exits import Failure, in_use
 from dragoman.cli.orders import received
 from dragoman.config import Settings
 from dragoman.node.places import Places, occupied, places
@@ -156,10 +156,7 @@ def main() -> None:
     with _Sentences() as end:
         lock = occupied(where)
         if lock is None:
-            raise Failure(
-                f"A gateway with several workers uses {settings.data} already. "
-                "Stop it, or choose another directory with --data."
-            )
+            raise Failure(in_use(settings.data))
         with lock:
             end.code = Node(settings, listeners, where).run()
     sys.exit(end.code)

@@ -5,6 +5,7 @@ has no name (memfd_create(2)), since they hold credentials, and starts the inter
 """
 
 import os
+import signal
 import socket
 import sys
 from collections.abc import Iterable
@@ -17,6 +18,7 @@ from msgspec import Struct
 from dragoman.config import Options, Settings
 
 MODULE: Final = "dragoman.cli.node"
+STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 class Orders(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,8 @@ def become(chosen: Settings, listeners: Iterable[socket.socket]) -> Never:
     _write(paper, msgspec.msgpack.encode(orders))
     os.lseek(paper, 0, os.SEEK_SET)
     sys.stdout.flush()
+    # They wait for the supervisor: the interpreter that begins would end with a traceback.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
     os.execv(sys.executable, [sys.executable, "-P", "-m", MODULE, str(paper)])  # noqa: S606
 
 

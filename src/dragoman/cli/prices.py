@@ -22,9 +22,10 @@ from dragoman.catalog.own import read_price
 from dragoman.catalog.types import Catalog, Endpoint, Model, Price
 from dragoman.cli.catalog import look, shipped_only
 from dragoman.cli.compare import model_of
+from dragoman.cli.consent import ask
 from dragoman.cli.console import err, out, print_json, print_table
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
-from dragoman.cli.exits import EPILOG, USAGE, Failure
+from dragoman.cli.exits import EPILOG, USAGE, Failure, unusable
 from dragoman.cli.logs import seconds
 from dragoman.core.money import NANO, PICO, price_text
 from dragoman.office import rerate as office
@@ -135,7 +136,9 @@ def rerate(
         done = None
         if not as_json:
             _print_differences(found, charge=charge)
-        if found.lines and not dry_run and (yes or _agreed(found, charge=charge)):
+        if found.lines and not dry_run:
+            if not yes:
+                _ask(found, charge=charge)
             homes = (premises.ledger, premises.records)
             act = Act(actor=CLI, at=now)
             done = office.rerate(homes, span, new, act, charge_more=charge)
@@ -166,7 +169,9 @@ def _of_file(file: Path, catalog: Catalog) -> Callable[[str], Price | None]:
     try:
         rows = yaml.safe_load(file.read_bytes())
         named = msgspec.convert(rows, dict[str, PriceOptions])
-    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except OSError as error:
+        raise unusable(error, file) from error
+    except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise Failure(f"{file}: {error}", USAGE) from error
     endpoints = {each.id: each for model in catalog.models.values() for each in model.endpoints}
     found: dict[str, Price | None] = {}
@@ -190,10 +195,10 @@ def _named(name: str, endpoints: dict[str, Endpoint], file: Path) -> list[Endpoi
     return served
 
 
-def _agreed(found: Differences, *, charge: bool) -> bool:
+def _ask(found: Differences, *, charge: bool) -> None:
     generations = sum(line.generations for line in found.lines)
     what = "both ways" if charge else "downwards"
-    return typer.confirm(f"Book this for up to {generations:,} generations, {what}?", err=True)
+    ask(f"Book this for up to {generations:,} generations, {what}?")
 
 
 def _print_differences(found: Differences, *, charge: bool) -> None:

@@ -17,7 +17,7 @@ from dragoman.catalog.types import Catalog
 from dragoman.cli.catalog import shipped_only
 from dragoman.cli.console import err, out, print_json, print_table, printable
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, opened_existing, settings
-from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure, reason
+from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure, unusable
 from dragoman.office import exports
 from dragoman.office.reconcile import Drift, Side, reconcile
 
@@ -99,7 +99,7 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise Failure(f"{file}: {reason(error)}", USAGE) from error
+        raise unusable(error, file) from error
 
 
 def _names(given: Sequence[str]) -> dict[str, str]:

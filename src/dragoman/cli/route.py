@@ -16,7 +16,7 @@ from msgspec import Raw
 from dragoman.cli.catalog import look
 from dragoman.cli.console import err, out, per_million, print_json, print_table
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption, settings
-from dragoman.cli.exits import EPILOG, USAGE, Failure
+from dragoman.cli.exits import EPILOG, unusable
 from dragoman.core.notes import Note
 from dragoman.routing.explain import Explanation, explain
 from dragoman.routing.plan import plan
@@ -90,7 +90,7 @@ def _body(request: str | None) -> bytes:
     try:
         return Path(request).read_bytes()
     except OSError as error:
-        raise Failure(f"{request}: {error.strerror}", USAGE) from error
+        raise unusable(error, request) from error
 
 
 def _show(explanation: Explanation, notes: tuple[Note, ...]) -> None:

@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from ipaddress import ip_address
 from types import FrameType
-from typing import Annotated, Never
+from typing import IO, Annotated, Never
 
 import typer
 from msgspec import structs
@@ -27,12 +27,14 @@ from dragoman.cli.context import (
     data_words,
     opened,
     settings,
+    usable,
 )
-from dragoman.cli.exits import EPILOG, USAGE, Failure, reason
+from dragoman.cli.exits import EPILOG, USAGE, Failure, in_use, reason
 from dragoman.cli.welcome import greet
 from dragoman.config import Settings
 from dragoman.core.clock import Clock
 from dragoman.node import process
+from dragoman.node.places import places, visited
 from dragoman.office.premises import Premises
 from dragoman.web.edge import Edge
 from dragoman.web.options import ServerOptions
@@ -81,7 +83,8 @@ def serve(
     with opened(chosen) as premises:
         _check_keys(chosen, premises)
         if chosen.options.server.workers == 1:
-            _run(chosen, premises)
+            with _alone_or_alike(chosen):
+                _run(chosen, premises)
             return
     _become_node(chosen)
 
@@ -107,6 +110,15 @@ def _run(chosen: Settings, premises: Premises) -> None:
             server.run(listener)
         except StartFailed as error:
             raise Failure(f"The gateway did not start: {error}") from error
+
+
+def _alone_or_alike(chosen: Settings) -> IO[bytes]:
+    """Return what keeps nodes with several workers out. Raises Failure while there is one."""
+    with usable(chosen.data):
+        lock = visited(places(chosen.data))
+    if lock is None:
+        raise Failure(in_use(chosen.data))
+    return lock
 
 
 def _become_node(chosen: Settings) -> Never:

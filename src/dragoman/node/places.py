@@ -49,13 +49,28 @@ def occupied(where: Places) -> IO[bytes] | None:
 
     None when another node has it. What an earlier one left there is removed.
     """
+    lock = _locked(where, fcntl.LOCK_EX)
+    if lock is not None:
+        for path in (where.keeper, where.control, where.found):
+            path.unlink(missing_ok=True)
+    return lock
+
+
+def visited(where: Places) -> IO[bytes] | None:
+    """Keep nodes of several processes out for as long as the file that is returned is open.
+
+    None when there is one. It counts requests and limits for all its workers, and a gateway of
+    one process beside it would count them once more.
+    """
+    return _locked(where, fcntl.LOCK_SH)
+
+
+def _locked(where: Places, how: int) -> IO[bytes] | None:
     keep_directory(where.folder)
     lock = (where.folder / "lock").open("wb")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
         return None
-    for path in (where.keeper, where.control, where.found):
-        path.unlink(missing_ok=True)
     return lock

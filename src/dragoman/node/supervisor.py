@@ -88,7 +88,7 @@ class Supervisor:
         """Run the node; return its exit code: 0, or that of a process that could not start."""
         if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # nohup
             self._heeded = SIGNALS - {signal.SIGHUP}
-        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._heeded))
+        self._mask = set(signal.pthread_sigmask(signal.SIG_BLOCK, self._heeded)) - SIGNALS
         while not self._stops:
             self._fill()
             self._wait(self._pause_s())

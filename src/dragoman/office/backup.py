@@ -19,8 +19,9 @@ from sqlalchemy import Connection, MetaData, inspect, text
 from dragoman import __version__
 from dragoman.access import byok_tables, seal
 from dragoman.access.vault import Vault
+from dragoman.core.errors import Unavailable
 from dragoman.office.premises import JOURNALS, KEK, PEPPER, Home, Rooms, another_pepper
-from dragoman.store.bundle import Bundle, Damaged, writing
+from dragoman.store.bundle import UNWRITTEN, Bundle, Damaged, writing
 from dragoman.store.custody import CustodyError, read_pepper, replace_pepper
 from dragoman.store.dump import Contents, contents, lines, load, tables
 from dragoman.store.kek import KekFile
@@ -70,7 +71,7 @@ def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Ma
                 found.append(contents(table))
 
         for home in homes:
-            home.database.read_now(work)
+            _read(home, work)
         manifest = Manifest(
             form=FORM, release=__version__, created_at=now, steps=taken, tables=tuple(found)
         )
@@ -79,6 +80,16 @@ def back_up(homes: tuple[Home, ...], pepper: Path, file: Path, now: float) -> Ma
             bundle.add(KEK, keks.text().encode())
         bundle.add(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest)))
     return manifest
+
+
+def _read(home: Home, work: Work[None]) -> None:
+    """Have `work` read a database. Raises Unavailable, and OSError for a file that it writes."""
+    try:
+        home.database.read_now(work)
+    except Unavailable as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in UNWRITTEN:
+            raise error.__cause__ from error
+        raise
 
 
 def manifest_of(bundle: Bundle, rooms: Rooms) -> Manifest:

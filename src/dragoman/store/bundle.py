@@ -5,6 +5,7 @@ has the hash of every other as `sha256sum --check` reads it. A bundle is written
 name and gets its own once it is whole and on disk; it can be read by its owner alone.
 """
 
+import errno
 import hashlib
 import io
 import os
@@ -24,6 +25,8 @@ PACKED = ".gz"
 LEVEL = 1
 """Of gzip. Rows shrink sixfold at the least effort, and little more at the greatest."""
 PIECE = 1 << 20
+UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What the system says where a file cannot be written to its end, and never of a connection."""
 
 
 class Damaged(Exception):
@@ -118,7 +121,10 @@ def writing(path: Path) -> Iterator[BundleWriter]:
     if path.exists():
         raise FileExistsError(17, "there is such a file already", str(path))
     draft = path.with_name(f".{path.name}-{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    try:
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as error:  # told of the file that was named
+        raise OSError(error.errno, error.strerror, str(path)) from error
     try:
         with os.fdopen(descriptor, "w+b") as file:
             with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as archive:

@@ -20,6 +20,7 @@ from dragoman.cli.connect.keys import mint
 from dragoman.cli.connect.models import chosen, listed
 from dragoman.cli.connect.trial import Finding, trial
 from dragoman.cli.connect.types import Choice, Client, Config, Document, Facts, Model
+from dragoman.cli.consent import agreed, ask
 from dragoman.cli.console import err, print_json
 from dragoman.cli.context import ConfigOption, DataOption, JsonOption
 from dragoman.cli.exits import EPILOG, FAILED, USAGE, Failure
@@ -192,15 +193,14 @@ def _wanted(client: Client, wishes: Wishes) -> bool:
     """Ask whether to make a key, where somebody is there to answer."""
     if wishes.as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    return typer.confirm(f"No key was given. Make one named {client.name}?", err=True)
+    return agreed(f"No key was given. Make one named {client.name}?")
 
 
 def _ask(question: str, yes: bool) -> None:
     if yes:
         return
     _somebody()
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(FAILED)
+    ask(question)
 
 
 def _somebody() -> None:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from dragoman.cli.connect.documents import MISSING, DocumentError, at, edited, parsed, restored
 from dragoman.cli.connect.types import Document
-from dragoman.cli.exits import USAGE, Failure, reason
+from dragoman.cli.exits import USAGE, Failure, reason, unusable
 
 SUFFIX = ".before-dragoman"
 PRIVATE = 0o600
@@ -126,7 +126,7 @@ def write(change: Change) -> None:
             _replace(kept, change.before or "", PRIVATE)
         _replace(change.path, change.after or "", _mode(change.path))
     except OSError as error:
-        raise Failure(f"{change.path} cannot be written: {reason(error)}", USAGE) from error
+        raise unusable(error, f"{change.path} cannot be written") from error
 
 
 def undo(change: Change) -> None:
@@ -138,7 +138,7 @@ def undo(change: Change) -> None:
             _replace(change.path, change.after, _mode(change.path))
         backup(change.path).unlink()
     except OSError as error:
-        raise Failure(f"{change.path} cannot be put back: {reason(error)}", USAGE) from error
+        raise unusable(error, f"{change.path} cannot be put back") from error
 
 
 def backup(path: Path) -> Path:
