@@ -60,13 +60,21 @@ def test_a_backup_that_finds_no_room_says_so_of_its_file_and_is_no_wrong_usage(
     assert ran.err.startswith(f"dragoman: {file}: No space left on device. Make room")
 
 
-@pytest.mark.parametrize("command", [("keys", "list"), ("keys", "list", "--json"), ("export",)])
-def test_output_that_finds_no_room_is_a_sentence(command: tuple[str, ...], data: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "command", [("keys", "list"), ("keys", "list", "--json"), ("export",), ("keys", "--help")]
+)
+def test_output_that_finds_no_room_is_a_sentence(
+    command: tuple[str, ...], unbuffered: str, data: Path
+) -> None:
     run("keys", "create", "laptop")
+    environ = {
+        **clean_environ(), "PYTHONUNBUFFERED": unbuffered, "DRAGOMAN_DATA": str(data),
+    }  # fmt: skip
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
-            [DRAGOMAN, *command, "--data", str(data)],
-            env=clean_environ(), stdout=full, stderr=subprocess.PIPE, text=True, check=False,
+            [DRAGOMAN, *command],
+            env=environ, stdout=full, stderr=subprocess.PIPE, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == FAILED
     assert done.stderr == (

@@ -7,6 +7,7 @@ which is imported when there is something to say.
 """
 
 import logging
+import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -18,7 +19,7 @@ from typer.completion import completion_init  # type: ignore[attr-defined]  # re
 from typer.core import TyperGroup
 
 from dragoman import __version__
-from dragoman.cli.exits import EPILOG
+from dragoman.cli.exits import EPILOG, FAILED
 
 COMMANDS: Final = MappingProxyType(
     {
@@ -85,7 +86,17 @@ class _Sentences:
             return
         code = import_module("dragoman.cli.failures").report(error)
         if code is not None:
+            if isinstance(error, OSError):
+                _print_no_more()
             raise typer.Exit(code) from error
+
+
+def _print_no_more() -> None:
+    """Drop what could not be written, which the interpreter would try to once more."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def _print_version(wanted: bool) -> None:
@@ -132,4 +143,18 @@ def main() -> None:
             stream.reconfigure(errors="replace")
     logging.getLogger("dragoman").addHandler(logging.NullHandler())
     completion_init()
-    command_line()(prog_name="dragoman")
+    try:
+        try:
+            command_line()(prog_name="dragoman")
+        finally:
+            if sys.stdout:  # which a shell can close
+                sys.stdout.flush()  # at the interpreter's end it is too late to say why not
+    except BrokenPipeError:
+        _print_no_more()
+        sys.exit(FAILED)
+    except OSError as error:
+        code = import_module("dragoman.cli.failures").report(error)
+        if code is None:
+            raise
+        _print_no_more()
+        sys.exit(code)
