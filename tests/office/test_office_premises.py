@@ -1,5 +1,6 @@
 """The data directory: made when missing, the same when opened again, never half of itself."""
 
+import re
 import stat
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,7 @@ from dragoman.office.premises import PEPPER, open_premises
 from dragoman.records import partitions
 from dragoman.records.recorder import store
 from dragoman.records.tables import generation
-from dragoman.store.custody import CustodyError
+from dragoman.store.custody import CustodyError, keep_pepper
 from dragoman.store.options import DatabaseOptions
 from tests.records.samples import NOON, PLAIN
 
@@ -63,6 +64,27 @@ def test_a_pepper_that_is_not_that_of_the_keys_is_noticed_at_the_start(
     (tmp_path / PEPPER).write_text("ab" * 32)
     with pytest.raises(CustodyError, match="is not the pepper"):
         open_premises(tmp_path, state)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+def test_who_moves_away_what_is_named_can_begin_with_new_keys(
+    tmp_path: Path, *, is_lost: bool
+) -> None:
+    premises = open_premises(tmp_path)
+    premises.ledger.run_now(keys.create("a", prefix="sk-", pepper=premises.pepper, now=0))
+    premises.close()
+    (tmp_path / PEPPER).unlink()
+    if not is_lost:
+        keep_pepper(tmp_path / PEPPER)
+    with pytest.raises(CustodyError) as refused:
+        open_premises(tmp_path)
+    named = re.search(r"move (.*) away", str(refused.value))
+    assert named is not None
+    for name in named[1].split(" and "):
+        (tmp_path / name).unlink()
+    again = open_premises(tmp_path)
+    assert not again.has_any_key()
+    again.close()
 
 
 def test_a_server_that_is_not_there_is_said_at_the_start(tmp_path: Path) -> None:

@@ -20,10 +20,10 @@ def unknown(hangs: Hangs, now: float) -> list[str]:
     return [hang.endpoint for hang in hangs.look(now, lambda _: None)]
 
 
-def silences(hangs: Hangs, count: int, *, can_go_on: bool = False) -> list[Silence]:
+def silences(hangs: Hangs, count: int) -> list[Silence]:
     """Begin to wait for an endpoint, so often, at 100 s."""
     found = [
-        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, Waiter("", can_go_on))
+        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, Waiter())
         for _ in range(count)
     ]
     for each in found:
@@ -129,6 +129,16 @@ async def test_who_has_nowhere_to_go_waits_on_and_who_has_just_asked_does() -> N
     assert not any(each.done() for each in crowd.asked)
     await crowd.after(1.0)
     assert [each.done() for each in crowd.asked] == [False] * SEVERAL + [True]
+    await crowd.part()
+
+
+async def test_who_could_only_go_where_the_request_was_called_faulty_waits_on() -> None:
+    crowd, other = Crowd(b=Script(status=400)), step("a", "acme/mini")
+    for _ in range(SEVERAL):
+        await crowd.ask(B, other, step("c"))
+    await crowd.after(8.0)
+    assert crowd.stage.seen(other).outage
+    assert not any(each.done() for each in crowd.asked)
     await crowd.part()
 
 

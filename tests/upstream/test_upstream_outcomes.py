@@ -94,6 +94,20 @@ def test_what_all_see_is_seen_by_a_key_that_sees_more() -> None:
     assert trouble(board, ANN) == (True, True)
 
 
+def test_what_all_see_is_seen_at_once_by_a_key_that_sees_more() -> None:
+    board = HealthBoard()
+    for _ in range(3):
+        board.failed(E, 0, ANN)
+    board.shut(E, 0, 300, "acme")
+    board.failed(E, 0, ANN)
+    assert board.seen_by(ANN)[E].cooling
+    board.opened("acme", 0)
+    assert (board.seen_by(ANN)[E].outage, board.seen_by(ANN)[E].cooling) == (True, False)
+    board.cool(E, 0, 5)
+    assert (board.seen_by(ANN)[E].outage, board.seen_by(ANN)[E].cooling) == (True, True)
+    assert board.seen_by(ANN).get("acme|acme/none") is None
+
+
 def test_a_credential_that_proves_good_opens_what_was_shut_for_it() -> None:
     board = HealthBoard()
     other = "acme|acme/other"

@@ -1,6 +1,8 @@
 """The order of an answer: a whole one tells blocks and items as its stream would."""
 
 import json
+import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -183,6 +185,24 @@ def test_an_answer_of_very_many_turns_is_told_thoughts_first() -> None:
     assert found.steps == ()
     (found,) = gathered(chunks(turns[:1000])).choices
     assert len(found.steps) == 1000
+
+
+def calls_to_tell(turns: int) -> int:
+    """Return how many calls it takes to gather an answer of so many turns, and to take it apart."""
+    said = chunks([("thought", "a"), ("text", "b")] * turns)
+    counted: Counter[str] = Counter()
+    sys.setprofile(lambda _, event, __: counted.update((event,)))
+    try:
+        (found,) = gathered(said).choices
+        parts = parts_of(found)
+    finally:
+        sys.setprofile(None)
+    assert len(parts) == turns
+    return counted["call"] + counted["c_call"]
+
+
+def test_an_answer_of_twice_the_turns_takes_twice_the_work() -> None:
+    assert calls_to_tell(200) < 2.5 * calls_to_tell(100)
 
 
 def test_calls_without_a_reason_end_as_calls() -> None:

@@ -232,13 +232,13 @@ def _pepper(path: Path, ledger: Database) -> Pepper:
     file = path / PEPPER
     restore = (
         "Put it back from a backup, or copy it from another node. To begin with new keys, "
-        f"move {LEDGER} away or choose another database.schema."
+        "move {} away or choose another database.schema."
     )
     if not file.exists() and ledger.run_now(lambda c: seal.is_sealed(c) or bool(every_key(c))):
-        raise CustodyError(f"{lost_pepper(file)} {restore}")
+        raise CustodyError(f"{lost_pepper(file)} {restore.format(LEDGER)}")
     pepper = keep_pepper(file)
     if not ledger.run_now(lambda connection: seal.fits(connection, pepper)):
-        raise CustodyError(f"{another_pepper(file)} {restore}")
+        raise CustodyError(f"{another_pepper(file)} {restore.format(f'{LEDGER} and {PEPPER}')}")
     return pepper
 
 

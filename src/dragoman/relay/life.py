@@ -222,7 +222,8 @@ class Turn:
         by = Terms(meter.service_tier, fee_ppm(self.visit.caller))
         found = reckon(meter.reported, self._seen(step, provider), step.endpoint, provider, by)
         self.notes += found.notes
-        if pays_off(found.usage, step.endpoint.price):
+        used = found.usage
+        if (used.cached or used.cache_write) and pays_off(step.endpoint.price):
             account, now = self.visit.caller.account, self._desk.clock.monotonic()
             self._desk.warmth.saw(account, step.target.model, now)
         if self.visit.dialect.one_choice and meter.choices > 1:

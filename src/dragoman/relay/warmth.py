@@ -10,7 +10,6 @@ from msgspec import Raw, Struct
 
 from dragoman.catalog.types import Price
 from dragoman.wire.hub import Members
-from dragoman.wire.usage import Usage
 
 WARM_S = 600.0
 """How long after it was seen a cache is thought of: OpenRouter's ten minutes."""
@@ -33,26 +32,25 @@ class Warmth:
     """At which models an account's prompts were kept lately, as far as this process saw."""
 
     def __init__(self) -> None:
-        self._until: dict[tuple[str, str], float] = {}
+        self.until: dict[tuple[str, str], float] = {}
+        """Account and model -> until when. Empty where no cache was ever seen."""
 
     def saw(self, account: str, model: str, now: float) -> None:
         """Take note that a prompt was kept, or found to be."""
-        self._until.pop((account, model), None)
-        if len(self._until) >= MOST_WARM:
-            del self._until[next(iter(self._until))]
-        self._until[account, model] = now + WARM_S
+        self.until.pop((account, model), None)
+        if len(self.until) >= MOST_WARM:
+            del self.until[next(iter(self.until))]
+        self.until[account, model] = now + WARM_S
 
     def lately(self, account: str, model: str, now: float) -> bool:
         """Say whether that was so within the last ten minutes."""
-        until = self._until.get((account, model)) if self._until else None
+        until = self.until.get((account, model))
         return until is not None and now < until
 
 
-def pays_off(usage: Usage, price: Price | None) -> bool:
-    """Say whether a cache had a part in an answer, and reading from it is cheaper than not."""
-    if price is None or not (usage.cached or usage.cache_write):
-        return False
-    return price.cache_read is not None and price.cache_read < price.prompt
+def pays_off(price: Price | None) -> bool:
+    """Say whether it is cheaper to have a prompt read from a cache."""
+    return price is not None and price.cache_read is not None and price.cache_read < price.prompt
 
 
 def opening(members: Members) -> str:

@@ -31,12 +31,12 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
     """
     call, caller, rng = visit.call, visit.caller, desk.rng
     session = None
-    if call.kind == "chat":
-        session = session_key(visit.session_id or call.cache_key)
-        if session is not None:
-            rng = Random(session)  # noqa: S311 - a lottery, not a secret
+    name = visit.session_id or call.cache_key
+    if name and call.kind == "chat":
+        session = session_key(name)
+        rng = Random(session)  # noqa: S311 - a lottery, not a secret
     wants, notes = ask(call, catalog, rng, desk.meanings)
-    if session is None and _is_warm(desk, visit, wants, catalog):
+    if session is None and desk.warmth.until and _is_warm(desk, visit, wants, catalog):
         session = session_key(opening(call.members))
     if session is not None:
         wants = replace(wants, session=session)

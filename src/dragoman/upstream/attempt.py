@@ -122,7 +122,7 @@ async def stream(attempt: Attempt) -> Opened:
             except BaseException:
                 response.close()
                 raise
-            began_at = now()
+            began_at = silence.heard_at
             return opened
     except TimeoutError:
         fault = hung() if silence.ended else late("no content came", patience_s)

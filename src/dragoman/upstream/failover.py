@@ -6,6 +6,7 @@ this file connects them, and tells health and wallet what was learnt.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from random import Random
 from typing import TypeVar
 
@@ -21,9 +22,9 @@ from dragoman.upstream.asking import asked
 from dragoman.upstream.attempt import Answered, Attempt, Opened, answer, stream
 from dragoman.upstream.credentials import Wallet
 from dragoman.upstream.failure import SOON_S, sum_up
-from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, given_up, without_secret
+from dragoman.upstream.faults import NOBODYS, AttemptFailed, Try, given_up, hung, without_secret
 from dragoman.upstream.gatherer import Watch
-from dragoman.upstream.hangs import UNWATCHED, Waiter
+from dragoman.upstream.hangs import NOBODY, UNWATCHED, Waiter
 from dragoman.upstream.health import OUTAGE_S, HealthBoard
 from dragoman.upstream.line import Line, Signer
 from dragoman.upstream.moves import Move, next_move
@@ -115,7 +116,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
             else:
                 self._worked(journey, attempt, started)
                 return result
-            move = None if journey.alone else self._move(journey)
+            move = None if journey.alone else self._move(journey, journey.tries)
             if move is None:
                 break
             if move.pause_s:
@@ -125,7 +126,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
             step = move.step
         raise sum_up(journey.tries, journey.requested, self._back_in_s(journey))
 
-    def _move(self, journey: Journey) -> Move | None:
+    def _move(self, journey: Journey, tries: list[Try]) -> Move | None:
         now = self.clock.monotonic()
 
         def spare_rests_s(step: Step) -> float | None:
@@ -133,7 +134,7 @@ class Upstream(Struct, frozen=True, kw_only=True):
             spare = self._unused(journey, endpoint, self._usable(step, now))
             return None if spare is None else self.wallet.rests_s(spare, endpoint, now)
 
-        return next_move(journey.plan.steps, journey.tries, self.options, spare_rests_s, self.rng)
+        return next_move(journey.plan.steps, tries, self.options, spare_rests_s, self.rng)
 
     def _usable(self, step: Step, now: float) -> list[Credential]:
         if step.byok is not None:
@@ -174,6 +175,10 @@ class Upstream(Struct, frozen=True, kw_only=True):
         line = self.lines.get((provider.slug, dialect))
         if line is None or line.provider is not provider:
             line = self._new_line(provider, dialect)
+        waiter, hangs = NOBODY, UNWATCHED
+        if step.byok is None and question.call.stream and journey.watch is None:
+            waiter = Waiter(journey.who, partial(self._can_go_on, journey, step))
+            hangs = self.health.hangs
         return Attempt(
             call=question.call,
             notes=question.notes,
@@ -186,8 +191,8 @@ class Upstream(Struct, frozen=True, kw_only=True):
             timekeeper=self.timekeeper,
             sent=journey.sent,
             watch=journey.watch,
-            hangs=self.health.hangs if step.byok is None else UNWATCHED,
-            waiter=Waiter(journey.who, self._can_go_on(journey)),
+            hangs=hangs,
+            waiter=waiter,
         )
 
     def _back_in_s(self, journey: Journey) -> int:
@@ -197,10 +202,12 @@ class Upstream(Struct, frozen=True, kw_only=True):
         avoided = all(id_ in seen and seen[id_].outage for id_ in tried)
         return OUTAGE_S if avoided else SOON_S
 
-    def _can_go_on(self, journey: Journey) -> bool:
-        """Say whether another endpoint can be tried after the attempt that is now made."""
-        options, tried = self.options, len(journey.tries) + 1
-        return tried < min(len(journey.plan.steps), options.attempts_per_model, options.attempts)
+    def _can_go_on(self, journey: Journey, step: Step) -> bool:
+        """Say whether there is another attempt to make, were that at `step` found to hang."""
+        if journey.alone or journey.deadline - self.clock.monotonic() < LEAST_S:
+            return False
+        failed = Try(step=step, latency_s=0.0, status=None, fault=hung())
+        return self._move(journey, [*journey.tries, failed]) is not None
 
     def _own_dialect(self, native: Native, endpoint: Endpoint, provider: Provider) -> str | None:
         """Return the client's own dialect, if the provider has it for all models.

@@ -36,11 +36,15 @@ class Hang(Struct, frozen=True):
     who: str
 
 
+def _never() -> bool:
+    return False
+
+
 class Waiter(Struct, frozen=True):
-    """Whose stream waits, as the hash of a key, and whether it has another endpoint to go to."""
+    """Whose stream waits, as the hash of a key, and who can tell if it has elsewhere to go."""
 
     who: str = ""
-    can_go_on: bool = False
+    can_go_on: Callable[[], bool] = _never
 
 
 NOBODY = Waiter()
@@ -110,8 +114,8 @@ class Hangs:
         for hang in hangs:
             for silence in self._waiting[hang.endpoint]:
                 waiter = silence.waiter
-                concerned = waiter.can_go_on and hang.who in {"", waiter.who}
-                if concerned and not silence.ended and now - silence.heard_at >= OLD_S:
+                waits = not silence.ended and now - silence.heard_at >= OLD_S
+                if waits and hang.who in {"", waiter.who} and waiter.can_go_on():
                     silence.end()
         return hangs
 

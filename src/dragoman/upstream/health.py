@@ -115,14 +115,11 @@ class _Endpoint:
             throughput=_throughput(recent),
         )
 
-    def seen_by(self, who: str, known: Seen, now: float) -> Seen:
-        """Return what is `known` to all with what the requests of one key met."""
+    def met_by(self, who: str, known: Seen, now: float) -> Seen:
+        """Return what the requests of one key met, beside an outage that is `known` to all."""
         hung = self.hung.get(who, 0.0) > now
-        outage = known.outage or hung or self.outcomes.are_outage_for(who, now)
-        cooling = known.cooling or self.barred.get(who, 0.0) > now
-        if (outage, cooling) == (known.outage, known.cooling):
-            return known
-        return replace(known, outage=outage, cooling=cooling)
+        outage = hung or (not known.outage and self.outcomes.are_outage_for(who, now))
+        return Seen(outage=outage, cooling=self.barred.get(who, 0.0) > now)
 
     def measured(self, now: float) -> Measured:
         """Return the observations as people are shown them."""
@@ -135,6 +132,19 @@ class _Endpoint:
             throughput=_spread(_throughput(recent), 1.0),
             in_outage=self.hung_until > now or self.outcomes.are_outage(now),
         )
+
+
+class _Together(ChainMap[str, Seen]):
+    """What the requests of one key met at endpoints, over what all see of them by now."""
+
+    def __getitem__(self, endpoint: str) -> Seen:
+        """Return what is seen of an endpoint; in trouble it is where it is by either."""
+        apart, seen = self.maps
+        known, met = seen[endpoint], apart.get(endpoint)
+        if met is None:
+            return known
+        outage, cooling = known.outage or met.outage, known.cooling or met.cooling
+        return replace(known, outage=outage, cooling=cooling)
 
 
 class HealthBoard:
@@ -152,14 +162,14 @@ class HealthBoard:
         self._endpoints: dict[str, _Endpoint] = {}
         self._stale: set[str] = set()
         self._apart: dict[str, dict[str, Seen]] = {}
-        """Key -> the endpoints that its requests alone see in trouble."""
+        """Key -> the endpoints in trouble for its requests -> what these alone met there."""
         self._shut: dict[str, set[str]] = {}
         """Provider -> the endpoints for which none of its credentials is good."""
 
     def seen_by(self, who: str) -> Mapping[str, Seen]:
         """Return what the plan of a request reads: what all see, and what its key alone does."""
         apart = self._apart.get(who)
-        return self.seen if apart is None else ChainMap(apart, self.seen)
+        return self.seen if apart is None else _Together(apart, self.seen)
 
     def succeeded(
         self,
@@ -284,10 +294,10 @@ class HealthBoard:
         self._stale.add(endpoint)
 
     def _part(self, endpoint: str, state: _Endpoint, known: Seen, who: str, now: float) -> None:
-        """Publish what the requests of one key see of an endpoint, where nobody else does."""
-        own = state.seen_by(who, known, now)
-        if own is not known:
-            self._apart.setdefault(who, {})[endpoint] = own
+        """Publish what the requests of one key met at an endpoint, where that is trouble."""
+        met = state.met_by(who, known, now)
+        if met.outage or met.cooling:
+            self._apart.setdefault(who, {})[endpoint] = met
         elif who in self._apart:
             self._apart[who].pop(endpoint, None)
             if not self._apart[who]:

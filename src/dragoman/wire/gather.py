@@ -162,7 +162,7 @@ def _steps(voice: _Voice) -> tuple[Step, ...]:
     if len(voice.runs) > MOST_RUNS or is_usual(name for name, _ in voice.runs):
         return ()
     try:
-        grown = {name: _GROWN[name](voice.members[name]) for name, _ in voice.runs}
+        grown = {name: _GROWN[name](voice.members[name]) for name in dict(voice.runs)}
     except (msgspec.MsgspecError, UnicodeError):
         return ()
     before = dict.fromkeys(grown, 0)

@@ -68,7 +68,7 @@ def parts_of(choice: Choice) -> Sequence[Members]:
         return (message,)
     steps = [step for step in choice.steps if step[0] in message]
     try:
-        told = {name: _values(name, message[name]) for name, _ in steps}
+        told = {name: _values(name, message[name]) for name in dict(steps)}
     except msgspec.MsgspecError:
         return (message,)
     if any(sum(n for each, n in steps if each == name) != len(told[name]) for name in told):
