@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 from openrouter.components import ModelResponse
 
 from dragoman.catalog import listing
@@ -187,6 +188,22 @@ def test_all_models_are_listed_on_demand_and_say_whether_they_can_be_called() ->
 def test_how_a_model_reasons(fields: dict[str, Any], reasoning: object) -> None:
     row = body(listing.model_row(model(endpoint("a", CHEAP), **fields)))
     assert row.get("reasoning") == reasoning
+
+
+@pytest.mark.parametrize(
+    ("id_", "efforts", "mandatory"),
+    [
+        ("openai/o4-mini", ("high", "low"), True),
+        ("openai/gpt-5.1", ("high", "none"), False),
+        ("openai/new", (), False),
+        ("deepseek/deepseek-v4-pro", ("max", "high"), False),
+    ],
+)
+def test_whether_a_model_reasons_in_any_case(
+    id_: str, efforts: tuple[str, ...], *, mandatory: bool
+) -> None:
+    found = structs.replace(model(endpoint("a", CHEAP)), id=id_, reasoning=True, efforts=efforts)
+    assert body(listing.model_row(found))["reasoning"]["mandatory"] is mandatory
 
 
 def test_a_deprecated_model_says_so_to_anthropics_clients() -> None:

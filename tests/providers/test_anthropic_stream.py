@@ -134,11 +134,6 @@ def test_calls_are_numbered_by_themselves_and_never_without_an_id() -> None:
     assert calls[1]["id"] == "t"
 
 
-def test_parts_of_a_call_that_never_began_are_no_ones() -> None:
-    event = as_bytes(delta("input_json_delta", 3, partial_json="{}"))
-    assert fed(event) == [Chunk(native=event)]
-
-
 def test_two_calls_at_once_do_not_mix() -> None:
     chunks = fed(
         begin(0, type="tool_use", id="a", name="f"),

@@ -213,7 +213,6 @@ def test_what_nobody_knows_is_let_through() -> None:
         {"messageStart": {"role": "assistant"}},
         {"contentBlockDelta": {"contentBlockIndex": 0}},
         {"contentBlockDelta": {"delta": {"newDelta": 1}}},
-        {"contentBlockDelta": {"delta": {"toolUse": {"input": "{}"}}}},
         {"contentBlockDelta": {"delta": {"text": ""}}},
         {"contentBlockDelta": {"delta": {"reasoningContent": {}}}},
         {"contentBlockStart": {"start": {"newBlock": {}}}},

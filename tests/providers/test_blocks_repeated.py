@@ -1,4 +1,4 @@
-"""Calls that a host begins twice, or never ends: none is lost, and none is doubled."""
+"""Calls that a host begins twice, never ends or never begins: none is lost, none is doubled."""
 
 import json
 from collections.abc import Callable
@@ -92,6 +92,7 @@ def test_a_call_of_cohere_that_is_begun_twice_is_one() -> None:
         begin,
         {"type": "tool-call-delta", "index": 0, "delta": more},
         {"type": "tool-call-end", "index": 0},
+        {"type": "tool-call-end", "index": 0},
         {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}},
     ) == [("a", "[]")]
 
@@ -101,3 +102,48 @@ def test_what_a_call_had_at_its_beginning_is_not_lost() -> None:
     assert calls("anthropic", anthropic_begin("a", x=1), anthropic_begin("b", y=2), end) == [
         ("a", '{"x": 1}'), ("b", '{"y": 2}'),
     ]  # fmt: skip
+
+
+COHERE_MORE = {
+    "type": "tool-call-delta", "index": 0,
+    "delta": {"message": {"tool_calls": {"function": {"arguments": "[]"}}}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("anthropic", anthropic_more('{"a":')),
+        ("anthropic", anthropic_more("")),
+        ("bedrock", bedrock_more('{"a":')),
+        ("bedrock", bedrock_more("")),
+        ("cohere", COHERE_MORE),
+        ("cohere", {"type": "tool-call-end", "index": 0}),
+    ],
+)
+def test_a_call_whose_beginning_is_lost_is_nonsense_and_no_silent_stop(
+    dialect: str, event: Event
+) -> None:
+    decoder = DIALECTS[dialect].decoder()
+    with pytest.raises(ValueError, match="of a call that was not begun"):
+        decoder.feed(json.dumps(event).encode())
+
+
+def test_the_input_of_a_tool_that_the_provider_runs_is_nobodys_call() -> None:
+    block = {"type": "server_tool_use", "id": "srv", "name": "web_search", "input": {}}
+    begin = {"type": "content_block_start", "index": 0, "content_block": block}
+    stop = {"type": "content_block_stop", "index": 0}
+    decoder = DIALECTS["anthropic"].decoder()
+    for event in (begin, anthropic_more('{"q"'), stop):
+        chunk = decoder.feed(json.dumps(event).encode())
+        assert getattr(chunk, "pieces", None) == ()
+    with pytest.raises(ValueError, match="not begun"):
+        decoder.feed(json.dumps(anthropic_more("1")).encode())
+    tool = {"toolUseId": "t", "name": "f", "type": "server_tool_use"}
+    start = {"contentBlockStart": {"contentBlockIndex": 0, "start": {"toolUse": tool}}}
+    over = {"contentBlockStop": {"contentBlockIndex": 0}}
+    decoder = DIALECTS["bedrock"].decoder()
+    for event in (start, bedrock_more('{"q"'), over):
+        assert decoder.feed(json.dumps(event).encode()) is None
+    with pytest.raises(ValueError, match="not begun"):
+        decoder.feed(json.dumps(bedrock_more("1")).encode())

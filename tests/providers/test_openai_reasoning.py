@@ -1,14 +1,18 @@
 """How a wish to reason is put to hosts that take it in different ways."""
 
+import json
 from typing import Any
 
 import pytest
 from msgspec import structs
 
+from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.openai.reasoning import nearest_effort
-from dragoman.wire.chat import Reasoning
-from tests.providers.openai_calls import call, endpoint, said, sent, write
+from dragoman.providers.registry import DIALECTS
+from dragoman.wire.chat import Reasoning, parse_chat
+from tests.providers.openai_calls import call, endpoint, provider, said, sent, write
+from tests.wire import responses_calls
 
 
 @pytest.mark.parametrize(
@@ -152,3 +156,31 @@ def test_what_stands_for_an_effort_is_fitted_too() -> None:
     outgoing = write(asked, structs.replace(endpoint(), efforts=("max", "high")))
     assert sent(outgoing) == {"reasoning_effort": "high"}
     assert [change for change, _ in said(outgoing)] == [Change.CLAMPED, Change.RENAMED]
+
+
+WITHOUT: list[Any] = [
+    {"reasoning": {"effort": "none"}}, {"reasoning": {"enabled": False}},
+    {"reasoning": {"max_tokens": 0}}, {"reasoning_effort": "none"},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["openai", "responses"])
+@pytest.mark.parametrize("wish", WITHOUT)
+def test_a_model_that_reasons_in_any_case_is_not_told_to_do_without(
+    dialect: str, wish: dict[str, Any]
+) -> None:
+    body = {"model": "openai/o4-mini", "messages": [{"role": "user", "content": "x"}], **wish}
+    asked = parse_chat(json.dumps(body).encode())
+    here = structs.replace(endpoint("reasoning"), model="openai/o4-mini", efforts=("high", "low"))
+    host = provider(dialect=dialect)
+    with pytest.raises(InvalidRequest, match=r"^Reasoning is mandatory for this endpoint and"):
+        DIALECTS[dialect].request(asked, here, host)
+    can = structs.replace(here, efforts=("high", "none"))
+    assert b'"none"' in DIALECTS[dialect].request(asked, can, host).body
+
+
+def test_a_native_wish_to_do_without_reasoning_is_refused_alike() -> None:
+    asked = responses_calls.call(reasoning={"effort": "none"})
+    here = structs.replace(endpoint("reasoning"), model="openai/o4-mini", efforts=("high", "low"))
+    with pytest.raises(InvalidRequest, match="mandatory"):
+        DIALECTS["responses"].request(asked, here, provider(dialect="responses"))

@@ -344,3 +344,27 @@ async def test_comments_do_not_keep_an_answer_open_that_has_ended(
         await stream.pour(take)
     counted = any(isinstance(chunk, Chunk) and chunk.usage for chunk in taken)
     assert counted is not broken
+
+
+@pytest.mark.parametrize("pours", [False, True])
+async def test_a_stream_without_an_end_is_broken_off(*, pours: bool) -> None:
+    """Writers of some dialects keep an answer, to say all of it at its end."""
+    limit = msgspec.structs.replace(bounds(1e9), most_bytes=3 * len(says("a")))
+    stream = upstream(*(says("a") for _ in range(5)), limit=limit)
+    told: list[str] = []
+
+    def take(chunks: list[Chunk | Text], _now: float) -> bool:
+        told.extend(content(spelled_out(chunk)) for chunk in chunks)
+        return True
+
+    async def read() -> None:
+        if pours:
+            await stream.pour(take)
+        while (chunks := await stream.next()) is not None:
+            take(chunks, 0.0)
+
+    with pytest.raises(AttemptFailed) as failed:
+        await read()
+    assert told == ["a", "a", "a"]
+    assert failed.value.fault.kind is Kind.TRANSIENT
+    assert "longer than any answer" in failed.value.fault.message

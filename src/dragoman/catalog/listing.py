@@ -22,6 +22,7 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, structs
 
+from dragoman.catalog.efforts import must_reason
 from dragoman.catalog.lookup import look_up
 from dragoman.catalog.own import FREE
 from dragoman.catalog.pricing import blended, pricing
@@ -288,8 +289,9 @@ def _rank(endpoint: Endpoint) -> tuple[bool, bool, bool, int, str]:
 
 
 def _reasoning(model: Model) -> Reasoning:
-    """Return what is known of a model's reasoning. That it cannot be turned off is not known."""
-    return Reasoning(mandatory=False, supported_efforts=model.efforts or None)
+    """Return what is known of a model's reasoning."""
+    mandatory = must_reason(model.id, model.efforts)
+    return Reasoning(mandatory=mandatory, supported_efforts=model.efforts or None)
 
 
 def _architecture(id_: str, inputs: Iterable[str], outputs: Iterable[str]) -> Architecture:

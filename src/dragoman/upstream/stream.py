@@ -25,6 +25,10 @@ DONE = b"[DONE]"
 THE_END = Chunk(ended=True)
 NEVER = -math.inf
 
+MOST_BYTES = 128 * 1024 * 1024
+"""Three times the longest answers, of 128,000 tokens in as many events. What writes an answer's
+end for the client may have to keep all of it: one without an end would take all memory."""
+
 AFTER_S = 0.05
 """So long after the deadline silence is ended: by then every clock agrees that it has passed."""
 
@@ -43,13 +47,14 @@ Hear = Callable[[Text, float], bool]
 class Bounds(Struct, frozen=True, kw_only=True, gc=False):
     """How long a stream may go on: between two contents, and until a monotonic time at most.
 
-    `choices` is how many were asked for.
+    `choices` is how many were asked for, `most_bytes` how much may come.
     """
 
     content_gap_s: float
     deadline: float
     timekeeper: Timekeeper
     choices: int = 1
+    most_bytes: int = MOST_BYTES
 
 
 class UpstreamStream:
@@ -68,6 +73,7 @@ class UpstreamStream:
         "_halves",
         "_hear",
         "_last_content",
+        "_left_bytes",
         "_now",
         "_parser",
         "_spoke",
@@ -107,6 +113,7 @@ class UpstreamStream:
         self._choices = bounds.choices
         self._ended: frozenset[int] = frozenset()
         self._last_content = clock.monotonic()
+        self._left_bytes = bounds.most_bytes
         self._take: Take
         self._hear: Hear
 
@@ -127,6 +134,7 @@ class UpstreamStream:
         except NetError as error:
             raise AttemptFailed(of_net(error)) from error
         self.done = data is None
+        self._left_bytes -= len(data or b"")
         chunks = self._read_in_time(data, self._now())
         if not chunks and self._broken is not None:
             raise AttemptFailed(self._broken)
@@ -169,7 +177,8 @@ class UpstreamStream:
     def _pass_on(self, data: bytes) -> bool:
         """Hand over what is in `data`; say whether there is reason to read on."""
         now = self._now()
-        if now <= self._glance_until:
+        self._left_bytes -= len(data)
+        if now <= self._glance_until and self._left_bytes >= 0:
             text = self._glance(data)
             if text is not None:
                 self._last_content = now
@@ -191,6 +200,9 @@ class UpstreamStream:
         """Return the chunks in `data`, which came at `now`, unless they came too late."""
         if now > self._deadline:
             self._broken = out_of_time()
+            return []
+        if self._left_bytes < 0:
+            self._broken = nonsense("a stream that is longer than any answer")
             return []
         chunks = self._decode(data)
         if chunks:

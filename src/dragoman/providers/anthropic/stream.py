@@ -100,13 +100,18 @@ _NOTHING = _Delta()
 class AnthropicDecoder:
     """Reads one stream."""
 
-    __slots__ = ("_block_begin", "_calls", "_cited", "_id", "_open", "_said", "_started", "_usage")
+    __slots__ = (
+        "_block_begin", "_calls", "_cited", "_id", "_open", "_others", "_said", "_started",
+        "_usage",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._started = False
         self._id: str | None = None
         self._usage: Members = {}
         self._open: dict[int, _Open] = {}
+        self._others: set[int] = set()
+        """Open blocks that the hub has no words for: tools of the provider's own, too."""
         self._calls = 0
         self._said = 0
         self._block_begin = 0
@@ -183,8 +188,13 @@ class AnthropicDecoder:
         return Chunk(pieces=pieces, native=data)
 
     def _arguments(self, index: int, partial: Raw) -> Members:
-        """Return a fragment of a call's input; of a tool of the provider's own, nothing."""
+        """Return a fragment of a call's input; of a tool of the provider's own, nothing.
+
+        Raises ValueError where no block was begun: the call would be lost.
+        """
         open_ = self._open.get(index)
+        if open_ is None and index not in self._others:
+            raise ValueError("input of a call that was not begun")
         if open_ is None or not string(partial):
             return {}
         open_.told = True
@@ -216,6 +226,8 @@ class AnthropicDecoder:
             added = _thinking(event.index, block.thinking, block.signature)
         elif block.type == "redacted_thinking" and given(block.data):
             added = {"reasoning_details": redacted(event.index, block.data)}
+        elif len(self._others) < MOST_OPEN:
+            self._others.add(event.index)
         return self._chunk(added, data)
 
     def _begin_call(self, index: int, block: _Block) -> Members:
@@ -237,6 +249,7 @@ class AnthropicDecoder:
     def _block_stop(self, event: _Event, data: bytes) -> Chunk:
         """End a block. A call whose input did not come in parts had it at its beginning."""
         open_ = self._open.pop(event.index, None)
+        self._others.discard(event.index)
         added = self._citations()
         if open_ is not None and not open_.told:
             added["tool_calls"] = open_.rest()

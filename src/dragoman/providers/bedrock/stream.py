@@ -111,8 +111,8 @@ class BedrockDecoder:
     """Reads one stream."""
 
     __slots__ = (
-        "_block_begin", "_calls", "_cited", "_formats", "_known", "_open", "_said", "_started",
-        "_stopped",
+        "_block_begin", "_calls", "_cited", "_formats", "_known", "_open", "_others", "_said",
+        "_started", "_stopped",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -121,6 +121,8 @@ class BedrockDecoder:
         self._known = False
         """Whether the metadata have come."""
         self._open: dict[int, _Open] = {}
+        self._others: set[int] = set()
+        """Open blocks in which the provider runs tools of its own."""
         self._formats: dict[int, str] = {}
         self._calls = 0
         self._said = 0
@@ -200,8 +202,13 @@ class BedrockDecoder:
         return {"annotations": Raw(b"[%b]" % b",".join(made))}
 
     def _arguments(self, index: int, partial: Raw) -> Members:
-        """Return a fragment of a call's input; of a tool of the provider's own, nothing."""
+        """Return a fragment of a call's input; of a tool of the provider's own, nothing.
+
+        Raises ValueError where no block was begun: the call would be lost.
+        """
         open_ = self._open.get(index)
+        if open_ is None and index not in self._others:
+            raise ValueError("input of a call that was not begun")
         if open_ is None or not string(partial):
             return {}
         open_.told = True
@@ -214,7 +221,11 @@ class BedrockDecoder:
         if start.image is not None and len(self._formats) < MOST_OPEN:
             self._formats[block.content_block_index] = start.image.format
         tool = start.tool_use
-        if tool is None or tool.type == BY_PROVIDER:
+        if tool is None:
+            return None
+        if tool.type == BY_PROVIDER:
+            if len(self._others) < MOST_OPEN:
+                self._others.add(block.content_block_index)
             return None
         return self._chunk(self._begin_call(block.content_block_index, tool))
 
@@ -238,6 +249,7 @@ class BedrockDecoder:
     def _end(self, block: _Block) -> Chunk | None:
         """End a block. A call without input has an empty object."""
         open_ = self._open.pop(block.content_block_index, None)
+        self._others.discard(block.content_block_index)
         added = self._citations()
         self._block_begin = self._said
         if open_ is not None and not open_.told:

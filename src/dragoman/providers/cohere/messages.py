@@ -104,10 +104,10 @@ def _answer(row: Members, content: Raw, path: str, draft: Draft) -> Members:
             thought = None
     if row.get("citations", NULL) not in _NOTHING:
         made["citations"] = row["citations"]
-    if row.get("reasoning_details", NULL) not in _NOTHING and thought is None:
-        told = "tool_plan" in made
-        if not told:
-            draft.dropped("messages.reasoning_details", "this provider signs and takes none")
+    details = row.get("reasoning_details", NULL)
+    told = thought is not None or "tool_plan" in made
+    if details not in _NOTHING and (not told or _are_signed(details)):
+        draft.dropped("messages.reasoning_details", "this provider signs and takes none")
     if row.get("refusal", NULL) not in _NOTHING:
         content = row["refusal"] if content in _NOTHING else _refused(content, row["refusal"])
         draft.note(Change.RENAMED, "messages.refusal", "sent as text")
@@ -116,6 +116,15 @@ def _answer(row: Members, content: Raw, path: str, draft: Draft) -> Members:
     if thought is not None:
         made["content"] = _with_thought(thought, made.get("content"))
     return made
+
+
+def _are_signed(details: Raw) -> bool:
+    """Whether details hold more than can be read: what another provider signed, or encrypted."""
+    return any(
+        row.get(name, NULL) not in _NOTHING
+        for row in _rows(details)
+        for name in ("signature", "data")
+    )
 
 
 def _refused(content: Raw, refusal: Raw) -> Raw:

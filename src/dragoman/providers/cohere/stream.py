@@ -61,7 +61,7 @@ _NOTHING = _Message()
 class CohereDecoder:
     """Reads one stream."""
 
-    __slots__ = ("_calls", "_id", "_ids", "_open", "_started")
+    __slots__ = ("_calls", "_ended", "_id", "_ids", "_open", "_started")
 
     def __init__(self) -> None:
         self._started = False
@@ -69,6 +69,8 @@ class CohereDecoder:
         self._calls = 0
         self._open: dict[int, tuple[int, bool]] = {}
         """Index of an event -> the number of its call, and whether it has arguments yet."""
+        self._ended: int | None = None
+        """The index at which a call ended last."""
         self._ids: dict[int, bytes] = {}
         """The same -> the id of the call that is open there."""
 
@@ -150,8 +152,10 @@ class CohereDecoder:
 
     def _arguments(self, index: int, message: _Message) -> Members:
         open_ = self._open.get(index)
+        if open_ is None:
+            raise ValueError("arguments of a call that was not begun")
         told = message.tool_calls
-        if open_ is None or not isinstance(told, Call) or told.function is None:
+        if not isinstance(told, Call) or told.function is None:
             return {}
         partial = told.function.arguments
         if not partial or not string(partial):
@@ -161,8 +165,13 @@ class CohereDecoder:
 
     def _close(self, index: int) -> Members:
         """End a call. One without arguments has an empty object."""
+        if index not in self._open:
+            if index == self._ended:
+                return {}  # is said again
+            raise ValueError("the end of a call that was not begun")
         self._ids.pop(index, None)
-        number, told = self._open.pop(index, (0, True))
+        self._ended = index
+        number, told = self._open.pop(index)
         return {} if told else {"tool_calls": more_arguments(number, b'"{}"')}
 
     def _end(self, delta: _Delta) -> Chunk:

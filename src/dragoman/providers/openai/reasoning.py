@@ -3,7 +3,9 @@
 import msgspec
 from msgspec import Raw
 
+from dragoman.catalog.efforts import NO_EFFORT, must_reason
 from dragoman.catalog.types import Endpoint, Quirks
+from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.members import NULL
@@ -18,9 +20,10 @@ SHARE_OF_OUTPUT = {"low": 0.2, "medium": 0.5, "high": 0.8}
 Only the efforts that every host knows take part in choosing one for a number.
 """
 DEFAULT_EFFORT = "medium"
-NO_EFFORT = "none"
 EFFORTS = ("max", "xhigh", "high", "medium", "low", "minimal")
 """All that ask for reasoning, strongest first."""
+
+MANDATORY = "Reasoning is mandatory for this endpoint and cannot be disabled."
 
 _UNDERSTOOD = frozenset({"effort", "max_tokens", "enabled", "exclude"})
 
@@ -58,8 +61,11 @@ def nearest_effort(max_tokens: int, output: int | None) -> str:
 def known_effort(draft: Draft, wanted: str, field: str) -> str:
     """Return the nearest effort that the model knows, a weaker one if there is any.
 
-    So it is at OpenRouter (reasoning-tokens). `none` is no effort, and stays.
+    So it is at OpenRouter (reasoning-tokens). `none` is no effort, and stays. Raises
+    InvalidRequest, in OpenRouter's words, where the model is known to reason in any case.
     """
+    if wanted == NO_EFFORT and must_reason(draft.endpoint.model, draft.endpoint.efforts):
+        raise InvalidRequest(MANDATORY)
     known = [each for each in draft.endpoint.efforts if each in EFFORTS]
     if not known or wanted in known or wanted not in EFFORTS:
         return wanted

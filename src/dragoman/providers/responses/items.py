@@ -4,6 +4,8 @@ Reasoning goes back only to who signed it: what another provider signed, or nobo
 and noted. Source: `openai.types.responses.response_input_item_param`.
 """
 
+from collections.abc import Iterable
+from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -23,6 +25,9 @@ Item = dict[str, Any]
 LONGEST_CALL_ID = 64
 """The most letters of a `call_id` ("string too long. Expected a string with maximum length 64")."""
 CUT = f"cut to {LONGEST_CALL_ID} letters, the most that this API takes"
+
+_IN_MESSAGES = frozenset({"output_text", "refusal"})
+"""Kinds of parts, which are no items for themselves."""
 
 _NO_PLACE = ("name", "audio", "annotations", "function_call", "images")
 """Members of messages for which an item has no room, but for the text."""
@@ -133,29 +138,38 @@ class Script:
             self.items.append({"type": "message", "role": role, "content": told})
 
     def _said(self, row: Members, path: str) -> None:
-        self._think(row)
+        """Take in what the assistant said, each thought before what followed it."""
         content = row.get("content", Raw())
         refusals = [row["refusal"]] if is_string(row.get("refusal", Raw())) else []
+        said: list[Item] = []
         if is_string(content):
             if bytes(content) != b'""' or not says(row.get("tool_calls", Raw())):
-                self.items.append({"type": "message", "role": "assistant", "content": content})
+                said.append({"type": "message", "role": "assistant", "content": content})
         elif says(content):
-            refusals = self._parts(content, f"{path}.content") + refusals
-        if refusals:
-            parts = [{"type": "refusal", "refusal": each} for each in refusals]
-            self.items.append(self._output(parts))
+            texts, among = self._parts(content, f"{path}.content")
+            said += texts
+            refusals = among + refusals
+        said += [{"type": "refusal", "refusal": each} for each in refusals]
         if says(row.get("tool_calls", Raw())):
-            for call in _calls(row["tool_calls"]):
-                self.items.append({
-                    "type": "function_call",
-                    "call_id": self._call_id(call.id),
-                    "name": call.function.name,
-                    "arguments": call.function.arguments,
-                })  # fmt: skip
+            said += [self._call(call) for call in _calls(row["tool_calls"])]
+        for kind, items in groupby(_in_places(said, self._thoughts(row)), key=_kind):
+            if kind in _IN_MESSAGES:
+                self.items.append(self._output(list(items)))
+            else:
+                self.items += items
 
-    def _parts(self, content: Raw, path: str) -> list[Raw]:
-        """Take in what the assistant said in parts, and return the refusals among them."""
-        texts, refusals = [], []
+    def _call(self, call: _Call) -> Item:
+        return {
+            "type": "function_call",
+            "call_id": self._call_id(call.id),
+            "name": call.function.name,
+            "arguments": call.function.arguments,
+        }
+
+    def _parts(self, content: Raw, path: str) -> tuple[list[Item], list[Raw]]:
+        """Return what the assistant said in parts: texts, and what it refused with."""
+        texts: list[Item] = []
+        refusals = []
         for place, part in enumerate(_parts(content)):
             if part.type == "text":
                 texts.append({"type": "output_text", "text": part.text, "annotations": []})
@@ -163,9 +177,7 @@ class Script:
                 refusals.append(part.refusal)
             else:
                 raise self._refused(f"{path}.{place}", part.type)
-        if texts:
-            self.items.append(self._output(texts))
-        return refusals
+        return texts, refusals
 
     def _output(self, parts: list[Item]) -> Item:
         """Return a message as an answer has it: only there refusals have a place. It has an id."""
@@ -185,36 +197,42 @@ class Script:
             self._draft.note(Change.RENAMED, "messages.tool_calls.id", CUT)
         return made
 
-    def _think(self, row: Members) -> None:
-        """Take in the reasoning that this provider signed, item by item."""
+    def _thoughts(self, row: Members) -> list[tuple[int, Item]]:
+        """Return the reasoning that this provider signed, item by item.
+
+        With each is how much else the answer had said before it. An index counts the details, too.
+        """
         value = row.get("reasoning_details", Raw())
         details = _details(value) if says(value) else []
-        own: dict[str | None, Item] = {}
+        own: dict[str | int, Item] = {}
+        places: dict[str | int, int] = {}
+        seen, unnamed = -1, 0
         before: _Detail | None = None
         left_out = not details and says(row.get("reasoning", Raw()))
         for detail in details:
+            seen += before is None or not _goes_on(before, detail)
             if detail.format != self._form or detail.type not in {SUMMARY, ENCRYPTED}:
-                left_out = True
+                left_out, before = True, detail
                 continue
-            item = own.setdefault(detail.id, {"type": "reasoning", "summary": []})
+            key = detail.id or unnamed
+            places.setdefault(key, (detail.index or 0) - seen)
+            item = own.setdefault(key, {"type": "reasoning", "summary": []})
             if detail.id:
                 item["id"] = detail.id
             if detail.type == ENCRYPTED:
                 item["encrypted_content"] = detail.data
+                unnamed += not detail.id  # the next without an id is another
             elif before is not None and _goes_on(before, detail):
                 item["summary"][-1]["text"] += detail.summary or ""
             else:
                 item["summary"].append({"type": "summary_text", "text": detail.summary or ""})
             before = detail
-        for item in own.values():
-            if item.get("encrypted_content"):
-                self.items.append(item)
-            else:
-                left_out = True
-        if left_out:
+        signed = [(places[key], each) for key, each in own.items() if each.get("encrypted_content")]
+        if left_out or len(signed) < len(own):
             self._note(
                 "messages.reasoning_details", "only reasoning that this provider signed goes back"
             )
+        return signed
 
     def _content(self, content: Raw, path: str) -> Raw | list[Item]:
         if is_string(content):
@@ -251,10 +269,26 @@ class Script:
             self._draft.note(Change.DROPPED, field, detail)
 
 
+def _kind(item: Item) -> str:
+    kind: str = item["type"]
+    return kind
+
+
+def _in_places(said: list[Item], thoughts: Iterable[tuple[int, Item]]) -> list[Item]:
+    """Return what was said with thoughts among it, each behind as much as came before it."""
+    placed: list[Item] = []
+    taken = 0
+    for before, thought in thoughts:
+        placed += said[taken : max(before, taken)]
+        taken = max(before, taken)
+        placed.append(thought)
+    return placed + said[taken:]
+
+
 def _goes_on(last: _Detail, detail: _Detail) -> bool:
     """Whether a detail is more of the last, as clients have them that only collect a stream."""
     same = (last.type, last.id, last.index) == (detail.type, detail.id, detail.index)
-    return same and detail.index is not None
+    return same and last.format == detail.format and detail.index is not None
 
 
 def _file(file: _File) -> Item:

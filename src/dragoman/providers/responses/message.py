@@ -120,9 +120,20 @@ class Gathered:
             self._detail(item, {"type": ENCRYPTED, "data": item.encrypted_content})
 
     def _detail(self, item: Item, detail: Detail) -> None:
-        shared: Detail = {"format": self._form, "index": len(self._details)}
+        spoke = bool(self._texts or self._refusals)
+        index = place_of_thought(len(self._details), len(self._calls), spoke=spoke)
+        shared: Detail = {"format": self._form, "index": index}
         self._details.append({**detail, **({"id": item.id} if item.id else {}), **shared})
         self.course.rows("reasoning_details")
+
+
+def place_of_thought(thoughts: int, called: int, *, spoke: bool) -> int:
+    """Return the place of a thought in its answer, by what was thought, called and said before.
+
+    All text of an answer is one to the hub, and has one place. By it a thought goes back between
+    the text and the call that it stood between, whichever client kept it.
+    """
+    return thoughts + called + spoke
 
 
 class Words:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
+from dragoman.catalog.efforts import NO_EFFORT
 from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.additions import additions
@@ -19,7 +20,6 @@ from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.loose_tools import loosened
 from dragoman.providers.openai.reasoning import (
     DEFAULT_EFFORT,
-    NO_EFFORT,
     known_effort,
     nearest_effort,
 )

@@ -37,6 +37,7 @@ from dragoman.providers.responses.message import (
     is_call,
     logprobs_of,
     passages_of,
+    place_of_thought,
 )
 from dragoman.providers.responses.origin import bound_event, bound_response
 from dragoman.providers.responses.tool_calls import ToolCalls
@@ -74,7 +75,7 @@ class ResponsesDecoder:
         """Parts whose text, or refusal, has come."""
         self._calls = ToolCalls()
         self._slots: dict[tuple[int, str, int], int] = {}
-        """Item, type and number of a passage of reasoning -> its index in the hub."""
+        """Item, type and number of a passage of reasoning -> its index in the hub, its place."""
         self._words = Words()
         self._searches = 0
 
@@ -113,10 +114,10 @@ class ResponsesDecoder:
         return self._last(response, bound_response(data, self._form))
 
     def _said(self, event: Event, data: bytes) -> Chunk:
-        self._texts.add((event.output_index, event.content_index))
         content = text_in(event.delta)
         if not content:
             return Chunk(native=data)
+        self._texts.add((event.output_index, event.content_index))
         tokens = logprobs_of(bytes(event.logprobs)) if has_tokens(event.logprobs) else None
         return _chunk(data, {"content": Raw(content)}, tokens)
 
@@ -162,11 +163,12 @@ class ResponsesDecoder:
         """Tell the texts and refusals of a message that only its end has told."""
         told = {"content": b"", "refusal": b""}
         for number, part in enumerate(item.content or ()):
-            if (place, number) in self._texts:
+            text, refusal = text_in(part.text), text_in(part.refusal)
+            if (place, number) in self._texts or not (text or refusal):
                 continue
             self._texts.add((place, number))
-            told["content"] += text_in(part.text)[1:-1]
-            told["refusal"] += text_in(part.refusal)[1:-1]
+            told["content"] += text[1:-1]
+            told["refusal"] += refusal[1:-1]
         delta = {name: Raw(b'"%b"' % text) for name, text in told.items() if text}
         return _chunk(data, delta) if delta else Chunk(native=data)
 
@@ -203,7 +205,11 @@ class ResponsesDecoder:
         return _chunk(data, ({"reasoning": Raw(_encode(words))} if words else {}) | delta)
 
     def _detail(self, slot: tuple[int, str, int], content: bytes, item_id: str | None) -> bytes:
-        index = self._slots.setdefault(slot, len(self._slots))
+        index = self._slots.get(slot)
+        if index is None:
+            spoke = bool(self._texts)
+            index = place_of_thought(len(self._slots), len(self._calls), spoke=spoke)
+            self._slots[slot] = index
         named = b'"id":%b,' % _encode(item_id) if item_id else b""
         return b'{"type":"%b","%b":%b,%b"format":"%b","index":%d}' % (
             slot[1].encode(),
@@ -224,9 +230,11 @@ class ResponsesDecoder:
         return _call_chunk(data, self._calls.all(event.output_index, event.input))
 
     def _refused(self, event: Event, data: bytes) -> Chunk:
-        self._texts.add((event.output_index, event.content_index))
         content = text_in(event.delta)
-        return _chunk(data, {"refusal": Raw(content)}) if content else Chunk(native=data)
+        if not content:
+            return Chunk(native=data)
+        self._texts.add((event.output_index, event.content_index))
+        return _chunk(data, {"refusal": Raw(content)})
 
     def _refusal_done(self, event: Event, data: bytes) -> Chunk:
         """Tell a refusal that only its end has told."""

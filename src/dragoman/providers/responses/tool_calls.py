@@ -31,9 +31,9 @@ class ToolCalls:
     def __init__(self) -> None:
         self._calls: dict[int, _Call] = {}
 
-    def __bool__(self) -> bool:
-        """Whether any was begun."""
-        return bool(self._calls)
+    def __len__(self) -> int:
+        """Return how many were begun."""
+        return len(self._calls)
 
     def begin(self, place: int, item: Item) -> Raw | None:
         """Return the fragment that begins a call; None for a kind that comes whole, or again."""

@@ -139,7 +139,7 @@ class Conversation:
                     foreign.leave_out(place, number)
                 if detail:
                     before = len(parts) + len(calls) + len(details)
-                    details.append({**detail, "index": detail.get("index", before)})
+                    details.append({**detail, "index": before})
             elif isinstance(block, Image) and not isinstance(block.source, Uploaded):
                 foreign.leave_out(place, number)
                 images += parts_of(block, where, self._found)
