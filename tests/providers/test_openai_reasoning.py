@@ -10,6 +10,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.openai.reasoning import nearest_effort
 from dragoman.providers.registry import DIALECTS
+from dragoman.wire.anthropic.dialect import MESSAGES
 from dragoman.wire.chat import Reasoning, parse_chat
 from tests.providers.openai_calls import call, endpoint, provider, said, sent, write
 from tests.wire import responses_calls
@@ -177,6 +178,19 @@ def test_a_model_that_reasons_in_any_case_is_not_told_to_do_without(
         DIALECTS[dialect].request(asked, here, host)
     can = structs.replace(here, efforts=("high", "none"))
     assert b'"none"' in DIALECTS[dialect].request(asked, can, host).body
+
+
+@pytest.mark.parametrize("dialect", ["openai", "responses"])
+def test_clients_of_messages_who_switch_it_off_get_the_least_there_is(dialect: str) -> None:
+    body = {
+        "model": "openai/gpt-5", "max_tokens": 9, "thinking": {"type": "disabled"},
+        "messages": [{"role": "user", "content": "x"}],
+    }  # fmt: skip
+    asked = MESSAGES.parse(json.dumps(body).encode(), {})
+    here = structs.replace(endpoint("reasoning"), model="openai/gpt-5", efforts=("high", "minimal"))
+    outgoing = DIALECTS[dialect].request(asked, here, provider(dialect=dialect))
+    assert b'"minimal"' in outgoing.body
+    assert Change.CLAMPED in {change for change, _ in said(outgoing)}
 
 
 def test_a_native_wish_to_do_without_reasoning_is_refused_alike() -> None:

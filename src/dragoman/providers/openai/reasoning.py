@@ -58,15 +58,28 @@ def nearest_effort(max_tokens: int, output: int | None) -> str:
     return min(SHARE_OF_OUTPUT, key=lambda effort: abs(SHARE_OF_OUTPUT[effort] - share))
 
 
-def known_effort(draft: Draft, wanted: str, field: str) -> str:
+def has_switch(call: ChatCall) -> bool:
+    """Whether the client's API switches reasoning off at any model, as Anthropic's Messages do.
+
+    Claude Code does so for small tasks, whatever the model that it was given.
+    """
+    return call.native is not None and call.native.dialect == "messages"
+
+
+def known_effort(draft: Draft, wanted: str, field: str, *, at_least: bool = False) -> str:
     """Return the nearest effort that the model knows, a weaker one if there is any.
 
-    So it is at OpenRouter (reasoning-tokens). `none` is no effort, and stays. Raises
-    InvalidRequest, in OpenRouter's words, where the model is known to reason in any case.
+    So it is at OpenRouter (reasoning-tokens). `none` is no effort, and stays. Where the model is
+    known to reason in any case it is the weakest effort if `at_least` that will do. Raises
+    InvalidRequest, in OpenRouter's words, if not.
     """
-    if wanted == NO_EFFORT and must_reason(draft.endpoint.model, draft.endpoint.efforts):
-        raise InvalidRequest(MANDATORY)
     known = [each for each in draft.endpoint.efforts if each in EFFORTS]
+    if wanted == NO_EFFORT and must_reason(draft.endpoint.model, draft.endpoint.efforts):
+        if not (at_least and known):
+            raise InvalidRequest(MANDATORY)
+        weakest = max(known, key=EFFORTS.index)
+        draft.note(Change.CLAMPED, field, f"sent as {weakest}: this model reasons in any case")
+        return weakest
     if not known or wanted in known or wanted not in EFFORTS:
         return wanted
     weaker = [each for each in known if EFFORTS.index(each) > EFFORTS.index(wanted)]
@@ -90,7 +103,8 @@ def _ask_for_effort(draft: Draft, call: ChatCall, endpoint: Endpoint, wish: Reas
     effort, source = _effort(wish, call.max_tokens or endpoint.max_output)
     if effort is None:
         return
-    effort = known_effort(draft, effort, source or "reasoning.effort")
+    field = source or "reasoning.effort"
+    effort = known_effort(draft, effort, field, at_least=has_switch(call))
     if source is not None:
         draft.note(Change.RENAMED, source, f"sent as reasoning_effort {effort}")
     draft.offer("reasoning_effort", Raw(_encode(effort)))

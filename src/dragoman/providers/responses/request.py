@@ -20,6 +20,7 @@ from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.loose_tools import loosened
 from dragoman.providers.openai.reasoning import (
     DEFAULT_EFFORT,
+    has_switch,
     known_effort,
     nearest_effort,
 )
@@ -185,7 +186,8 @@ def _ask_for_reasoning(
     if wish is not None:
         effort = _effort(draft, wish, call.max_tokens or endpoint.max_output)
         if effort is not None:
-            told["effort"] = known_effort(draft, effort, "reasoning.effort")
+            least = has_switch(call)
+            told["effort"] = known_effort(draft, effort, "reasoning.effort", at_least=least)
         summary = wish.summary or ("auto" if wish.asked and not wish.exclude else None)
         if summary is not None and "reasoning.summary" not in provider.quirks.rejects:
             told["summary"] = summary
