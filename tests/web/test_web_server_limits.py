@@ -9,6 +9,7 @@ from dragoman.net.exchange import Exchange as Answer
 from dragoman.web.outlet import Message, Receive, Send
 from dragoman.web.server.connection import Connection
 from dragoman.web.server.exchange import EXCHANGE, Exchange
+from dragoman.web.server.floor import MOST_EXCUSED
 from tests.net.carrier import FakeCarrier, exchange
 from tests.web.wire import GET, POST, App, Carrier, Scene, Watching, echo, is_still, settled
 
@@ -214,11 +215,34 @@ async def test_a_newcomer_takes_the_place_of_who_waits_and_not_of_who_works() ->
     _, refused = scene.client("10.0.0.3")
     assert refused.sent.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after" in refused.sent
-    assert refused.closed
+    assert not refused.closed, "its request may be on its way, and be reset, and the answer lost"
+    scene.later(2.1)
+    assert refused.aborted
     for line in (busy, new):
         line.connection_lost(None)
     await settled()
     assert scene.floor.empty
+
+
+async def test_of_those_whom_there_is_no_room_for_few_are_listened_to() -> None:
+    scene = Scene(Watching().app, connections=1)
+    busy, _ = scene.client()
+    busy.data_received(GET)
+    refused = [scene.client() for _ in range(MOST_EXCUSED + 2)]
+    for line, carrier in refused:
+        assert carrier.sent.startswith(b"HTTP/1.1 503 ")
+        line.data_received(GET)
+    assert [carrier.closed for _, carrier in refused[-3:]] == [False, True, True]
+    refused[0][0].connection_lost(None)
+    assert not scene.client()[1].closed
+    await settled()
+    assert len(scene.app.asked) == 1
+    scene.memory = 0.99
+    scene.floor.tick(0.0)
+    refused[1][0].connection_lost(None)
+    assert scene.client()[1].closed, "nor where there is no memory"
+    scene.floor.clear()
+    assert all(carrier.closed for _, carrier in refused[2:])
 
 
 async def test_too_many_requests_are_turned_away_but_never_who_asks_for_health() -> None:

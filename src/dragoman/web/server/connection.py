@@ -63,8 +63,7 @@ class Connection(asyncio.Protocol):
         if self._origin is None:
             error = Overloaded("The gateway has no room for another connection.", retry_after_s=1)
             transport.write(rendered(error, self.floor.date))
-            self._closing = True
-            transport.close()
+            self._close(lingers=self.floor.excuse(self))
             return
         self.due = self.loop.time() + self.floor.limits.header_s
 
@@ -118,8 +117,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self.due = math.inf
         self._buffer = b""
-        if self._origin is not None:
-            self.floor.release(self._origin, self)
+        self.floor.release(self._origin, self)
         if self._exchange is not None:
             self._exchange.leave()
             self._exchange = None

@@ -37,6 +37,9 @@ Tell = Callable[[Callable[[float], None], float], object]
 MOST_AT_ONCE = 250
 """How many connections one sweep tells, at some 50 µs each."""
 
+MOST_EXCUSED = 64
+"""How many connections at a time there are beyond those that there is room for, to be told so."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -108,6 +111,7 @@ class Floor:
         self._most_requests = caps.requests
         self._origins: Origins[Held] = Origins(caps.connections, caps.per_address)
         self._held: set[Held] = set()
+        self._excused: set[Held] = set()
         self._flushes: list[Callable[[], None]] = []
         self._few = shedding.few(caps.requests)
         self._lag_s = 0.0
@@ -141,9 +145,21 @@ class Floor:
         self._held.add(line)
         return origin
 
-    def release(self, origin: Origin[Held], line: Held) -> None:
+    def excuse(self, line: Held) -> bool:
+        """Keep a connection that was not taken in until it has been told; False for most of many.
+
+        Else a flood of those would use up the files that are left.
+        """
+        if len(self._excused) >= MOST_EXCUSED or self._used >= shedding.SHUT:
+            return False
+        self._excused.add(line)
+        return True
+
+    def release(self, origin: Origin[Held] | None, line: Held) -> None:
         """Let a connection go. Once is enough, but twice does no harm."""
-        if line in self._held:
+        if origin is None:
+            self._excused.discard(line)
+        elif line in self._held:
             self._held.discard(line)
             self._origins.remove(origin, line)
 
@@ -205,7 +221,7 @@ class Floor:
         has to wait for all of it.
         """
         self.date = date_line(clock.wall())
-        due = [each for each in self._held if each.due <= now]
+        due = [each for each in (*self._excused, *self._held) if each.due <= now]
         for line in due[:MOST_AT_ONCE]:
             tell(line.overdue, now)
         self._origins.look_again()
@@ -229,7 +245,7 @@ class Floor:
 
     def clear(self) -> None:
         """Close whatever is still open."""
-        for line in list(self._held):
+        for line in (*self._excused, *self._held):
             line.drop()
 
     def voice(self, head: bytes) -> Voice:
