@@ -208,7 +208,9 @@ async def test_a_newcomer_takes_the_place_of_who_waits_and_not_of_who_works() ->
     busy.data_received(GET)
     _, idle = scene.client("10.0.0.1")
     new, carrier = scene.client("10.0.0.2")
-    assert idle.aborted
+    assert idle.sent.startswith(b"HTTP/1.1 503 "), "it may have asked, and not have been read yet"
+    assert idle.ended
+    assert scene.floor.connections == 2
     new.data_received(GET)
     await settled()
     assert not carrier.closed
@@ -222,6 +224,16 @@ async def test_a_newcomer_takes_the_place_of_who_waits_and_not_of_who_works() ->
         line.connection_lost(None)
     await settled()
     assert scene.floor.empty
+
+
+async def test_who_has_had_an_answer_gives_way_without_a_word() -> None:
+    scene = Scene(connections=1)
+    kept, idle = scene.client("10.0.0.1")
+    kept.data_received(GET)
+    await settled()
+    scene.client("10.0.0.2")
+    assert idle.sent.count(b"HTTP/1.1 ") == 1
+    assert idle.aborted
 
 
 async def test_of_those_whom_there_is_no_room_for_few_are_listened_to() -> None:

@@ -64,6 +64,9 @@ class Held(Protocol):
     def drop(self) -> None:
         """Close at once."""
 
+    def give_way(self) -> None:
+        """Close for a newcomer, by whom the place is taken."""
+
     def farewell(self) -> None:
         """Close if idle; else after the request under way."""
 
@@ -138,8 +141,8 @@ class Floor:
             self._refused += 1
             if victim is None:
                 return None
-            victim.drop()
             self.release(crowded, victim)
+            victim.give_way()
             origin = origins.of(address)
         origins.add(origin, line)
         self._held.add(line)

@@ -24,7 +24,7 @@ REST_S: Final = 0.1
 EXCUSED_PER_S: Final = 50
 """How many are told in a second that there is no room, at some 2 ms each with a key of RSA."""
 EXCUSE_S: Final = 2.0
-"""How long such a client may take, for its handshake and again for its good-bye."""
+"""How long such a client may take for its handshake."""
 SHORTAGE: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -128,6 +128,10 @@ class Greeting:
         """End a handshake that takes too long."""
         self.drop()
 
+    def give_way(self) -> None:
+        """End a handshake: somebody else needs the place."""
+        self.drop()
+
     def farewell(self) -> None:
         """End a handshake: the server stops."""
         self.drop()
@@ -145,7 +149,6 @@ class Greeting:
                 place,
                 ssl=context,
                 ssl_handshake_timeout=self._floor.limits.header_s,
-                ssl_shutdown_timeout=None if self.has_place else EXCUSE_S,
             )
         except OSError:  # of TLS, of TCP, or of time: nobody is there to be told
             place.close()
