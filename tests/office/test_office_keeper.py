@@ -269,7 +269,7 @@ async def test_a_lease_waits_for_less_than_a_report_may(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dragoman.office.keeper.READ_S", 0.01)
-    database = Frozen(tmp_path / "frozen.db", synchronous="OFF")
+    database = Frozen(tmp_path / "frozen.db", synchronous="NORMAL")
     try:
         with pytest.raises(Unavailable, match="did not answer"):
             await LocalKeeper(database).purse_changes(0)

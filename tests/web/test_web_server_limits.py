@@ -9,7 +9,6 @@ from dragoman.net.exchange import Exchange as Answer
 from dragoman.web.outlet import Message, Receive, Send
 from dragoman.web.server.connection import Connection
 from dragoman.web.server.exchange import EXCHANGE, Exchange
-from dragoman.web.server.floor import MOST_EXCUSED
 from tests.net.carrier import FakeCarrier, exchange
 from tests.web.wire import GET, POST, App, Carrier, Scene, Watching, echo, is_still, settled
 
@@ -240,7 +239,7 @@ async def test_of_those_whom_there_is_no_room_for_few_are_listened_to() -> None:
     scene = Scene(Watching().app, connections=1)
     busy, _ = scene.client()
     busy.data_received(GET)
-    refused = [scene.client() for _ in range(MOST_EXCUSED + 2)]
+    refused = [scene.client() for _ in range(scene.excused + 2)]
     for line, carrier in refused:
         assert carrier.sent.startswith(b"HTTP/1.1 503 ")
         line.data_received(GET)

@@ -37,9 +37,6 @@ Tell = Callable[[Callable[[float], None], float], object]
 MOST_AT_ONCE = 250
 """How many connections one sweep tells, at some 50 µs each."""
 
-MOST_EXCUSED = 64
-"""How many connections at a time there are beyond those that there is room for, to be told so."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -79,11 +76,15 @@ class Running(Protocol):
 
 
 class Caps(Struct, frozen=True):
-    """How many at once: connections in all and of one address, and requests."""
+    """How many at once: connections in all and of one address, and requests.
+
+    `excused` are connections beyond those that there is room for, which are told so.
+    """
 
     connections: int
     per_address: int
     requests: int
+    excused: int = 64
 
 
 class Floor:
@@ -115,6 +116,7 @@ class Floor:
         self._origins: Origins[Held] = Origins(caps.connections, caps.per_address)
         self._held: set[Held] = set()
         self._excused: set[Held] = set()
+        self._most_excused = caps.excused
         self._flushes: list[Callable[[], None]] = []
         self._few = shedding.few(caps.requests)
         self._lag_s = 0.0
@@ -153,7 +155,7 @@ class Floor:
 
         Else a flood of those would use up the files that are left.
         """
-        if len(self._excused) >= MOST_EXCUSED or self._used >= shedding.SHUT:
+        if len(self._excused) >= self._most_excused or self._used >= shedding.SHUT:
             return False
         self._excused.add(line)
         return True
