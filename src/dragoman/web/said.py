@@ -19,7 +19,8 @@ own, and those of Claude Code, Codex (two), OpenCode and Open WebUI."""
 
 TOLD: Final = frozenset({
     *SESSIONS, b"http-referer", b"referer", b"x-openrouter-title", b"x-title",
-    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata", b"x-openrouter-cache", b"idempotency-key",
+    b"x-openrouter-metadata", b"x-openrouter-experimental-metadata", b"x-openrouter-cache",
+    b"idempotency-key",
 })  # fmt: skip
 """Headers that few requests have."""
 
