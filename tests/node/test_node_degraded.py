@@ -1,5 +1,6 @@
 """A node whose journals cannot be booked serves, one that can write none does not. Both say so."""
 
+import errno
 import json
 import os
 import resource
@@ -13,6 +14,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from dragoman.node import worker
 from dragoman.web.health import QUIET, UNWRITABLE
 from tests.cli.command import Running, execute, start
 
@@ -227,3 +229,12 @@ def test_processes_that_start_without_the_pepper_make_none_and_refuse_no_good_ke
     finally:
         running.stop()
     assert "pepper is gone" in running.complaints
+
+
+def test_a_worker_reports_also_while_it_can_open_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read_text(*_: Any, **__: Any) -> str:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    assert worker._resident_bytes() > 0
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert worker._resident_bytes() == 0

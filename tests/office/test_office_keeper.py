@@ -256,3 +256,22 @@ async def test_a_key_that_one_node_revokes_is_refused_by_the_other_as_soon_as_it
     await asyncio.gather(watching, return_exceptions=True)
     here.close()
     there.close()
+
+
+class Frozen(SqliteDatabase):
+    """A database that does not answer who reads."""
+
+    async def read(self, _: Work[Any]) -> Any:
+        await asyncio.Event().wait()
+
+
+async def test_a_lease_waits_for_less_than_a_report_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.office.keeper.READ_S", 0.01)
+    database = Frozen(tmp_path / "frozen.db", synchronous="NORMAL")
+    try:
+        with pytest.raises(Unavailable, match="did not answer"):
+            await LocalKeeper(database).purse_changes(0)
+    finally:
+        database.close()

@@ -16,7 +16,7 @@ from dragoman.ledger.purses import purse_of_user
 from dragoman.relay.chat import stream_chat
 from dragoman.relay.visit import Visit
 from tests.relay.scene import CALLER, Ear, Heard, Scene, endpoint
-from tests.upstream.hosts import CUT, DONE, ROLE, Act, Script, counts, ends, plays, says
+from tests.upstream.hosts import CUT, DONE, ROLE, Act, Rest, Script, counts, ends, plays, says
 from tests.upstream.scenery import credential, provider
 
 KEY, CREDIT, ALLOWANCE = "key:k|total|0", "account:a|total|0", "byok:a|monthly|0"
@@ -106,14 +106,8 @@ async def test_an_own_endpoint_whose_price_is_unknown_is_refused_where_it_would_
             assert (await heard(scene, visit)).finished
 
 
-def pause() -> asyncio.Event:
-    passed = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.2, passed.set)
-    return passed
-
-
 async def test_an_own_stream_without_max_tokens_takes_slices_of_what_counts() -> None:
-    acts: list[Act] = [ROLE, says(HALF), says("a"), pause(), says("b"), ends(), counts(10, 3000)]
+    acts: list[Act] = [ROLE, says(HALF), says("a"), Rest(), says("b"), ends(), counts(10, 3000)]
     scene = Scene(a=plays(*acts, DONE))
     funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
     assert (await heard(scene, asked(scene, funds))).finished
@@ -122,7 +116,7 @@ async def test_an_own_stream_without_max_tokens_takes_slices_of_what_counts() ->
 
 
 async def test_an_own_stream_ends_where_the_limit_has_no_more_room() -> None:
-    acts: list[Act] = [ROLE, says(HALF), says("a"), pause(), says("b"), ends(), counts(10, 3000)]
+    acts: list[Act] = [ROLE, says(HALF), says("a"), Rest(), says("b"), ends(), counts(10, 3000)]
     probe = Scene(a=answer())
     funds = Funds(purses=(KEY,), inclusive=(KEY,))
     await heard(probe, asked(probe, funds))

@@ -19,7 +19,7 @@ from dragoman.relay.visit import Visit
 from dragoman.store.journal.frames import MOST_PAYLOAD_BYTES
 from tests.records.samples import PLAIN
 from tests.relay.scene import CALLER, Ear, Heard, Scene, endpoint
-from tests.upstream.hosts import DONE, ROLE, Act, Script, counts, ends, plays, says, streamed
+from tests.upstream.hosts import DONE, ROLE, Act, Rest, Script, counts, ends, plays, says, streamed
 from tests.upstream.scenery import chat
 
 PURSE = "key:k|total|0"
@@ -44,15 +44,8 @@ async def heard(scene: Scene, visit: Visit) -> Heard:
     return Heard(ear.writes)
 
 
-def pause() -> asyncio.Event:
-    """Return a moment in which the gateway may do something else."""
-    passed = asyncio.Event()
-    asyncio.get_running_loop().call_later(0.02, passed.set)
-    return passed
-
-
 def long_answer() -> Script:
-    acts: list[Act] = [ROLE, says(HALF), says("a"), pause(), says("b"), ends(), counts(10, 3000)]
+    acts: list[Act] = [ROLE, says(HALF), says("a"), Rest(), says("b"), ends(), counts(10, 3000)]
     return plays(*acts, DONE)
 
 

@@ -22,7 +22,13 @@ class Pass(Struct, frozen=True):
     seconds: float
 
 
-Act = bytes | Pass | asyncio.Event | NetError | Literal["hang"]
+class Rest(Struct, frozen=True):
+    """The gateway may do what is ready, and what that makes ready, in so many turns of its loop."""
+
+    turns: int = 100
+
+
+Act = bytes | Pass | Rest | asyncio.Event | NetError | Literal["hang"]
 DONE = b"data: [DONE]\n\n"
 CUT = NetError("eof", "cut")
 
@@ -137,6 +143,10 @@ async def play(act: Act, clock: HandClock) -> None:
         raise act
     if isinstance(act, Pass):
         clock.now += act.seconds
+        return
+    if isinstance(act, Rest):
+        for _ in range(act.turns):
+            await asyncio.sleep(0)
         return
     await (act if isinstance(act, asyncio.Event) else asyncio.Event()).wait()
 

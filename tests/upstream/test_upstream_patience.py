@@ -77,7 +77,12 @@ async def test_limits_that_run_out_one_after_the_other_do_so_together() -> None:
     assert [*map(type, ended)] == [TimeoutError, TimeoutError]
 
 
-async def test_limits_that_share_a_timer_run_out_each_in_its_time() -> None:
+async def test_limits_that_share_a_timer_run_out_each_in_its_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    monkeypatch.setattr(loop, "time", lambda: now)
     keeper = Timekeeper()
     ended: list[str] = []
 
@@ -88,12 +93,17 @@ async def test_limits_that_share_a_timer_run_out_each_in_its_time() -> None:
         except TimeoutError:
             ended.append(name)
 
-    tasks = [asyncio.create_task(work(*each)) for each in (("b", 0.02), ("c", 0.04), ("a", 0.0))]
+    limits = (("b", 2 * REST_S), ("c", 4 * REST_S), ("a", 0.0))
+    tasks = [asyncio.create_task(work(*each)) for each in limits]
     for _ in range(3):
-        with Patience(keeper, 0.03):
+        with Patience(keeper, 3 * REST_S):
             await asyncio.sleep(0)
+    for expected in ("a", "a", "ab", "abc"):
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert "".join(ended) == expected
+        now += 1.5 * REST_S
     await asyncio.gather(*tasks)
-    assert ended == ["a", "b", "c"]
 
 
 def test_only_a_task_can_be_cancelled() -> None:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dragoman.core.errors import Overloaded
+from dragoman.web import edge
 from dragoman.web.edge import Edge, canonical, not_found
 from dragoman.web.inference import Scope
 from dragoman.web.outlet import Message, Receive, Send
@@ -81,6 +84,21 @@ async def test_browsers_may_ask_before_they_call(path: str) -> None:
     assert {"user-agent", "*"} <= set(allowed)
     assert "access-control-allow-credentials" not in client.headers
     assert client.headers["access-control-max-age"] == "86400"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/keys", "/v1/keys/abc/", "/api/v1/accounts", "/v1/byok"])
+async def test_pages_of_other_origins_do_not_manage(path: str) -> None:
+    client = await Client(method="OPTIONS", path=path).of(Front(Scene(a=whole())).edge)
+    assert (client.status, client.ended) == (204, True)
+    assert not [name for name in client.headers if name.startswith("access-control-")]
+
+
+def test_all_that_wants_a_management_key_is_management() -> None:
+    from_source = Path(edge.__file__).parent.glob("*_routes.py")
+    called = r'@router\.\w+\(\s*"/([a-z]+)[^\n]*(?:needs_management|MANAGED)'
+    found = {name for each in from_source for name in re.findall(called, each.read_text())}
+    assert {"keys", "accounts", "byok", "activity"} <= found
+    assert found - {"v"} <= edge.MANAGEMENT, "but for /v1/credits/checkout, beside /v1/credits"
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])

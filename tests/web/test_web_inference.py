@@ -126,6 +126,7 @@ async def test_routing_is_shown_to_those_who_ask(headers: dict[str, str], *, sho
         ({"X-OpenRouter-Cache": "true"}, ["X-OpenRouter-Cache"]),
         ({"X-OpenRouter-Cache": " True ", "X-Session-Id": "s"}, ["X-OpenRouter-Cache"]),
         ({"X-OpenRouter-Cache": "false", "X-OpenRouter-Cache-TTL": "60"}, []),
+        ({"Idempotency-Key": "job-1"}, ["Idempotency-Key"]),
         ({}, []),
     ],
 )

@@ -207,18 +207,53 @@ async def test_a_newcomer_takes_the_place_of_who_waits_and_not_of_who_works() ->
     busy.data_received(GET)
     _, idle = scene.client("10.0.0.1")
     new, carrier = scene.client("10.0.0.2")
-    assert idle.aborted
+    assert idle.sent.startswith(b"HTTP/1.1 503 "), "it may have asked, and not have been read yet"
+    assert idle.ended
+    assert scene.floor.connections == 2
     new.data_received(GET)
     await settled()
     assert not carrier.closed
     _, refused = scene.client("10.0.0.3")
     assert refused.sent.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after" in refused.sent
-    assert refused.closed
+    assert not refused.closed, "its request may be on its way, and be reset, and the answer lost"
+    scene.later(2.1)
+    assert refused.aborted
     for line in (busy, new):
         line.connection_lost(None)
     await settled()
     assert scene.floor.empty
+
+
+async def test_who_has_had_an_answer_gives_way_without_a_word() -> None:
+    scene = Scene(connections=1)
+    kept, idle = scene.client("10.0.0.1")
+    kept.data_received(GET)
+    await settled()
+    scene.client("10.0.0.2")
+    assert idle.sent.count(b"HTTP/1.1 ") == 1
+    assert idle.aborted
+
+
+async def test_of_those_whom_there_is_no_room_for_few_are_listened_to() -> None:
+    scene = Scene(Watching().app, connections=1)
+    busy, _ = scene.client()
+    busy.data_received(GET)
+    refused = [scene.client() for _ in range(scene.excused + 2)]
+    for line, carrier in refused:
+        assert carrier.sent.startswith(b"HTTP/1.1 503 ")
+        line.data_received(GET)
+    assert [carrier.closed for _, carrier in refused[-3:]] == [False, True, True]
+    refused[0][0].connection_lost(None)
+    assert not scene.client()[1].closed
+    await settled()
+    assert len(scene.app.asked) == 1
+    scene.memory = 0.99
+    scene.floor.tick(0.0)
+    refused[1][0].connection_lost(None)
+    assert scene.client()[1].closed, "nor where there is no memory"
+    scene.floor.clear()
+    assert all(carrier.closed for _, carrier in refused[2:])
 
 
 async def test_too_many_requests_are_turned_away_but_never_who_asks_for_health() -> None:

@@ -238,6 +238,64 @@ async def test_who_does_not_begin_to_speak_tls_makes_room_for_who_does(certifica
         await until(lambda: floor.empty)
 
 
+Line = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@pytest.mark.parametrize("speaks_tls", [False, True])
+async def test_who_asks_where_every_connection_is_at_work_is_told_so(
+    certificate: Path, *, speaks_tls: bool
+) -> None:
+    """Also one that has sent its request by the time, as clients do."""
+    trusting = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+    few: dict[str, Any] = {"connections": 1, "requests": 100}
+    options = secure(certificate, **few) if speaks_tls else ServerOptions(**few)
+    async with serving(Stalling().app, options) as up:
+        port = int(up.url.rsplit(":", 1)[1])
+
+        async def asking() -> Line:
+            reader, writer = await asyncio.open_connection(
+                "localhost", port, ssl=trusting if speaks_tls else None
+            )
+            writer.write(GET)
+            return reader, writer
+
+        busy = await asking()
+        assert (await busy[0].readuntil(b"\r\n")) == b"HTTP/1.1 200 OK\r\n"
+        for _ in range(5):
+            reader, writer = await asking()
+            told = await asyncio.wait_for(reader.read(), 10)
+            assert told.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: 1\r\n" in told
+            assert up.server.floor.connections == 1
+            writer.close()
+        busy[1].close()
+        await until(lambda: up.server.floor.empty)
+        free = await asking()
+        assert (await free[0].readuntil(b"\r\n")) == b"HTTP/1.1 200 OK\r\n"
+        free[1].close()
+
+
+async def test_handshakes_only_to_say_no_are_few_and_short(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dragoman.web.server.greeting.EXCUSED_PER_S", 0)
+    monkeypatch.setattr("dragoman.web.server.greeting.EXCUSE_S", 0.2)
+    trusting = ssl.create_default_context(cafile=str(certificate / "cert.pem"))
+    async with serving(Stalling().app, secure(certificate, connections=1, requests=100)) as up:
+        port = int(up.url.rsplit(":", 1)[1])
+        _, busy = await asyncio.open_connection("localhost", port, ssl=trusting)
+        busy.write(GET)
+        await until(lambda: bool(up.server.floor.running))
+        with pytest.raises(OSError):  # noqa: PT011 - of TLS or of TCP
+            await asyncio.open_connection("localhost", port, ssl=trusting)
+        monkeypatch.setattr("dragoman.web.server.greeting.EXCUSED_PER_S", 1000)
+        silent, writer = await up.line()
+        await asyncio.sleep(1.1)  # another second, for which there are others
+        assert await asyncio.wait_for(silent.read(), 10) == b""
+        writer.close()
+        busy.close()
+
+
 async def test_a_stop_does_not_wait_for_handshakes(certificate: Path) -> None:
     async with serving(Living(), secure(certificate)) as up:
         reader, writer = await up.line()

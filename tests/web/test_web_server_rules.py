@@ -199,6 +199,7 @@ def test_what_may_go_on_at_once_follows_from_the_files_that_may_be_open() -> Non
     chosen = ServerOptions(connections=10, connections_per_address=3, requests=5)
     caps = caps_of(chosen, 20_000)
     assert (caps.connections, caps.per_address, caps.requests) == (10, 3, 5)
+    assert [caps_of(chosen, files).excused for files in (160, 20_000)] == [10, 64]
 
 
 def test_without_a_certificate_there_is_no_tls() -> None:

@@ -128,7 +128,8 @@ class Scene:
     ) -> None:
         self.app = app or App()
         self.memory = 0.1  # the share that is used
-        caps = Caps(connections, per_address, requests)
+        self.excused = 5
+        caps = Caps(connections, per_address, requests, self.excused)
         self.floor = Floor(
             self.app, HeadReader(hosts), Proxies(proxies), LIMITS, caps, lambda: self.memory
         )

@@ -304,5 +304,9 @@ def say_draining(patience_s: float, requests: int) -> None:
 
 
 def _resident_bytes() -> int:
-    """Return how much memory the process has (proc(5), `statm`)."""
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * PAGE_BYTES
+    """Return how much memory the process has (proc(5), `statm`), 0 while no file can be opened."""
+    try:
+        told = Path("/proc/self/statm").read_text(encoding="ascii")
+    except OSError:
+        return 0
+    return int(told.split()[1]) * PAGE_BYTES

@@ -1,15 +1,17 @@
 """The keeper within this process: answers workers straight from the ledger database."""
 
+import asyncio
 import hmac
 from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import TypeGuard
+from typing import Final, TypeGuard
 
 from msgspec import Struct
 from sqlalchemy import Connection
 
 from dragoman.access import keyring, own_credentials
 from dragoman.access.types import Admission, Changes, Funds, Known
+from dragoman.core.errors import Unavailable
 from dragoman.ledger import entries, leases
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.purses import (
@@ -26,6 +28,8 @@ from dragoman.office.limits import interval_of, user_limit, user_limits, users_p
 from dragoman.store.sql import Database
 
 UNLIMITED = Funds()
+READ_S: Final = 5.0
+"""How long a request may wait for what is only read: a report may wait for much longer."""
 
 
 class _Found(Struct, frozen=True):
@@ -117,8 +121,15 @@ class LocalKeeper:
         await self._ledger.run(work)
 
     async def purse_changes(self, since: int) -> tuple[int, tuple[str, ...]]:
-        """Return purses whose limits changed after epoch `since`, and up to which these are all."""
-        return await self._ledger.read(leases.changes(since))
+        """Return purses whose limits changed after epoch `since`, and up to which these are all.
+
+        Requests wait for it. Raises Unavailable.
+        """
+        try:
+            async with asyncio.timeout(READ_S):
+                return await self._ledger.read(leases.changes(since))
+        except TimeoutError as late:
+            raise Unavailable("The database did not answer.", retry_after_s=1) from late
 
 
 def funds_of(

@@ -44,6 +44,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     wants_metadata: bool = False
     wants_cache: bool = False
     """Whether it may be answered with what an equal request was: nothing does that yet."""
+    wants_replay: bool = False
+    """Whether it may be answered with what the same one was before: nothing does that yet."""
     left: Callable[[], bool] = lambda: True
     """Whether the client has hung up: asked when the request is cancelled, which may
     also mean that the server stops."""

@@ -19,6 +19,11 @@ NO_CACHE = Note(
     "X-OpenRouter-Cache",
     f"{NO_EFFECT}: no answer is kept, keep those that you ask for again",
 )
+NO_REPLAY = Note(
+    Change.NOT_APPLIED,
+    "Idempotency-Key",
+    f"{NO_EFFECT}: each request is served, and charged, once more",
+)
 
 
 def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note, ...]]:
@@ -42,6 +47,8 @@ def wishes(desk: Desk, visit: Visit, catalog: Catalog) -> tuple[Ask, tuple[Note,
         wants = replace(wants, session=session)
     if visit.wants_cache:
         notes += (NO_CACHE,)
+    if visit.wants_replay:
+        notes += (NO_REPLAY,)
     if caller.terms is not None:
         wants = confined(wants, caller.terms)
     if caller.byok:

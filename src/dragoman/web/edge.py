@@ -79,6 +79,13 @@ PREFLIGHT: Headers = [
     (b"access-control-max-age", b"86400"),
 ]
 
+MANAGEMENT = frozenset({
+    "accounts", "activity", "alerts", "analytics", "byok", "generations", "keys", "ledger", "node",
+    "organization",
+})  # fmt: skip
+"""What pages of other origins may not call, by the first name below `/v1`: its keys do not belong
+into a browser, and a page that has got one must not reach a gateway that its author cannot."""
+
 PROBED = frozenset({"/", "/api", "/v1", "/v1/messages", "/v1/messages/count_tokens"})
 """Where clients of Anthropic's API look whether somebody is there, by HEAD and without a key."""
 
@@ -159,7 +166,7 @@ class Edge:
         if handler:  # as nearly always
             return handler(scope, receive, send)
         if method == "OPTIONS":
-            return _preflight(send)
+            return _preflight(send, canonical(path))
         path = canonical(path)
         if method == "HEAD" and path in PROBED:
             return reply(send, 200, b"", [])
@@ -239,8 +246,10 @@ async def _excuse(out: _Watched, voice: Voice) -> None:
         await out({"type": "http.response.body", "body": voice.late(error)})
 
 
-async def _preflight(send: Send) -> None:
-    await send({"type": "http.response.start", "status": 204, "headers": PREFLIGHT})
+async def _preflight(send: Send, path: str) -> None:
+    """Answer a browser. `path` is canonical."""
+    headers = [] if MANAGEMENT.intersection(path.split("/")[2:3]) else PREFLIGHT
+    await send({"type": "http.response.start", "status": 204, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -111,6 +111,7 @@ class Inference(Struct, frozen=True, kw_only=True):
             user_agent=said.user_agent,
             wants_metadata=said.wants_metadata,
             wants_cache=said.wants_cache,
+            wants_replay=said.wants_replay,
             left=presence.has_left,
             on_leave=presence.ask,
             permit=permit,

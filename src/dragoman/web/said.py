@@ -20,6 +20,7 @@ own, and those of Claude Code, Codex (two), OpenCode and Open WebUI."""
 TOLD: Final = frozenset({
     *SESSIONS, b"http-referer", b"referer", b"x-openrouter-title", b"x-title",
     b"x-openrouter-metadata", b"x-openrouter-experimental-metadata", b"x-openrouter-cache",
+    b"idempotency-key",
 })  # fmt: skip
 """Headers that few requests have."""
 
@@ -34,6 +35,7 @@ class Said(Struct, frozen=True, kw_only=True, gc=False):
     title: str | None = None
     wants_metadata: bool = False
     wants_cache: bool = False
+    wants_replay: bool = False
 
 
 def said_by(headers: Mapping[bytes, bytes]) -> Said:
@@ -49,6 +51,7 @@ def said_by(headers: Mapping[bytes, bytes]) -> Said:
         title=_kept(headers, b"x-openrouter-title") or _kept(headers, b"x-title"),
         wants_metadata=_wants_metadata(headers),
         wants_cache=headers.get(b"x-openrouter-cache", b"").strip().lower() == b"true",
+        wants_replay=b"idempotency-key" in headers,
     )
 
 

@@ -61,10 +61,7 @@ class Connection(asyncio.Protocol):
         self.peer = (str(peer[0]), int(peer[1]))
         self._origin = self.floor.admit(self.peer[0], self)
         if self._origin is None:
-            error = Overloaded("The gateway has no room for another connection.", retry_after_s=1)
-            transport.write(rendered(error, self.floor.date))
-            self._closing = True
-            transport.close()
+            self._tell_full(lingers=self.floor.excuse(self))
             return
         self.due = self.loop.time() + self.floor.limits.header_s
 
@@ -118,8 +115,7 @@ class Connection(asyncio.Protocol):
         self._closing = True
         self.due = math.inf
         self._buffer = b""
-        if self._origin is not None:
-            self.floor.release(self._origin, self)
+        self.floor.release(self._origin, self)
         if self._exchange is not None:
             self._exchange.leave()
             self._exchange = None
@@ -206,6 +202,17 @@ class Connection(asyncio.Protocol):
             self._exchange = None
         self._make_room()
         self._transport.abort()
+
+    def give_way(self) -> None:
+        """Close for a newcomer; who never had an answer is told why, if that may be.
+
+        Its request may be there, unread: in a burst most come within one turn of the event loop.
+        """
+        self._origin = None
+        if self._is_new and self._exchange is None and self.floor.excuse(self):
+            self._tell_full(lingers=True)
+        else:
+            self.drop()
 
     def farewell(self) -> None:
         """Close if idle; else after the request under way, or the one that has begun to come."""
@@ -357,6 +364,12 @@ class Connection(asyncio.Protocol):
             self.drop()
         else:
             self._refuse(error, exchange.voice)
+
+    def _tell_full(self, *, lingers: bool) -> None:
+        error = Overloaded("The gateway has no room for another connection.", retry_after_s=1)
+        self._transport.write(rendered(error, self.floor.date))
+        self._close(lingers=lingers)
+        self.due = min(self.due, self.loop.time() + LINGER_S)
 
     def _refuse(self, error: GatewayError, voice: Voice, *, bodiless: bool = False) -> None:
         """Answer in place of the application, and close."""

@@ -61,6 +61,9 @@ class Held(Protocol):
     def drop(self) -> None:
         """Close at once."""
 
+    def give_way(self) -> None:
+        """Close for a newcomer, by whom the place is taken."""
+
     def farewell(self) -> None:
         """Close if idle; else after the request under way."""
 
@@ -73,11 +76,15 @@ class Running(Protocol):
 
 
 class Caps(Struct, frozen=True):
-    """How many at once: connections in all and of one address, and requests."""
+    """How many at once: connections in all and of one address, and requests.
+
+    `excused` are connections beyond those that there is room for, which are told so.
+    """
 
     connections: int
     per_address: int
     requests: int
+    excused: int = 64
 
 
 class Floor:
@@ -108,6 +115,8 @@ class Floor:
         self._most_requests = caps.requests
         self._origins: Origins[Held] = Origins(caps.connections, caps.per_address)
         self._held: set[Held] = set()
+        self._excused: set[Held] = set()
+        self._most_excused = caps.excused
         self._flushes: list[Callable[[], None]] = []
         self._few = shedding.few(caps.requests)
         self._lag_s = 0.0
@@ -134,16 +143,28 @@ class Floor:
             self._refused += 1
             if victim is None:
                 return None
-            victim.drop()
             self.release(crowded, victim)
+            victim.give_way()
             origin = origins.of(address)
         origins.add(origin, line)
         self._held.add(line)
         return origin
 
-    def release(self, origin: Origin[Held], line: Held) -> None:
+    def excuse(self, line: Held) -> bool:
+        """Keep a connection that was not taken in until it has been told; False for most of many.
+
+        Else a flood of those would use up the files that are left.
+        """
+        if len(self._excused) >= self._most_excused or self._used >= shedding.SHUT:
+            return False
+        self._excused.add(line)
+        return True
+
+    def release(self, origin: Origin[Held] | None, line: Held) -> None:
         """Let a connection go. Once is enough, but twice does no harm."""
-        if line in self._held:
+        if origin is None:
+            self._excused.discard(line)
+        elif line in self._held:
             self._held.discard(line)
             self._origins.remove(origin, line)
 
@@ -205,7 +226,7 @@ class Floor:
         has to wait for all of it.
         """
         self.date = date_line(clock.wall())
-        due = [each for each in self._held if each.due <= now]
+        due = [each for each in (*self._excused, *self._held) if each.due <= now]
         for line in due[:MOST_AT_ONCE]:
             tell(line.overdue, now)
         self._origins.look_again()
@@ -229,7 +250,7 @@ class Floor:
 
     def clear(self) -> None:
         """Close whatever is still open."""
-        for line in list(self._held):
+        for line in (*self._excused, *self._held):
             line.drop()
 
     def voice(self, head: bytes) -> Voice:

@@ -33,6 +33,8 @@ BACKLOG = 4096
 that listens, which is too few when turns are long: so one is listened on many times over."""
 UNSENT_BYTES = 128 * 1024
 """What the system may hold unsent for a connection; more would only hide a client that is slow."""
+MOST_EXCUSED = 64
+"""How many connections may be told at a time that there is no room, if there are files enough."""
 GRACE_S = 5.0
 """How long what was cancelled may take to say so."""
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -237,6 +239,7 @@ def caps_of(options: ServerOptions, open_files: int) -> Caps:
         connections=connections,
         per_address=options.connections_per_address or max(connections // 2, 1),
         requests=options.requests or connections,
+        excused=min(MOST_EXCUSED, open_files // 16),
     )
 
 
