@@ -30,6 +30,7 @@ from tests.routing.endpoints import (
     catalog,
     drops,
     endpoint,
+    price,
     seen,
     wishing,
 )
@@ -176,6 +177,28 @@ def test_models_keep_their_order_and_a_partition_of_none_unites_the_sections() -
     assert shown(route(wants, brought, BEDROCK, mini)) == ["acme", "bolt#1", "bolt"]
     united = structs.replace(wants, partition="none")
     assert shown(route(united, brought, BEDROCK, mini))[0] == "bolt#1"
+
+
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({}, ["core#1", "acme#1", "bolt#1", "core", "acme", "bolt"]),
+        ({"sort": "throughput"}, ["bolt#1", "acme#1", "core#1", "bolt", "acme", "core"]),
+    ],
+)
+def test_a_partition_of_none_sorts_own_keys_by_price_or_as_is_wished(
+    wishes: dict[str, Any], expected: list[str]
+) -> None:
+    acme, bolt = endpoint("acme", price=price(2)), endpoint("bolt", price=price(3))
+    core = endpoint("core", model=MINI, price=price(1))
+    health = {acme.id: seen(50), bolt.id: seen(90), core.id: seen(10)}
+    brought = [byok(slug) for slug in SLUGS]
+    for models in ((MODEL, MINI), (MINI, MODEL)):
+        wants = structs.replace(wishing(*models, **wishes), partition="none")
+        assert shown(route(wants, brought, acme, bolt, core, health=health)) == expected
+    alone = structs.replace(wishing(**wishes), partition="none")
+    found = shown(route(alone, brought, acme, bolt, health=health))
+    assert found == [each for each in expected if "core" not in each]
 
 
 def test_without_fallbacks_the_first_endpoint_is_left_with_every_credential() -> None:

@@ -1,11 +1,13 @@
 """Endpoints that are silent to several: when that is a hang, and who goes on elsewhere."""
 
 import asyncio
+from itertools import cycle, islice
 from typing import Any
 
 import pytest
 
 from dragoman.upstream.hangs import SEVERAL, Hang, Hangs, Silence, Waiter
+from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.patience import Patience, Timekeeper
 from tests.upstream.hosts import HANGS, Pass, Script, plays, says, streamed
 from tests.upstream.scenery import step
@@ -20,11 +22,11 @@ def unknown(hangs: Hangs, now: float) -> list[str]:
     return [hang.endpoint for hang in hangs.look(now, lambda _: None)]
 
 
-def silences(hangs: Hangs, count: int) -> list[Silence]:
-    """Begin to wait for an endpoint, so often, at 100 s."""
+def silences(hangs: Hangs, count: int, *keys: str, now: float = 100.0) -> list[Silence]:
+    """Begin to wait for an endpoint, so often, for one key after the other."""
     found = [
-        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, 100.0, Waiter())
-        for _ in range(count)
+        Silence("e", Patience(Timekeeper(), USUAL_S), USUAL_S, now, Waiter(who))
+        for who in islice(cycle(keys or ("",)), count)
     ]
     for each in found:
         hangs.begin(each)
@@ -63,6 +65,52 @@ async def test_where_others_have_begun_meanwhile_nothing_hangs() -> None:
     hangs.over(lucky, 110.0)
     assert unknown(hangs, 113.7) == []
     assert unknown(hangs, 113.8) == ["e"]
+
+
+async def test_who_failed_has_not_begun() -> None:
+    hangs = Hangs()
+    *_, failed = silences(hangs, SEVERAL + 1)
+    hangs.over(failed, None)
+    assert unknown(hangs, 107.5) == ["e"]
+
+
+@pytest.mark.parametrize(
+    ("answers", "at", "known"), [(50, 100.0, True), (49, 100.0, False), (50, -193.0, False)]
+)
+async def test_fifty_answers_of_five_minutes_tell_what_is_usual(
+    answers: int, at: float, *, known: bool
+) -> None:
+    board = HealthBoard()
+    for _ in range(answers):
+        board.succeeded("e", at, 10.0, None)
+    silences(board.hangs, SEVERAL)
+    board.refresh(108.0)
+    assert board.seen["e"].outage is not known
+    board.refresh(130.0)
+    assert board.seen["e"].outage
+
+
+@pytest.mark.parametrize("keys", [("first",), ("first", "second")])
+async def test_a_hang_is_seen_for_half_a_minute_by_those_it_concerns_and_told_once(
+    keys: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    board, for_all = HealthBoard(), len(keys) > 1
+    for begun in (100.0, 200.0):
+        waiting = silences(board.hangs, SEVERAL, *keys, now=begun)
+        caplog.clear()
+        for now in (begun + 8, begun + 9):
+            board.refresh(now)
+            assert board.seen_by("first")["e"].outage
+            assert board.seen_by("third")["e"].outage is for_all
+            assert board.measured("e", now).in_outage is for_all
+        assert [each.message for each in caplog.records] == ["upstream.hangs"]
+        for each in waiting:
+            board.hangs.over(each, None)
+        board.refresh(begun + 38)
+        assert board.seen_by("first")["e"].outage
+        board.refresh(begun + 40)
+        assert board.seen_by("first") is board.seen
+        assert not board.seen["e"].outage
 
 
 async def test_who_hears_something_is_not_silent() -> None:

@@ -122,3 +122,20 @@ def test_a_credential_that_proves_good_opens_what_was_shut_for_it() -> None:
     board.opened("acme", 302)
     assert trouble(board, ANN, 302) == (False, False)
     assert board.seen[other].cooling
+
+
+def test_an_endpoint_in_an_outage_for_all_is_so_for_a_key_that_it_forbids_something() -> None:
+    board = HealthBoard()
+    for _ in range(3):
+        board.failed(E, 0)
+    board.forbade(E, 0, 20.0, ANN)
+    assert trouble(board, ANN) == (True, True)
+    assert trouble(board, BOB) == (True, False)
+
+
+def test_a_key_in_trouble_at_two_endpoints_stays_so_at_the_one_where_it_lasts() -> None:
+    board = HealthBoard()
+    board.forbade(E, 0, 60.0, ANN)
+    board.forbade("other", 0, 5.0, ANN)
+    assert trouble(board, ANN, 6.0) == (False, True)
+    assert not board.seen_by(ANN)["other"].cooling

@@ -11,6 +11,7 @@ What the requests of one key alone met is apart (`seen_by`): it says nothing to 
 """
 
 import logging
+import math
 from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -61,12 +62,14 @@ class _Endpoint:
     """The raw observations of one endpoint."""
 
     __slots__ = (
-        "barred", "cool_until", "cooled", "hung", "hung_until", "outcomes", "samples",
+        "ages_at", "barred", "cool_until", "cooled", "hung", "hung_until", "outcomes", "samples",
         "shut_until", "uptime",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
+        self.ages_at = math.inf
+        """When the oldest sample that the published percentiles are made of is too old."""
         self.outcomes = Outcomes()
         self.uptime = Uptime()
         self.cool_until = 0.0
@@ -108,10 +111,12 @@ class _Endpoint:
         while self.samples and self.samples[0].at < now - SHOWN_WINDOW_S:
             self.samples.popleft()
         recent = [sample for sample in self.samples if sample.at >= now - WINDOW_S]
+        latency_s = _latency_s(recent)
+        self.ages_at = math.inf if latency_s is None else recent[0].at + WINDOW_S
         return Seen(
             outage=self.in_outage(now),
             cooling=self.cooling(now),
-            latency_s=_latency_s(recent),
+            latency_s=latency_s,
             throughput=_throughput(recent),
         )
 
@@ -261,7 +266,8 @@ class HealthBoard:
         self._look_for_hangs(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
         apart = (e for mine in self._apart.values() for e in mine)
-        due = {*self._stale, *troubled, *apart} & self._endpoints.keys()
+        aged = (e for e, state in self._endpoints.items() if state.ages_at < now)
+        due = {*self._stale, *troubled, *apart, *aged} & self._endpoints.keys()
         self._stale.clear()  # the others are own credentials that rest
         for endpoint in due:
             self._publish(endpoint, self._endpoints[endpoint], now)
