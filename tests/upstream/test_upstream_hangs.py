@@ -5,12 +5,15 @@ from itertools import cycle, islice
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from dragoman.catalog.byok import Byok
+from dragoman.upstream.failover import LEAST_S
 from dragoman.upstream.hangs import SEVERAL, Hang, Hangs, Silence, Waiter
 from dragoman.upstream.health import HealthBoard
 from dragoman.upstream.patience import Patience, Timekeeper
 from tests.upstream.hosts import HANGS, Pass, Script, plays, says, streamed
-from tests.upstream.scenery import step
+from tests.upstream.scenery import credential, step
 from tests.upstream.test_upstream_failover import Stage
 
 A, B = step("a"), step("b")
@@ -186,6 +189,34 @@ async def test_who_could_only_go_where_the_request_was_called_faulty_waits_on() 
         await crowd.ask(B, other, step("c"))
     await crowd.after(8.0)
     assert crowd.stage.seen(other).outage
+    assert not any(each.done() for each in crowd.asked)
+    await crowd.part()
+
+
+@pytest.mark.parametrize("left_s", [1.9, 2.0])
+async def test_who_has_no_time_for_another_attempt_waits_on_and_so_does_who_is_not_waited_for(
+    left_s: float,
+) -> None:
+    crowd = Crowd()
+    for _ in range(SEVERAL):
+        await crowd.ask(A, B)
+    late, left, other = crowd.journeys
+    late.deadline = crowd.stage.clock.now + 8.0 + left_s
+    left.alone = True
+    await crowd.after(8.0)
+    assert crowd.stage.seen(A).outage
+    assert [each.done() for each in crowd.asked] == [left_s >= LEAST_S, False, True]
+    assert other.tries[0].fault.code == "hung"
+    await crowd.part()
+
+
+async def test_what_own_credentials_wait_for_is_no_sign_of_a_hang() -> None:
+    crowd = Crowd()
+    own = replace(A, byok=Byok(credential=credential("a", 9), origin="http://a"))
+    for _ in range(SEVERAL):
+        await crowd.ask(own, B)
+    await crowd.after(20.0)
+    assert not crowd.stage.seen(A).outage
     assert not any(each.done() for each in crowd.asked)
     await crowd.part()
 

@@ -39,6 +39,25 @@ def test_half_must_fail_without_the_key_that_met_most(
     assert outcomes.are_outage_for_all(1) is for_all
 
 
+@pytest.mark.parametrize(
+    ("ann", "bob", "for_ann"),
+    [
+        ((3, 3), (0, 9), True),
+        ((3, 4), (9, 0), False),
+        ((2, 0), (9, 0), False),
+    ],
+)
+def test_an_outage_of_a_key_is_what_it_met_itself_within_half_a_minute(
+    ann: tuple[int, int], bob: tuple[int, int], *, for_ann: bool
+) -> None:
+    outcomes = Outcomes()
+    for who, (faults, answers) in ((ANN, ann), (BOB, bob)):
+        outcomes.add(0, who, ok=False, times=faults)
+        outcomes.add(0, who, ok=True, times=answers)
+    assert outcomes.are_outage_for(ANN, 30) is for_ann
+    assert not outcomes.are_outage_for(ANN, 31)
+
+
 def test_faults_of_which_nobody_knows_whose_they_are_count_for_all() -> None:
     board = HealthBoard()
     for _ in range(3):
