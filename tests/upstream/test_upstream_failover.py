@@ -320,6 +320,18 @@ async def test_a_fault_is_held_against_whom_it_concerns(
     assert (seen.outage, seen.cooling) == (outage, cooling)
 
 
+@pytest.mark.parametrize(("status", "rests_s"), [(429, 1), (403, 1), (401, 300)])
+async def test_a_dozen_requests_that_are_refused_together_are_held_against_a_host_once(
+    status: int, rests_s: int
+) -> None:
+    stage = Stage([credential("a")], a=[refuses(status)] * 12, b=[streamed()] * 12)
+    journeys = [stage.journey(A, B) for _ in range(12)]
+    assert await asyncio.gather(*map(stage.open, journeys)) == ["b"] * 12
+    assert stage.seen(A).cooling
+    stage.clock.now += rests_s + 0.1
+    assert not stage.seen(A).cooling
+
+
 async def test_one_limited_credential_of_two_does_not_cool_the_endpoint() -> None:
     mine = credential("a", 1), credential("a", 2)
     stage = Stage(mine, a=[refuses(429), streamed()])

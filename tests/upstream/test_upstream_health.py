@@ -89,14 +89,26 @@ def test_a_shorter_cooling_does_not_cut_a_longer_one() -> None:
 
 @pytest.mark.parametrize(("hint", "wait"), [(0.2, 1), (7, 7), (1e9, 60)])
 def test_a_hint_is_respected_within_reason(hint: float, wait: float) -> None:
-    assert HealthBoard().backoff_s(E, hint) == wait
+    assert HealthBoard().backoff_s(E, 0, hint) == wait
 
 
 def test_without_a_hint_the_wait_doubles_to_thirty_seconds_and_a_success_resets_it() -> None:
     board = HealthBoard()
-    assert [board.backoff_s(E, None) for _ in range(7)] == [1, 2, 4, 8, 16, 30, 30]
-    board.succeeded(E, 0, 0.1, None)
-    assert board.backoff_s(E, None) == 1
+    now = 0.0
+    for wait_s in (1, 2, 4, 8, 16, 30, 30):
+        assert board.backoff_s(E, now, None) == wait_s
+        now += wait_s
+    board.succeeded(E, now, 0.1, None)
+    assert board.backoff_s(E, now, None) == 1
+
+
+def test_requests_that_are_limited_together_are_so_once() -> None:
+    board = HealthBoard()
+    assert [board.backoff_s(E, now, None) for now in (0, 0, 0.9, 1, 1, 2.9, 3)] == [
+        1, 1, 1, 2, 2, 2, 4,
+    ]  # fmt: skip
+    board.succeeded(E, 3, 0.1, None)
+    assert board.backoff_s(E, 3, None) == 1
 
 
 def test_percentiles_need_three_samples_and_forget_after_five_minutes() -> None:

@@ -62,8 +62,8 @@ class _Endpoint:
     """The raw observations of one endpoint."""
 
     __slots__ = (
-        "ages_at", "barred", "cool_until", "cooled", "hung", "hung_until", "outcomes", "samples",
-        "shut_until", "uptime",
+        "ages_at", "barred", "cool_until", "cooled", "cooled_until", "hung", "hung_until",
+        "outcomes", "samples", "shut_until", "uptime",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -74,6 +74,8 @@ class _Endpoint:
         self.uptime = Uptime()
         self.cool_until = 0.0
         self.cooled = 0
+        self.cooled_until = 0.0
+        """How often it was limited in a row without a hint, and until when it was last."""
         self.shut_until = 0.0
         """Until when no credential is good for it, unless one proves to be."""
         self.barred: dict[str, float] = {}
@@ -221,18 +223,19 @@ class HealthBoard:
             state.shut_until = 0.0
             self._warn(endpoint, state, now)
 
-    def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
+    def backoff_s(self, endpoint: str, now: float, retry_after_s: float | None) -> float:
         """Return how long a rate limit is to be respected.
 
         `Retry-After` is kept between 1 and 60 s; without one it is 1, 2, 4 … 30 s,
-        starting anew after a success.
+        starting anew after a success. Requests that are limited together are so once.
         """
         if retry_after_s is not None:
             return min(COOL_MOST_ASKED_S, max(COOL_FIRST_S, retry_after_s))
         state = self._state(endpoint)
-        wait_s = min(COOL_MOST_S, COOL_FIRST_S * (1 << state.cooled))
-        state.cooled = min(state.cooled + 1, 8)
-        return wait_s
+        if now >= state.cooled_until or not state.cooled:
+            state.cooled = min(state.cooled + 1, 8)
+            state.cooled_until = now + _doubled_s(state.cooled)
+        return _doubled_s(state.cooled)
 
     def cool(self, endpoint: str, now: float, wait_s: float) -> None:
         """Send an endpoint to the end of plans for a while: nobody may call it just now."""
@@ -352,6 +355,10 @@ class TellingBoard(HealthBoard):
         """Return what was noted since the last time."""
         untold, self._untold = self._untold, {}
         return untold
+
+
+def _doubled_s(times: int) -> float:
+    return min(COOL_MOST_S, COOL_FIRST_S * (1 << times - 1))
 
 
 def _latency_s(samples: Iterable[_Sample]) -> Percentiles | None:
