@@ -147,6 +147,51 @@ def test_a_key_is_not_sent_to_an_address_it_was_not_given_for(origin: str) -> No
     assert shown(route(wishing(), [required], BEDROCK)) == []
 
 
+def test_a_key_that_cannot_be_used_is_the_reason_only_where_there_is_no_other() -> None:
+    closed = endpoint("acme", configured=False)
+    brought = [byok("acme", origin="https://evil.test"), byok("bolt"), byok("ghost")]
+    the_plan = route(wishing(), brought, closed, VERTEX)
+    assert shown(the_plan) == ["bolt#1", "bolt"]
+    assert [(each.endpoint.tag, each.drop.value) for each in the_plan.refusals] == [
+        ("acme", "byok_unusable")
+    ]
+    assert the_plan.refusals[0].detail == (
+        "the account's own credential was not given for https://acme.test: enter it anew"
+    )
+    for wants in (wishing(ignore=("acme",)), wishing(ignore=("acme",), zdr=True)):
+        assert drops(route(wants, brought, closed))["acme"] == "ignored"
+    good = [*brought, byok("acme", 2)]
+    assert shown(route(wishing(), good, closed)) == ["acme#2"]
+    keeps = endpoint("acme", policy=DataPolicy(zdr=False))
+    wants = wishing(zdr=True, ignore=("acme",))
+    assert drops(route(wants, [byok("acme")], keeps)) == {"acme": "ignored"}
+
+
+def test_where_all_models_compete_each_key_serves_its_own() -> None:
+    wants = structs.replace(wishing(MODEL, MINI), partition="none")
+    brought = [
+        byok("acme", 1, models=frozenset({MODEL})),
+        byok("acme", 2, models=frozenset({MINI})),
+    ]
+    the_plan = route(wants, brought, BEDROCK, endpoint("acme", model=MINI))
+    copies = {(each.endpoint.model, each.byok) for each in the_plan.steps if each.byok is not None}
+    assert copies == {(MODEL, brought[0]), (MINI, brought[1])}
+    assert len(the_plan.steps) == 4
+
+
+def test_each_copy_says_why_it_stands_where_it_stands() -> None:
+    brought = [byok("acme", 1), byok("acme", 2, fallback=True), byok("acme", 3), byok("acme", 4)]
+    health = {brought[3].rest_id(""): Seen(cooling=True)}
+    the_plan = route(wishing(), brought, BEDROCK, VERTEX, health=health)
+    assert len(the_plan.steps) == len([*the_plan.steps]) == 6
+    assert [(each.byok.credential.id[-1], each.why) for each in the_plan.steps if each.byok] == [
+        ("1", own.PRIORITIZED),
+        ("3", own.PRIORITIZED),
+        ("2", own.FALLBACK),
+        ("4", own.RESTING),
+    ]
+
+
 def test_an_address_is_compared_without_its_path_and_not_while_incomplete() -> None:
     assert origin_of("https://Acme.test:8443/v1") == "https://acme.test:8443"
     assert origin_of("https://{REGION}.test/v1") == ""

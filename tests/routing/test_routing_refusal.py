@@ -277,3 +277,23 @@ VOCABULARY = {
 
 def test_excluded_by_keeps_to_openrouters_vocabulary() -> None:
     assert {cause.excluded_by for cause in CAUSES.values()} <= VOCABULARY
+
+
+@pytest.mark.parametrize(
+    ("models", "allowed", "code"),
+    [
+        ((MODEL,), (MINI,), 403),
+        ((MODEL, MINI), ("acme/other",), 403),
+        ((MODEL, MINI), (MINI,), 404),
+        ((MODEL,), (MODEL,), 404),
+        ((MODEL,), (), 404),
+    ],
+)
+def test_a_key_that_allows_none_of_the_models_is_the_reason(
+    models: tuple[str, ...], allowed: tuple[str, ...], code: int
+) -> None:
+    wants, shown = wishing(*models, allowed_models=frozenset(allowed)), catalog()
+    error = refusal(plan(wants, shown, {}, Random(7)), wants, shown)
+    assert error.code == code
+    if code == 403:
+        assert error.message == f"This key does not allow {', '.join(models)}."
