@@ -34,7 +34,7 @@ def test_each_refusal_in_a_row_parks_longer_up_to_an_hour() -> None:
     for expected_s in [300.0 * n for n in range(1, 13)] + [3600.0] * 2:
         assert wallet.refused(ONE, now) == expected_s
         now += expected_s
-    wallet.worked(ONE)
+    assert [wallet.worked(ONE), wallet.worked(ONE), wallet.worked(TWO)] == [True, False, False]
     assert wallet.refused(ONE, now) == 300
 
 
