@@ -198,6 +198,7 @@ def test_a_wish_counts_before_what_is_not_configured_and_both_are_told() -> None
     [
         (f"{MODEL}:free", (ACME,), "free_variant_ended", (MODEL,)),
         (f"{MODEL}:free", (endpoint("acme", status="inactive"),), "free_variant_ended", ()),
+        (f"{MODEL}:free", (endpoint("acme", configured=False),), "free_variant_ended", ()),
         (MODEL, (endpoint("acme", free=True),), "no_endpoints", (f"{MODEL}:free",)),
         (MODEL, (endpoint("acme", status="deprecated"),), "model_deprecated", ()),
         (MODEL, (endpoint("acme", status="inactive"),), "no_endpoints", ()),
@@ -236,6 +237,8 @@ def test_providers_that_have_to_be_named_are_set_up_only_for_want_of_others() ->
     message, _ = not_found(ask(), *brokers)
     assert message.count("configure providers.broker-") == 5
     assert message.endswith(", 2 more.")
+    message, _ = not_found(ask(), *brokers[:5])
+    assert (message.count("configure providers.broker-"), "more" in message) == (5, False)
     message, _ = not_found(ask(), *brokers, endpoint("bolt", configured=False))
     assert message.endswith(
         "Not configured here: Bolt (configure providers.bolt in dragoman.yaml)."
