@@ -86,6 +86,37 @@ def test_several_connection_fields_are_one_list(wishes: list[str], *, keeps: boo
     assert head.keep_alive is keeps
 
 
+def test_what_other_fields_say_is_no_wish_about_the_connection() -> None:
+    head = HeadReader([]).read(b"GET / HTTP/1.1\r\nHost: x\r\nAccept: close\r\nAccept: a")
+    assert head.keep_alive
+    assert b"connection" not in head.fields
+
+
+@pytest.mark.parametrize(("version", "expects"), [("1.1", True), ("1.0", False)])
+def test_a_client_of_http_1_0_waits_for_no_100(version: str, *, expects: bool) -> None:
+    raw = f"POST / HTTP/{version}\r\nHost: x\r\nExpect: 100-continue"
+    assert HeadReader([]).read(raw.encode()).expects is expects
+
+
+def test_what_is_long_or_secret_is_not_kept() -> None:
+    reader = HeadReader([])
+    reader.read(b"GET /" + b"a" * 256 + b" HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 256)
+    for name in (b"Authorization", b"Cookie", b"Proxy-Authorization", b"X-Api-Key"):
+        reader.read(b"GET / HTTP/1.1\r\nHost: x\r\n" + name + b": s")
+    assert [*reader._lines] == [b"GET / HTTP/1.1"]
+    assert [*reader._pairs] == [b"Host: x"]
+
+
+def test_a_head_has_a_hundred_fields_at_most() -> None:
+    def head(fields: int) -> bytes:
+        return b"GET / HTTP/1.1\r\nHost: x" + b"\r\nA: b" * (fields - 1)
+
+    assert len(HeadReader([]).read(head(100)).pairs) == 100
+    with pytest.raises(Unreadable) as refused:
+        HeadReader([]).read(head(101))
+    assert refused.value.code == 431
+
+
 def test_the_greediest_gives_up_what_has_waited_longest() -> None:
     origins: Origins[str] = Origins(most=4, most_each=3)
     modest, greedy = origins.of("modest"), origins.of("greedy")
