@@ -49,6 +49,55 @@ def test_a_client_of_http_1_0_waits_for_no_100(version: str, *, expects: bool) -
     assert HeadReader([]).read(raw.encode()).expects is expects
 
 
+@pytest.mark.parametrize(
+    ("version", "field", "keeps"),
+    [
+        ("1.1", "A: b", True),
+        ("1.1", "Connection: a, Close", False),
+        ("1.1", "Content-Encoding: Identity", True),
+        ("1.1", "Content-Encoding: gzip", None),
+        ("1.1", "Upgrade: h2c", True),
+        ("1.1", "Upgrade: h2c, WebSocket", None),
+        ("1.1", "Expect: 100-Continue", True),
+        ("1.1", "Expect: more", None),
+        ("1.0", "A: b", False),
+        ("1.0", "Connection: keep-alive", False),
+    ],
+)
+def test_what_a_client_wishes_is_granted_or_refused_and_never_passed_over(
+    version: str, field: str, *, keeps: bool | None
+) -> None:
+    raw = f"GET / HTTP/{version}\r\nHost: x\r\n{field}".encode()
+    if keeps is not None:
+        assert HeadReader([]).read(raw).keep_alive is keeps
+        return
+    with pytest.raises((Unreadable, UnsupportedEncoding)):
+        HeadReader([]).read(raw)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Authorization: a", "Content-Encoding: identity", "Content-Length: 5", "Content-Type: a",
+        "Expect: 100-continue", "Host: x", "Idempotency-Key: a", "Transfer-Encoding: chunked",
+        "X-Api-Key: a",
+    ],
+)  # fmt: skip
+def test_what_two_readers_could_take_differently_is_said_once(field: str) -> None:
+    rows = ["POST / HTTP/1.1", *(["Host: x"] if field != "Host: x" else []), field]
+    once, twice = "\r\n".join(rows), "\r\n".join([*rows, "A: b", field.lower()])
+    assert HeadReader([]).read(once.encode()).pairs
+    with pytest.raises(Unreadable, match=f"two {field.partition(':')[0].lower()} headers"):
+        HeadReader([]).read(twice.encode())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+def test_methods_are_written_in_capitals(method: str) -> None:
+    assert read_line(f"{method} / HTTP/1.1".encode()).method == method
+    with pytest.raises(Unreadable, match="There is no method"):
+        read_line(f"{method.lower()} / HTTP/1.1".encode())
+
+
 def test_what_is_long_or_secret_is_not_kept() -> None:
     reader = HeadReader([])
     reader.read(b"GET /" + b"a" * 256 + b" HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 256)
