@@ -86,6 +86,42 @@ def test_the_greediest_gives_up_what_has_waited_longest() -> None:
     assert not newcomer.quiet
 
 
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=30))
+def test_whoever_holds_most_and_waits_gives_up_one_however_connections_come_and_go(
+    moves: list[tuple[str, bool, bool]],
+) -> None:
+    origins: Origins[int] = Origins(most=4, most_each=99)
+    lines: dict[str, dict[int, bool]] = {"a": {}, "b": {}, "c": {}}
+    for number, (address, opens, waits) in enumerate(moves):
+        origin, mine = origins.of(address), lines[address]
+        if opens:
+            mine[number] = waits
+            origins.add(origin, number)
+            if not waits:
+                origin.quiet.pop(number)
+        elif mine:
+            first = next(iter(mine))
+            del mine[first]
+            origins.remove(origin, first)
+        assert {each: origins.of(each).held for each in lines} == {
+            each: len(held) for each, held in lines.items()
+        }
+        before = origins.crowded(origins.of("d"))
+        origins.look_again()
+        found = origins.crowded(origins.of("d"))
+        has_room = sum(map(len, lines.values())) < 4
+        quiet = {each: len(held) for each, held in lines.items() if any(held.values())}
+        if has_room:
+            assert found is None
+        else:
+            assert found is not None
+            assert before is not None
+            assert before.address in (quiet or {"d"})
+            assert quiet.get(found.address, 0) == max(quiet.values(), default=0)
+            assert found.address in (quiet or {"d"})
+    assert origins.held == sum(map(len, lines.values()))
+
+
 def test_an_address_has_its_limit_unless_it_is_a_proxy() -> None:
     origins: Origins[int] = Origins(most=100, most_each=2)
     origin = origins.of("a")
