@@ -243,3 +243,12 @@ def test_unknown_providers_are_named_with_what_may_have_been_meant(
     with pytest.raises(InvalidRequest) as caught:
         resolve(Preferences(**{field: names}), CATALOG)  # type: ignore[arg-type]
     assert caught.value.message == message
+
+
+def test_a_tier_is_noted_beside_a_provider_to_which_an_unknown_model_is_passed_on() -> None:
+    wishes = Preferences(only=("openai", "openai/flex"))
+    named = call("openai/of-tomorrow", preferences=wishes)
+    shown = structs.replace(CATALOG, configured=frozenset({"openai"}))
+    wants, notes = ask(named, shown, Random(7))
+    assert [each.model for each in wants.targets] == ["openai/of-tomorrow"]
+    assert (Change.NOT_APPLIED, "provider.only") in [(each.change, each.field) for each in notes]
