@@ -16,6 +16,7 @@ from dragoman.core.errors import (
 )
 from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
+from dragoman.routing.types import Step
 from dragoman.upstream.failure import in_band, sum_up
 from dragoman.upstream.faults import Try, of_net, untranslatable
 from tests.upstream.scenery import credential, fault, step, tried
@@ -163,9 +164,38 @@ def test_several_failed_each_in_its_way(tries: list[Try], code: int, error_type:
 def test_clients_are_told_whether_to_ask_again(
     why: Fault, *, should_retry: bool | None, retry_after_s: int | None
 ) -> None:
-    for step_ in (A, replace(A, byok=Byok(credential=credential("a"), origin="http://a"))):
+    for step_ in (A, OWN):
         told = sum_up([tried(step_, why)], ASKED)
         assert (told.should_retry, told.retry_after_s) == (should_retry, retry_after_s)
+
+
+OWN = replace(A, byok=Byok(credential=credential("a"), origin="http://a"))
+
+
+@pytest.mark.parametrize(
+    ("who", "why", "says"),
+    [
+        (A, fault(Kind.CREDENTIAL, 401), "A refused this gateway's credential"),
+        (OWN, fault(Kind.CREDENTIAL, 401), "A refused your own credential (a:1)"),
+        (A, fault(Kind.FORBIDDEN, 403), "A does not let this gateway's credential do this"),
+        (OWN, fault(Kind.FORBIDDEN, 403), "A does not let your own credential (a:1) do this"),
+        (A, fault(), "Provider returned error"),
+        (OWN, fault(), "Provider returned error"),
+        (OWN, fault(Kind.TIMEOUT, None), "A did not answer in time"),
+    ],
+)
+def test_whose_credential_it_was_is_said_where_it_was_the_credential(
+    who: Step, why: Fault, says: str
+) -> None:
+    told = sum_up([tried(who, why)], ASKED)
+    assert told.message.startswith(says)
+    assert told.metadata["provider_name"] == "A"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_what_an_only_provider_says_of_when_to_come_back_is_passed_on(status: int) -> None:
+    told = sum_up([tried(A, fault(status=status, retry_after_s=5))], ASKED, 30)
+    assert told.retry_after_s == 5
 
 
 def test_the_same_endpoint_tried_three_times_counts_as_one() -> None:

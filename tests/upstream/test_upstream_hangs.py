@@ -116,6 +116,16 @@ async def test_a_hang_is_seen_for_half_a_minute_by_those_it_concerns_and_told_on
         assert not board.seen["e"].outage
 
 
+async def test_the_least_patient_decides_how_long_ago_another_began() -> None:
+    hangs = Hangs()
+    *_, lucky = silences(hangs, SEVERAL + 1)
+    patient = Silence("e", Patience(Timekeeper(), 4 * USUAL_S), 4 * USUAL_S, 80.0)
+    hangs.begin(patient)
+    hangs.over(lucky, 106.3)
+    assert unknown(hangs, 110.0) == []
+    assert unknown(hangs, 110.1) == ["e"]
+
+
 async def test_who_hears_something_is_not_silent() -> None:
     hangs = Hangs()
     first, *_ = silences(hangs, SEVERAL)
