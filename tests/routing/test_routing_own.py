@@ -261,6 +261,17 @@ def test_a_feature_that_only_the_other_side_supports_decides_for_both() -> None:
     assert (shown(the_plan), drops(the_plan)) == (["bolt#1", "bolt"], {"acme": "others_support"})
 
 
+def test_a_feature_that_only_an_own_key_reaches_leaves_out_what_lacks_it() -> None:
+    able = endpoint("bolt", supports=frozenset({"response_format"}), configured=False)
+    wants = structs.replace(wishing(), parameters=frozenset({"response_format"}))
+    the_plan = route(wants, [byok("bolt")], BEDROCK, able)
+    assert (shown(the_plan), drops(the_plan)) == (["bolt#1"], {"acme": "others_support"})
+
+
+def test_a_fallback_key_alone_comes_after_the_installation() -> None:
+    assert shown(route(wishing(), [byok("acme", fallback=True)], BEDROCK)) == ["acme", "acme#1"]
+
+
 def test_free_tiers_are_told_apart_with_own_keys_too() -> None:
     free = endpoint("acme", free=True)
     assert drops(route(wishing(), [byok("acme")], free)) == {"acme": "only_as_free"}
