@@ -13,6 +13,7 @@ from dragoman.web.said import said_by
 from dragoman.web.server.head import (
     LONGEST_REPEATED,
     MOST_BYTES,
+    MOST_KEPT,
     Head,
     HeadReader,
     Repeated,
@@ -105,6 +106,13 @@ def test_what_is_long_or_secret_is_not_kept() -> None:
         reader.read(b"GET / HTTP/1.1\r\nHost: x\r\n" + name + b": s")
     assert [*reader._lines] == [b"GET / HTTP/1.1"]
     assert [*reader._pairs] == [b"Host: x"]
+
+
+def test_names_the_gateway_is_called_by_are_not_kept_without_end() -> None:
+    reader = HeadReader(["*"])
+    for number in range(MOST_KEPT + 10):
+        reader.read(b"GET / HTTP/1.1\r\nHost: h%d" % number)
+    assert len(reader._hosts) == MOST_KEPT
 
 
 def test_a_head_has_a_hundred_fields_at_most() -> None:
