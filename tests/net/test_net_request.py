@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dragoman.core.secret import Secret
+from dragoman.net.proxy import Proxy
 from dragoman.net.request import encode_head, with_length
 from dragoman.net.types import Request
 from dragoman.net.url import locate
@@ -27,6 +29,17 @@ def test_host_and_length_are_added_and_headers_go_out_as_they_stand() -> None:
         b"x-a: \r\n"
         b"Content-Length: 2\r\n"
         b"\r\n"
+    )
+
+
+@pytest.mark.parametrize("secret", [None, "Basic eDp5"])
+def test_a_proxy_that_passes_requests_on_is_told_where_to_and_who_asks(secret: str | None) -> None:
+    proxy = Proxy("http", "proxy.test", 3128, None if secret is None else Secret(secret))
+    written = encode_head("GET", locate("http://api.test/v1?x=1"), (), proxy)
+    line = b"" if secret is None else f"Proxy-Authorization: {secret}\r\n".encode()
+    assert written == (
+        b"GET http://api.test/v1?x=1 HTTP/1.1\r\nHost: api.test\r\n"
+        b"Accept-Encoding: identity\r\nConnection: keep-alive\r\n" + line
     )
 
 
@@ -56,7 +69,20 @@ def test_a_method_is_made_of_letters(method: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["Host", "content-length", "Transfer-Encoding", "CONNECTION", "Accept-Encoding", "Upgrade", ""],
+    [
+        "Host",
+        "content-length",
+        "Transfer-Encoding",
+        "CONNECTION",
+        "Accept-Encoding",
+        "Upgrade",
+        "",
+        "Expect",
+        "Keep-Alive",
+        "Proxy-Authorization",
+        "TE",
+        "trailer",
+    ],
 )
 def test_headers_that_frame_the_request_are_the_clients_own(name: str) -> None:
     with pytest.raises(ValueError, match="written by the client"):

@@ -10,7 +10,7 @@ from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.errors import GatewayError, InvalidRequest, NoEndpoint
 from dragoman.routing.plan import plan
 from dragoman.routing.refusal import refusal
-from tests.routing.endpoints import MINI, ask, catalog, endpoint
+from tests.routing.endpoints import MINI, MODEL, ask, catalog, endpoint
 
 EMBEDDINGS, RERANK, TEXT = frozenset({"embeddings"}), frozenset({"rerank"}), frozenset({"text"})
 IMAGE = frozenset({"image"})
@@ -114,3 +114,21 @@ def test_an_endpoint_that_cannot_be_called_says_why(outputs: frozenset[str], say
     assert error.availability is not None
     assert error.availability.code == "no_endpoints"
     assert "out of service" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("models", "endpoints"),
+    [
+        ((MODEL,), [endpoint(status="inactive")]),
+        ((MODEL, MINI), [endpoint()]),
+        ((MODEL, MINI), [endpoint(), endpoint("bolt", model=MINI, status="inactive")]),
+        ((MODEL,), [endpoint(outputs=IMAGE)]),
+    ],
+)
+def test_nobody_is_sent_to_another_door_unless_all_models_are_behind_one(
+    models: tuple[str, ...], endpoints: list[Endpoint]
+) -> None:
+    error = refused(ask(*models, outputs=EMBEDDINGS), *endpoints)
+    assert isinstance(error, NoEndpoint)
+    assert error.availability is not None
+    assert error.availability.code != "wrong_endpoint"

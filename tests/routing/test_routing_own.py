@@ -30,6 +30,7 @@ from tests.routing.endpoints import (
     catalog,
     drops,
     endpoint,
+    price,
     seen,
     wishing,
 )
@@ -146,6 +147,51 @@ def test_a_key_is_not_sent_to_an_address_it_was_not_given_for(origin: str) -> No
     assert shown(route(wishing(), [required], BEDROCK)) == []
 
 
+def test_a_key_that_cannot_be_used_is_the_reason_only_where_there_is_no_other() -> None:
+    closed = endpoint("acme", configured=False)
+    brought = [byok("acme", origin="https://evil.test"), byok("bolt"), byok("ghost")]
+    the_plan = route(wishing(), brought, closed, VERTEX)
+    assert shown(the_plan) == ["bolt#1", "bolt"]
+    assert [(each.endpoint.tag, each.drop.value) for each in the_plan.refusals] == [
+        ("acme", "byok_unusable")
+    ]
+    assert the_plan.refusals[0].detail == (
+        "the account's own credential was not given for https://acme.test: enter it anew"
+    )
+    for wants in (wishing(ignore=("acme",)), wishing(ignore=("acme",), zdr=True)):
+        assert drops(route(wants, brought, closed))["acme"] == "ignored"
+    good = [*brought, byok("acme", 2)]
+    assert shown(route(wishing(), good, closed)) == ["acme#2"]
+    keeps = endpoint("acme", policy=DataPolicy(zdr=False))
+    wants = wishing(zdr=True, ignore=("acme",))
+    assert drops(route(wants, [byok("acme")], keeps)) == {"acme": "ignored"}
+
+
+def test_where_all_models_compete_each_key_serves_its_own() -> None:
+    wants = structs.replace(wishing(MODEL, MINI), partition="none")
+    brought = [
+        byok("acme", 1, models=frozenset({MODEL})),
+        byok("acme", 2, models=frozenset({MINI})),
+    ]
+    the_plan = route(wants, brought, BEDROCK, endpoint("acme", model=MINI))
+    copies = {(each.endpoint.model, each.byok) for each in the_plan.steps if each.byok is not None}
+    assert copies == {(MODEL, brought[0]), (MINI, brought[1])}
+    assert len(the_plan.steps) == 4
+
+
+def test_each_copy_says_why_it_stands_where_it_stands() -> None:
+    brought = [byok("acme", 1), byok("acme", 2, fallback=True), byok("acme", 3), byok("acme", 4)]
+    health = {brought[3].rest_id(""): Seen(cooling=True)}
+    the_plan = route(wishing(), brought, BEDROCK, VERTEX, health=health)
+    assert len(the_plan.steps) == len([*the_plan.steps]) == 6
+    assert [(each.byok.credential.id[-1], each.why) for each in the_plan.steps if each.byok] == [
+        ("1", own.PRIORITIZED),
+        ("3", own.PRIORITIZED),
+        ("2", own.FALLBACK),
+        ("4", own.RESTING),
+    ]
+
+
 def test_an_address_is_compared_without_its_path_and_not_while_incomplete() -> None:
     assert origin_of("https://Acme.test:8443/v1") == "https://acme.test:8443"
     assert origin_of("https://{REGION}.test/v1") == ""
@@ -178,6 +224,28 @@ def test_models_keep_their_order_and_a_partition_of_none_unites_the_sections() -
     assert shown(route(united, brought, BEDROCK, mini))[0] == "bolt#1"
 
 
+@pytest.mark.parametrize(
+    ("wishes", "expected"),
+    [
+        ({}, ["core#1", "acme#1", "bolt#1", "core", "acme", "bolt"]),
+        ({"sort": "throughput"}, ["bolt#1", "acme#1", "core#1", "bolt", "acme", "core"]),
+    ],
+)
+def test_a_partition_of_none_sorts_own_keys_by_price_or_as_is_wished(
+    wishes: dict[str, Any], expected: list[str]
+) -> None:
+    acme, bolt = endpoint("acme", price=price(2)), endpoint("bolt", price=price(3))
+    core = endpoint("core", model=MINI, price=price(1))
+    health = {acme.id: seen(50), bolt.id: seen(90), core.id: seen(10)}
+    brought = [byok(slug) for slug in SLUGS]
+    for models in ((MODEL, MINI), (MINI, MODEL)):
+        wants = structs.replace(wishing(*models, **wishes), partition="none")
+        assert shown(route(wants, brought, acme, bolt, core, health=health)) == expected
+    alone = structs.replace(wishing(**wishes), partition="none")
+    found = shown(route(alone, brought, acme, bolt, health=health))
+    assert found == [each for each in expected if "core" not in each]
+
+
 def test_without_fallbacks_the_first_endpoint_is_left_with_every_credential() -> None:
     the_plan = route(wishing(allow_fallbacks=False), [byok("bolt")], BEDROCK, VERTEX)
     assert shown(the_plan) == ["bolt#1", "bolt"]
@@ -191,6 +259,17 @@ def test_a_feature_that_only_the_other_side_supports_decides_for_both() -> None:
     assert (shown(the_plan), drops(the_plan)) == (["bolt"], {"acme": "others_support"})
     the_plan = route(wants, [byok("bolt")], BEDROCK, able)
     assert (shown(the_plan), drops(the_plan)) == (["bolt#1", "bolt"], {"acme": "others_support"})
+
+
+def test_a_feature_that_only_an_own_key_reaches_leaves_out_what_lacks_it() -> None:
+    able = endpoint("bolt", supports=frozenset({"response_format"}), configured=False)
+    wants = structs.replace(wishing(), parameters=frozenset({"response_format"}))
+    the_plan = route(wants, [byok("bolt")], BEDROCK, able)
+    assert (shown(the_plan), drops(the_plan)) == (["bolt#1"], {"acme": "others_support"})
+
+
+def test_a_fallback_key_alone_comes_after_the_installation() -> None:
+    assert shown(route(wishing(), [byok("acme", fallback=True)], BEDROCK)) == ["acme", "acme#1"]
 
 
 def test_free_tiers_are_told_apart_with_own_keys_too() -> None:

@@ -53,6 +53,8 @@ def test_without_a_partition_all_endpoints_compete_by_price() -> None:
     the_plan = route(wants, CHEAP, DEAR, OTHER)
     assert tags(the_plan) == ["acme", "core", "bolt"]
     assert {step.why for step in the_plan.steps} == {ranking.LOWEST_PRICE}
+    alone = route(asking(MODEL, partition="none"), DEAR, CHEAP)
+    assert [step.why for step in alone.steps] == [ranking.LOWEST_PRICE] * 2
 
 
 def test_without_a_partition_a_sort_is_over_all_models() -> None:

@@ -39,13 +39,19 @@ def test_requests_that_ask_alike_share_a_pool() -> None:
 def test_a_request_that_is_too_long_for_an_endpoint_is_looked_at_by_itself() -> None:
     known, memory = catalog(SMALL, LARGE), Pools()
     assert len(memory.of(TARGET, ask(), known).steps) == 2
-    for long in (ask(text_bytes=6 * 101), ask(max_tokens=51)):
+    assert len(memory.of(TARGET, ask(text_bytes=6 * 50, max_tokens=50), known).steps) == 2
+    for long in (
+        ask(text_bytes=6 * 101),
+        ask(max_tokens=51),
+        ask(text_bytes=6 * 51, max_tokens=50),
+    ):
         assert [step.endpoint for step in memory.of(TARGET, long, known).steps] == [LARGE]
 
 
 def test_a_prompt_beyond_a_tier_is_priced_by_itself() -> None:
-    tier = PriceTier(min_prompt_tokens=10, prompt=PicoUsd(3))
-    known, memory = catalog(endpoint(price=priced(1, tiers=(tier,)))), Pools()
+    tiers = tuple(PriceTier(min_prompt_tokens=least, prompt=PicoUsd(3)) for least in (10, 90))
+    unknown = endpoint("bolt", price=None)
+    known, memory = catalog(endpoint(price=priced(1, tiers=tiers)), unknown), Pools()
     assert memory.of(TARGET, ask(text_bytes=60), known).rates == (-16.0,)
     assert memory.of(TARGET, ask(text_bytes=66), known).rates == (-100.0,)
 
@@ -54,6 +60,10 @@ def test_a_new_catalog_begins_anew() -> None:
     memory = Pools()
     assert [s.endpoint for s in memory.of(TARGET, ask(), catalog(SMALL)).steps] == [SMALL]
     assert [s.endpoint for s in memory.of(TARGET, ask(), catalog(LARGE)).steps] == [LARGE]
+    long = ask(max_tokens=51)
+    assert [s.endpoint for s in memory.of(TARGET, long, catalog(LARGE)).steps] == [LARGE]
+    assert memory.of(TARGET, ask(), catalog(SMALL)).steps
+    assert not memory.of(TARGET, long, catalog(SMALL)).steps
 
 
 def test_memory_is_bounded() -> None:

@@ -236,6 +236,24 @@ def test_each_percentile_is_looked_at() -> None:
     assert tags(route(wants, CHEAP, DEAR, health=seen_of)) == ["core", "acme"]
 
 
+@pytest.mark.parametrize("wishes", [{}, {"sort": "price"}])
+@pytest.mark.parametrize(
+    ("wish", "measured"),
+    [
+        ({"min_throughput": (("p50", 20.0),)}, seen(80)),
+        ({"max_latency": (("p50", 1.0),)}, seen(latency=0.5)),
+    ],
+)
+def test_only_the_speed_that_is_wished_has_to_be_known_however_they_are_ordered(
+    wish: dict[str, Any], measured: Seen, wishes: dict[str, Any]
+) -> None:
+    for seed in range(20):
+        plan = route(
+            wishing(**wish, **wishes), CHEAP, DEAR, health=health(core=measured), rng=Random(seed)
+        )
+        assert tags(plan) == ["core", "acme"]
+
+
 @pytest.mark.parametrize("trouble", [Seen(outage=True), Seen(cooling=True)])
 @pytest.mark.parametrize("wishes", [{}, {"sort": "price"}, {"order": ("bolt",)}])
 def test_what_is_in_trouble_is_tried_last(trouble: Seen, wishes: dict[str, Any]) -> None:

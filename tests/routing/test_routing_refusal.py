@@ -198,6 +198,7 @@ def test_a_wish_counts_before_what_is_not_configured_and_both_are_told() -> None
     [
         (f"{MODEL}:free", (ACME,), "free_variant_ended", (MODEL,)),
         (f"{MODEL}:free", (endpoint("acme", status="inactive"),), "free_variant_ended", ()),
+        (f"{MODEL}:free", (endpoint("acme", configured=False),), "free_variant_ended", ()),
         (MODEL, (endpoint("acme", free=True),), "no_endpoints", (f"{MODEL}:free",)),
         (MODEL, (endpoint("acme", status="deprecated"),), "model_deprecated", ()),
         (MODEL, (endpoint("acme", status="inactive"),), "no_endpoints", ()),
@@ -236,6 +237,8 @@ def test_providers_that_have_to_be_named_are_set_up_only_for_want_of_others() ->
     message, _ = not_found(ask(), *brokers)
     assert message.count("configure providers.broker-") == 5
     assert message.endswith(", 2 more.")
+    message, _ = not_found(ask(), *brokers[:5])
+    assert (message.count("configure providers.broker-"), "more" in message) == (5, False)
     message, _ = not_found(ask(), *brokers, endpoint("bolt", configured=False))
     assert message.endswith(
         "Not configured here: Bolt (configure providers.bolt in dragoman.yaml)."
@@ -277,3 +280,23 @@ VOCABULARY = {
 
 def test_excluded_by_keeps_to_openrouters_vocabulary() -> None:
     assert {cause.excluded_by for cause in CAUSES.values()} <= VOCABULARY
+
+
+@pytest.mark.parametrize(
+    ("models", "allowed", "code"),
+    [
+        ((MODEL,), (MINI,), 403),
+        ((MODEL, MINI), ("acme/other",), 403),
+        ((MODEL, MINI), (MINI,), 404),
+        ((MODEL,), (MODEL,), 404),
+        ((MODEL,), (), 404),
+    ],
+)
+def test_a_key_that_allows_none_of_the_models_is_the_reason(
+    models: tuple[str, ...], allowed: tuple[str, ...], code: int
+) -> None:
+    wants, shown = wishing(*models, allowed_models=frozenset(allowed)), catalog()
+    error = refusal(plan(wants, shown, {}, Random(7)), wants, shown)
+    assert error.code == code
+    if code == 403:
+        assert error.message == f"This key does not allow {', '.join(models)}."

@@ -86,3 +86,10 @@ def test_the_plan_says_that_the_session_drew() -> None:
 @pytest.mark.parametrize("name", [None, ""])
 def test_no_name_is_no_session(name: str | None) -> None:
     assert session_key(name) is None
+
+
+def test_a_session_may_have_any_name_that_json_can_say() -> None:
+    names = ["a", "\ud800", "\udfff", "\U0001f600"]
+    keys = {session_key(name) for name in names}
+    assert None not in keys
+    assert len(keys) == len(names)

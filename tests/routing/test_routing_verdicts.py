@@ -221,6 +221,16 @@ def test_parameters_count_only_when_required(
             {"policy": DataPolicy(trains=True)},
             "trains on prompts, and provider.data_collection is deny",
         ),
+        (
+            wishing(deny_data_collection=True),
+            {},
+            "may train on prompts (unknown), and provider.data_collection is deny",
+        ),
+        (
+            wishing(zdr=True),
+            {"policy": DataPolicy(zdr=False)},
+            "keeps prompts, and provider.zdr is true",
+        ),
     ],
 )
 def test_a_verdict_says_which_figures_decided(

@@ -71,6 +71,16 @@ def test_a_call_becomes_an_ask_with_all_that_matters_to_routing() -> None:
     assert notes == ()
 
 
+@pytest.mark.parametrize(("outputs", "is_offered"), [("text", True), ("embeddings", False)])
+def test_who_misspells_a_model_is_offered_what_answers_as_asked(
+    outputs: str, *, is_offered: bool
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        asked("acme/turb", outputs=frozenset({outputs}))
+    assert caught.value.availability is not None
+    assert ("acme/turbo" in caught.value.availability.fallback_models) is is_offered
+
+
 def test_what_has_no_effect_is_noted() -> None:
     _, notes = asked(
         "ACME/turbo",
@@ -100,10 +110,19 @@ def test_who_asks_for_what_has_no_effect_is_told_what_would_do(field: str) -> No
         ("plugins.context-compression", "window"),
         ("plugins.response-healing", "json_schema"),
         ("plugins.auto-router", "models"),
+        ("plugins.auto-beta-router", "models"),
+        ("plugins.pareto-router", "models"),
+        ("plugins.file-parser", "files"),
+        ("plugins.moderation", "check"),
         ("plugins.web", "function"),
+        ("plugins.web-fetch", "function"),
+        ("web_search_options", "function"),
+        ("x_search_filter", "function"),
+        ("max_tool_calls", "count"),
+        ("stop_server_tools_when", "calls"),
     ],
 )
-def test_each_plugin_has_its_own_advice(field: str, word: str) -> None:
+def test_each_field_has_its_own_advice(field: str, word: str) -> None:
     _, notes = asked("acme/turbo", not_applied=(field, "plugins.of-tomorrow"))
     assert word in notes[0].detail.removeprefix(NO_EFFECT)
     assert notes[1].detail == NO_EFFECT
@@ -224,3 +243,12 @@ def test_unknown_providers_are_named_with_what_may_have_been_meant(
     with pytest.raises(InvalidRequest) as caught:
         resolve(Preferences(**{field: names}), CATALOG)  # type: ignore[arg-type]
     assert caught.value.message == message
+
+
+def test_a_tier_is_noted_beside_a_provider_to_which_an_unknown_model_is_passed_on() -> None:
+    wishes = Preferences(only=("openai", "openai/flex"))
+    named = call("openai/of-tomorrow", preferences=wishes)
+    shown = structs.replace(CATALOG, configured=frozenset({"openai"}))
+    wants, notes = ask(named, shown, Random(7))
+    assert [each.model for each in wants.targets] == ["openai/of-tomorrow"]
+    assert (Change.NOT_APPLIED, "provider.only") in [(each.change, each.field) for each in notes]

@@ -63,6 +63,12 @@ def test_the_free_models_that_can_do_what_is_asked_are_meant(
     assert found(PLAIN, ABLE, NAMED, parameters=frozenset(parameters), **wishes) == expected
 
 
+@pytest.mark.parametrize("feature", ["reasoning", "response_format", "structured_outputs", "tools"])
+def test_a_model_is_chosen_for_each_feature_that_an_answer_cannot_do_without(feature: str) -> None:
+    able = endpoint("a/other", supports=frozenset({feature}))
+    assert found(PLAIN, able, parameters=frozenset({feature, "seed"})) == {"a/other"}
+
+
 @pytest.mark.parametrize(
     "changes", [{"free": False}, {"configured": False}, {"status": "inactive"}]
 )
@@ -121,4 +127,5 @@ def test_without_an_able_free_model_it_is_said_what_is_missing() -> None:
     )
     assert caught.value.availability is not None
     assert caught.value.availability.code == "constraint_filtered"
+    assert caught.value.availability.retryable is False
     assert caught.value.availability.constraint is not None

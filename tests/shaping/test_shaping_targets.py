@@ -14,6 +14,7 @@ from dragoman.catalog.ask import Target
 from dragoman.catalog.types import Catalog
 from dragoman.core.errors import AVAILABILITY_DOCS_URL, GatewayError, InvalidRequest
 from dragoman.core.notes import Change
+from dragoman.shaping import targets
 from dragoman.shaping.targets import Meanings, Targets, Wants, find_targets
 from dragoman.wire.preferences import Preferences, SortBy
 from tests.shaping.calls import CATALOG, endpoint
@@ -307,5 +308,23 @@ def test_a_fixed_meaning_is_looked_up_once_in_a_catalog() -> None:
     meanings = Meanings()
     first = meanings.of(("acme/turbo",), Wants(catalog=CATALOG), Random(7))
     assert meanings.of(("acme/turbo",), Wants(catalog=CATALOG), Random(7)) is first
+    plain, only = Preferences(), Preferences(only=("acme",))
+    assert meanings.known(("acme/turbo",), CATALOG, plain) is first
+    assert meanings.known(("acme/turbo",), CATALOG, only) is None
+    assert meanings.known(("acme/mini",), CATALOG, plain) is None
     anew = structs.replace(CATALOG)
+    assert meanings.known(("acme/turbo",), anew, plain) is None
     assert meanings.of(("acme/turbo",), Wants(catalog=anew), Random(7)) is not first
+
+
+def test_meanings_are_remembered_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(targets, "MOST_REMEMBERED", 3)
+    meanings, wants = Meanings(), Wants(catalog=CATALOG)
+    for number in range(1, 10):
+        meanings.of(("acme/turbo",) * number, wants, Random(7))
+    known = [
+        number
+        for number in range(1, 10)
+        if meanings.known(("acme/turbo",) * number, CATALOG, wants.preferences)
+    ]
+    assert known == [7, 8, 9]

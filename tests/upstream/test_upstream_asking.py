@@ -1,5 +1,7 @@
 """When a provider is asked for a stream though nobody asked for one, and when for less."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -26,6 +28,9 @@ SPEECH = {"modalities": ["text", "audio"], "audio": {"voice": "v", "format": "wa
         (STREAMS, SHORT, 4096, True),
         (WHOLE_ONLY, ENDPOINT, None, False),
         (WHOLE_ONLY, SHORT, 4096, False),
+        (HOST, SHORT, 4095, True),
+        (provider("a", stream_upstream=True, quirks=WHOLE_ONLY.quirks), ENDPOINT, None, False),
+        (provider("a", stream_upstream=True, quirks=WHOLE_ONLY.quirks), SHORT, 4096, False),
     ],
 )
 def test_a_whole_answer_is_asked_for_as_a_stream_where_that_is_of_use(
@@ -64,3 +69,15 @@ def test_nobody_is_asked_for_more_than_it_can_say(name: str) -> None:
     (note,) = found.notes
     assert (note.change, note.field) == (Change.CLAMPED, "max_tokens")
     assert asked(chat(max_tokens=4096), SHORT, HOST, None).notes == ()
+
+
+def test_whoever_says_it_under_two_names_is_clamped_under_one() -> None:
+    found = asked(chat(max_tokens=64_000, max_completion_tokens=64_000), SHORT, HOST, None)
+    assert found.call.max_tokens == 4096
+    assert "max_tokens" not in found.call.members
+    assert bytes(found.call.members["max_completion_tokens"]) == b"4096"
+
+
+@pytest.mark.parametrize("kind", ["completion", "embeddings", "rerank"])
+def test_only_what_is_said_in_a_chat_is_streamed_for_who_did_not_ask_for_it(kind: Any) -> None:
+    assert not can_stream(msgspec.structs.replace(chat(), kind=kind), HOST)

@@ -30,10 +30,18 @@ def test_a_refused_credential_goes_behind_the_others_until_it_may_come_back() ->
 
 
 def test_each_refusal_in_a_row_parks_longer_up_to_an_hour() -> None:
+    wallet, now = Wallet([ONE, TWO]), 0.0
+    for expected_s in [300.0 * n for n in range(1, 13)] + [3600.0] * 2:
+        assert wallet.refused(ONE, now) == expected_s
+        now += expected_s
+    assert [wallet.worked(ONE), wallet.worked(ONE), wallet.worked(TWO)] == [True, False, False]
+    assert wallet.refused(ONE, now) == 300
+
+
+def test_who_is_refused_while_it_is_parked_is_not_parked_for_longer() -> None:
     wallet = Wallet([ONE, TWO])
-    assert [wallet.refused(ONE, 0) for _ in range(14)][-3:] == [3600, 3600, 3600]
-    wallet.worked(ONE)
-    assert wallet.refused(ONE, 0) == 300
+    assert [wallet.refused(ONE, now) for now in (0, 0, 0, 100)] == [300, 300, 300, 200]
+    assert wallet.refused(ONE, 300) == 600
 
 
 def test_a_rate_limit_concerns_one_endpoint_only() -> None:

@@ -1,10 +1,13 @@
 """The attempt loop: who is called after whom, with which credential, and what is learnt."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
+from dragoman.catalog.byok import Byok
 from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
 from dragoman.core.errors import CapacityExhausted, GatewayError, ProviderTimeout, RefusedUpstream
@@ -127,6 +130,13 @@ async def test_who_meets_an_outage_everywhere_is_told_to_come_back_when_that_is_
     assert told == [2, 2, 30, 30]
 
 
+async def test_an_outage_of_some_is_no_reason_to_stay_away_for_long() -> None:
+    stage = Stage(a=[Script(status=500)] * 4, c=Script(status=500))
+    for _ in range(3):
+        stage.health.failed(A.endpoint.id, stage.clock.now)
+    assert (await stage.refusal(stage.journey(A, C))).retry_after_s == 2
+
+
 async def test_a_request_at_fault_is_shown_to_nobody_else() -> None:
     stage = Stage(a=refuses(400), b=streamed())
     assert isinstance(await stage.refusal(stage.journey(A, B)), RefusedUpstream)
@@ -183,6 +193,53 @@ async def test_a_passing_fault_is_not_met_with_a_credential_that_is_parked() -> 
         assert await stage.open(stage.journey(A)) == "a"
     sent = [dict(request.headers)["Authorization"][-1] for _, request in stage.hosts.calls]
     assert sent == ["1", "2", "2", "2"]
+
+
+def numbers(stage: Stage) -> str:
+    """Return the numbers of the credentials that were sent, one after the other."""
+    sent = [dict(request.headers)["Authorization"] for _, request in stage.hosts.calls]
+    return "".join(each[-1] for each in sent)
+
+
+async def test_a_passing_fault_is_met_by_another_credential_if_that_is_as_good() -> None:
+    mine = credential("a", 1), credential("a", 2)
+    stage = Stage(mine, a=[refuses(500), streamed()])
+    await stage.open(stage.journey(A))
+    assert numbers(stage) == "12"
+    parked = Stage(mine, a=[refuses(401), refuses(401), refuses(500), streamed()])
+    await parked.refusal(parked.journey(A))
+    await parked.open(parked.journey(A))
+    assert numbers(parked) == "1212"
+
+
+async def test_an_own_credential_is_sent_at_its_step_and_what_it_meets_is_its_own_affair() -> None:
+    byok = Byok(credential=credential("a", 9), origin="http://a")
+    stage = Stage([credential("a")], a=[refuses(401), streamed(), streamed()])
+    assert await stage.open(stage.journey(replace(A, byok=byok), A)) == "a"
+    assert numbers(stage) == "91"
+    assert stage.seen(A) == Seen()
+    assert not stage.upstream.wallet.parked(stage.clock.now)
+    assert byok.rest_id("") in stage.health.seen
+    await stage.open(stage.journey(replace(A, byok=byok)))
+    assert byok.rest_id("") not in stage.health.seen
+
+
+async def test_an_only_host_is_given_a_pause_and_the_next_host_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    slept: list[float] = []
+    sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        slept.append(seconds)
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", rest)
+    stage = Stage(a=[refuses(500), streamed(), refuses(500)], b=streamed())
+    await stage.open(stage.journey(A))
+    assert [each for each in slept if each] == [0.001]
+    await stage.open(stage.journey(A, B))
+    assert [each for each in slept if each] == [0.001]
 
 
 async def test_an_only_credential_is_used_again_when_the_host_was_in_trouble() -> None:
@@ -261,6 +318,18 @@ async def test_a_fault_is_held_against_whom_it_concerns(
         await stage.refusal(stage.journey(A, B))
     seen = stage.seen(A)
     assert (seen.outage, seen.cooling) == (outage, cooling)
+
+
+@pytest.mark.parametrize(("status", "rests_s"), [(429, 1), (403, 1), (401, 300)])
+async def test_a_dozen_requests_that_are_refused_together_are_held_against_a_host_once(
+    status: int, rests_s: int
+) -> None:
+    stage = Stage([credential("a")], a=[refuses(status)] * 12, b=[streamed()] * 12)
+    journeys = [stage.journey(A, B) for _ in range(12)]
+    assert await asyncio.gather(*map(stage.open, journeys)) == ["b"] * 12
+    assert stage.seen(A).cooling
+    stage.clock.now += rests_s + 0.1
+    assert not stage.seen(A).cooling
 
 
 async def test_one_limited_credential_of_two_does_not_cool_the_endpoint() -> None:

@@ -1,7 +1,9 @@
 """What the caller is told after every attempt failed."""
 
 import pytest
+from msgspec.structs import replace
 
+from dragoman.catalog.byok import Byok
 from dragoman.core.errors import (
     CapacityExhausted,
     InvalidRequest,
@@ -14,9 +16,10 @@ from dragoman.core.errors import (
 )
 from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
+from dragoman.routing.types import Step
 from dragoman.upstream.failure import in_band, sum_up
 from dragoman.upstream.faults import Try, of_net, untranslatable
-from tests.upstream.scenery import fault, step, tried
+from tests.upstream.scenery import credential, fault, step, tried
 
 A, B = step("a"), step("b")
 ASKED = ("acme/turbo",)
@@ -128,6 +131,73 @@ def test_a_hint_from_a_provider_in_trouble_is_passed_on() -> None:
     assert told.should_retry is None
 
 
+BAD = tried(A, fault(Kind.CALLER, 400, "invalid_request"))
+
+
+@pytest.mark.parametrize(
+    ("tries", "code", "error_type"),
+    [
+        ([tried(A, fault(Kind.LOCAL, None)), tried(B, fault())], 503, "provider_overloaded"),
+        ([tried(A, fault(Kind.RATE, 429)), tried(B, fault())], 503, "provider_overloaded"),
+        ([BAD, tried(B, fault(Kind.RATE, 429))], 429, "rate_limit_exceeded"),
+        ([BAD, tried(B, fault(Kind.LOCAL, None))], 503, "gateway_overloaded"),
+        ([BAD, tried(B, fault(status=404))], 404, "not_found"),
+    ],
+)
+def test_several_failed_each_in_its_way(tries: list[Try], code: int, error_type: str) -> None:
+    told = sum_up(tries, ASKED)
+    assert (told.code, told.type) == (code, error_type)
+
+
+@pytest.mark.parametrize(
+    ("why", "should_retry", "retry_after_s"),
+    [
+        (untranslatable("cannot be sent"), False, None),
+        (fault(Kind.CALLER, 400), False, None),
+        (fault(Kind.TIMEOUT, None), False, None),
+        (fault(Kind.CREDENTIAL, 401), False, None),
+        (fault(Kind.FORBIDDEN, 403), False, None),
+        (fault(Kind.LOCAL, None), None, 1),
+        (fault(Kind.RATE, 429), None, 1),
+    ],
+)
+def test_clients_are_told_whether_to_ask_again(
+    why: Fault, *, should_retry: bool | None, retry_after_s: int | None
+) -> None:
+    for step_ in (A, OWN):
+        told = sum_up([tried(step_, why)], ASKED)
+        assert (told.should_retry, told.retry_after_s) == (should_retry, retry_after_s)
+
+
+OWN = replace(A, byok=Byok(credential=credential("a"), origin="http://a"))
+
+
+@pytest.mark.parametrize(
+    ("who", "why", "says"),
+    [
+        (A, fault(Kind.CREDENTIAL, 401), "A refused this gateway's credential"),
+        (OWN, fault(Kind.CREDENTIAL, 401), "A refused your own credential (a:1)"),
+        (A, fault(Kind.FORBIDDEN, 403), "A does not let this gateway's credential do this"),
+        (OWN, fault(Kind.FORBIDDEN, 403), "A does not let your own credential (a:1) do this"),
+        (A, fault(), "Provider returned error"),
+        (OWN, fault(), "Provider returned error"),
+        (OWN, fault(Kind.TIMEOUT, None), "A did not answer in time"),
+    ],
+)
+def test_whose_credential_it_was_is_said_where_it_was_the_credential(
+    who: Step, why: Fault, says: str
+) -> None:
+    told = sum_up([tried(who, why)], ASKED)
+    assert told.message.startswith(says)
+    assert told.metadata["provider_name"] == "A"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_what_an_only_provider_says_of_when_to_come_back_is_passed_on(status: int) -> None:
+    told = sum_up([tried(A, fault(status=status, retry_after_s=5))], ASKED, 30)
+    assert told.retry_after_s == 5
+
+
 def test_the_same_endpoint_tried_three_times_counts_as_one() -> None:
     assert sum_up([tried(A, fault())] * 3, ASKED).code == 502
 
@@ -198,7 +268,14 @@ def test_inside_a_stream_a_fault_keeps_its_meaning(why: Fault, code: int) -> Non
     assert in_band(why, A).code == code
 
 
-@pytest.mark.parametrize("status", [None, 200, 401, 402, 407, 429, 500])
+@pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
+def test_a_mistake_of_the_caller_has_the_status_that_the_provider_gave_it(status: int) -> None:
+    why = fault(Kind.CALLER, status, "invalid_request")
+    assert in_band(why, A).code == sum_up([tried(A, why)], ASKED).code == status
+    assert in_band(why, A).metadata["provider_name"] == "A"
+
+
+@pytest.mark.parametrize("status", [None, 200, 399, 401, 402, 403, 407, 423, 429, 500])
 def test_a_mistake_of_the_caller_never_looks_like_anything_else(status: int | None) -> None:
     why = fault(Kind.CALLER, status, "context_length_exceeded")
     assert in_band(why, A).code == 400

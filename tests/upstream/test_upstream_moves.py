@@ -41,14 +41,27 @@ def test_whatever_the_provider_did_the_next_one_is_tried_at_once(kind: Kind) -> 
 
 def test_a_request_that_is_at_fault_goes_on_to_other_models_only() -> None:
     bad = fault(Kind.CALLER, 400, "invalid_request")
-    assert after(tried(A, bad), steps=[A, B]) is None
+    assert after(tried(A, bad), steps=[A, B, LONG]) is None
     assert after(tried(A, bad), steps=[A, B, OTHER]) is OTHER
 
 
-def test_a_conversation_called_too_long_goes_to_an_endpoint_that_reads_more() -> None:
-    long = fault(Kind.CALLER, 400, "context_length_exceeded")
-    assert after(tried(A, long), steps=[A, C, LONG]) is LONG
-    assert after(tried(A, long), steps=[A, C]) is None
+@pytest.mark.parametrize(
+    ("refused", "following", "is_tried"),
+    [
+        (8192, [step("b", context=8192)], False),
+        (8192, [step("b", context=8193)], True),
+        (8192, [step("b", context=None)], False),
+        (None, [step("b", context=1)], True),
+        (None, [step("b", context=None)], False),
+        (8192, [step("b", "acme/other", context=None)], True),
+    ],
+)
+def test_a_conversation_called_too_long_goes_to_who_is_known_to_read_more_or_to_another_model(
+    refused: int | None, following: list[Step], *, is_tried: bool
+) -> None:
+    first, long = step("a", context=refused), fault(Kind.CALLER, 400, "context_length_exceeded")
+    found = after(tried(first, long), steps=[first, *following])
+    assert found is (following[0] if is_tried else None)
 
 
 def test_what_was_sent_to_nobody_uses_up_no_attempt() -> None:
@@ -110,15 +123,20 @@ def test_a_spare_credential_does_not_help_a_provider_that_is_down() -> None:
     assert move([A, B], [tried(A, fault())], spare=0.0) == Move(B)
 
 
+class Luckless(Random):
+    """Draws what it can at most."""
+
+    def uniform(self, a: float, b: float) -> float:
+        assert a == 0
+        return b
+
+
 def test_an_only_endpoint_is_tried_three_times_with_pauses_that_grow() -> None:
-    first = move([A], [tried(A, fault())])
-    second = move([A], [tried(A, fault())] * 2)
-    assert first is not None
-    assert second is not None
-    assert first.step is second.step is A
-    assert 0 <= first.pause_s <= 0.5
-    assert 0 <= second.pause_s <= 1.0
-    assert move([A], [tried(A, fault())] * 3) is None
+    def again(times: int) -> Move | None:
+        tries = [tried(A, fault())] * times
+        return next_move([A], tries, UpstreamOptions(), lambda _: None, Luckless())
+
+    assert [again(times) for times in (1, 2, 3)] == [Move(A, 0.5), Move(A, 1.0), None]
 
 
 @pytest.mark.parametrize("kind", [Kind.RATE, Kind.TIMEOUT, Kind.CREDENTIAL, Kind.CALLER])
@@ -169,6 +187,7 @@ LOST = replace(fault(status=None), code="eof")
         (fault(status=503, retry_after_s=2.0), 2.0),
         (LOST, PIECE_PAUSE_S),
         (replace(LOST, code="reset"), PIECE_PAUSE_S),
+        (replace(LOST, code="send"), PIECE_PAUSE_S),
         (fault(Kind.RATE, 429, retry_after_s=0.0), 0.0),
         (fault(Kind.RATE, 429, retry_after_s=PIECE_MOST_S), PIECE_MOST_S),
         (fault(Kind.RATE, 429, retry_after_s=PIECE_MOST_S + 1), None),
@@ -182,6 +201,9 @@ LOST = replace(fault(status=None), code="eof")
         (fault(Kind.CREDENTIAL, 401), None),
         (fault(Kind.CALLER, 400), None),
         (fault(Kind.LOCAL, None), None),
+        (fault(Kind.TIMEOUT, 504), None),
+        (fault(Kind.CREDENTIAL, 403, retry_after_s=1.0), None),
+        (fault(Kind.CALLER, 400, retry_after_s=1.0), None),
     ],
 )
 def test_when_one_of_several_requests_is_made_once_more(why: Fault, pause_s: float | None) -> None:

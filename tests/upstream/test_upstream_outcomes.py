@@ -39,6 +39,25 @@ def test_half_must_fail_without_the_key_that_met_most(
     assert outcomes.are_outage_for_all(1) is for_all
 
 
+@pytest.mark.parametrize(
+    ("ann", "bob", "for_ann"),
+    [
+        ((3, 3), (0, 9), True),
+        ((3, 4), (9, 0), False),
+        ((2, 0), (9, 0), False),
+    ],
+)
+def test_an_outage_of_a_key_is_what_it_met_itself_within_half_a_minute(
+    ann: tuple[int, int], bob: tuple[int, int], *, for_ann: bool
+) -> None:
+    outcomes = Outcomes()
+    for who, (faults, answers) in ((ANN, ann), (BOB, bob)):
+        outcomes.add(0, who, ok=False, times=faults)
+        outcomes.add(0, who, ok=True, times=answers)
+    assert outcomes.are_outage_for(ANN, 30) is for_ann
+    assert not outcomes.are_outage_for(ANN, 31)
+
+
 def test_faults_of_which_nobody_knows_whose_they_are_count_for_all() -> None:
     board = HealthBoard()
     for _ in range(3):
@@ -122,3 +141,20 @@ def test_a_credential_that_proves_good_opens_what_was_shut_for_it() -> None:
     board.opened("acme", 302)
     assert trouble(board, ANN, 302) == (False, False)
     assert board.seen[other].cooling
+
+
+def test_an_endpoint_in_an_outage_for_all_is_so_for_a_key_that_it_forbids_something() -> None:
+    board = HealthBoard()
+    for _ in range(3):
+        board.failed(E, 0)
+    board.forbade(E, 0, 20.0, ANN)
+    assert trouble(board, ANN) == (True, True)
+    assert trouble(board, BOB) == (True, False)
+
+
+def test_a_key_in_trouble_at_two_endpoints_stays_so_at_the_one_where_it_lasts() -> None:
+    board = HealthBoard()
+    board.forbade(E, 0, 60.0, ANN)
+    board.forbade("other", 0, 5.0, ANN)
+    assert trouble(board, ANN, 6.0) == (False, True)
+    assert not board.seen_by(ANN)["other"].cooling

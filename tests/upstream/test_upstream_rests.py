@@ -39,6 +39,8 @@ def test_one_that_may_not_do_what_was_asked_rests_there_for_a_minute() -> None:
     board.rests.failed(ONE, HERE, fault(Kind.FORBIDDEN, 403), 100.0)
     assert rests(board, HERE)
     assert not rests(board, THERE)
+    board.refresh(159.0)
+    assert rests(board)
     board.refresh(160.0)
     assert board.seen == {}
 
@@ -56,7 +58,7 @@ def test_a_rate_limited_one_rests_at_the_endpoint(asked_s: float | None, rests_s
 
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.TIMEOUT])
-def test_three_faults_in_a_row_are_enough(kind: Kind) -> None:
+def test_three_faults_in_a_row_are_enough_for_ten_seconds(kind: Kind) -> None:
     board = HealthBoard()
     for _ in range(2):
         board.rests.failed(ONE, HERE, fault(kind), 100.0)
@@ -67,6 +69,10 @@ def test_three_faults_in_a_row_are_enough(kind: Kind) -> None:
     board.rests.failed(ONE, HERE, fault(kind), 100.0)
     assert rests(board, HERE)
     assert not rests(board, THERE)
+    board.refresh(109.0)
+    assert rests(board)
+    board.refresh(110.0)
+    assert not rests(board)
 
 
 @pytest.mark.parametrize("kind", [Kind.CALLER, Kind.LOCAL])

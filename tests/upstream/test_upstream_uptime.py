@@ -52,3 +52,23 @@ def test_the_longer_span_sees_more() -> None:
     for _ in range(6):
         uptime.count(20 * MINUTE, ok=True)
     assert percents(uptime, 20 * MINUTE) == [100.0, 50.0, 50.0]
+
+
+@pytest.mark.parametrize(("slot_s", "slots"), [(MINUTE, 30), (HOUR / 2, 48)])
+@pytest.mark.parametrize("into_slot_s", [0.0, 59.0])
+def test_every_slot_of_a_span_counts_and_the_one_before_does_not(
+    slot_s: float, slots: int, into_slot_s: float
+) -> None:
+    uptime, span_s = counted(0, 1, into_slot_s), slot_s * slots
+    for number in range(1, slots):
+        uptime.count(number * slot_s + into_slot_s, ok=True)
+    now = (slots - 1) * slot_s + into_slot_s
+    assert uptime.percent(now, span_s) == pytest.approx(100 * (slots - 1) / slots, abs=0.001)
+    assert uptime.percent(now + slot_s, span_s) == 100.0
+
+
+def test_a_minute_ends_where_the_next_begins() -> None:
+    uptime = counted(0, 3, 59.9)
+    for _ in range(3):
+        uptime.count(MINUTE, ok=True)
+    assert percents(uptime, 5 * MINUTE) == [100.0, 50.0, 50.0]

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,8 +71,17 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     return [piece for piece in (*pieces, data) if piece]
 
 
-CUTS = st.lists(st.integers(1, 150), max_size=12)
 OTHER_LIMITS = "a management body over the limit"
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN.keys() - {OTHER_LIMITS}))
+def test_each_way_to_break_the_rules_is_refused(name: str) -> None:
+    data, status = BROKEN[name]
+    got, _, over = asyncio.run(outcome([data + GET]))
+    assert (got, over) == ([status], True)
+
+
+CUTS = st.lists(st.integers(1, 150), max_size=12)
 
 
 @given(st.sampled_from(sorted(BROKEN.keys() - {OTHER_LIMITS})), CUTS)

@@ -1,23 +1,18 @@
 """What the server decides without a socket: names, room, patience, answers, pressure."""
 
-from collections.abc import Callable
-from contextlib import suppress
-from functools import partial
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dragoman.core.errors import Unreadable, UnsupportedEncoding
+from dragoman.core.errors import Unreadable
 from dragoman.web import shedding
 from dragoman.web.lanes import Tier
 from dragoman.web.options import ServerOptions
-from dragoman.web.said import said_by
 from dragoman.web.server import answer
 from dragoman.web.server.chunks import Chunks
 from dragoman.web.server.deadlines import Arrival, body_delay, period
-from dragoman.web.server.head import Head, HeadReader, Repeated, read_line, read_pair
 from dragoman.web.server.listener import caps_of, limits_of, tls, url_of
 from dragoman.web.server.names import is_trusted, name_of
 from dragoman.web.server.origins import Origins
@@ -72,20 +67,6 @@ def test_a_gateway_is_called_by_names_that_nobody_else_can_have(
     assert is_trusted(name, listed) is trusted
 
 
-@pytest.mark.parametrize(
-    ("wishes", "keeps"),
-    [
-        (["close", "keep-alive"], False),
-        (["keep-alive", "close"], False),
-        (["upgrade", "keep-alive"], True),
-    ],
-)
-def test_several_connection_fields_are_one_list(wishes: list[str], *, keeps: bool) -> None:
-    fields = "".join(f"\r\nConnection: {wish}" for wish in wishes)
-    head = HeadReader([]).read(f"GET / HTTP/1.1\r\nHost: x{fields}".encode())
-    assert head.keep_alive is keeps
-
-
 def test_the_greediest_gives_up_what_has_waited_longest() -> None:
     origins: Origins[str] = Origins(most=4, most_each=3)
     modest, greedy = origins.of("modest"), origins.of("greedy")
@@ -103,6 +84,42 @@ def test_the_greediest_gives_up_what_has_waited_longest() -> None:
     newcomer = origins.of("new")
     assert origins.crowded(newcomer) is newcomer
     assert not newcomer.quiet
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans(), st.booleans()), max_size=30))
+def test_whoever_holds_most_and_waits_gives_up_one_however_connections_come_and_go(
+    moves: list[tuple[str, bool, bool]],
+) -> None:
+    origins: Origins[int] = Origins(most=4, most_each=99)
+    lines: dict[str, dict[int, bool]] = {"a": {}, "b": {}, "c": {}}
+    for number, (address, opens, waits) in enumerate(moves):
+        origin, mine = origins.of(address), lines[address]
+        if opens:
+            mine[number] = waits
+            origins.add(origin, number)
+            if not waits:
+                origin.quiet.pop(number)
+        elif mine:
+            first = next(iter(mine))
+            del mine[first]
+            origins.remove(origin, first)
+        assert {each: origins.of(each).held for each in lines} == {
+            each: len(held) for each, held in lines.items()
+        }
+        before = origins.crowded(origins.of("d"))
+        origins.look_again()
+        found = origins.crowded(origins.of("d"))
+        has_room = sum(map(len, lines.values())) < 4
+        quiet = {each: len(held) for each, held in lines.items() if any(held.values())}
+        if has_room:
+            assert found is None
+        else:
+            assert found is not None
+            assert before is not None
+            assert before.address in (quiet or {"d"})
+            assert quiet.get(found.address, 0) == max(quiet.values(), default=0)
+            assert found.address in (quiet or {"d"})
+    assert origins.held == sum(map(len, lines.values()))
 
 
 def test_an_address_has_its_limit_unless_it_is_a_proxy() -> None:
@@ -226,90 +243,6 @@ def test_a_head_says_its_date_and_fields_and_a_status_nobody_knows_has_no_words(
     head = answer.head(200, [(b"a", b"b")], date)
     assert head == b"HTTP/1.1 200 OK\r\n" + date + b"a: b\r\n\r\n"
     assert answer.head(529, [], b"") == b"HTTP/1.1 529 \r\n\r\n"
-
-
-HEAD = b"GET /a?b=c HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer secret\r\nA: b"
-
-
-def test_lines_are_kept_but_for_secrets_and_not_without_end() -> None:
-    reader = HeadReader(())
-    head = reader.read(HEAD)
-    again = reader.read(HEAD)
-    assert again.pairs == head.pairs
-    assert again.line is head.line
-    assert again.pairs[0] is head.pairs[0]
-    assert not any(b"secret" in line for line in reader._pairs)
-    for number in range(3000):
-        reader.read(HEAD + b"%d" % number)
-    assert len(reader._pairs) <= 1024
-
-
-def _outcome(read: Callable[[bytes], Head], raw: bytes) -> Head | str:
-    try:
-        return read(raw)
-    except (Unreadable, UnsupportedEncoding) as error:
-        return str(error)
-
-
-FIELDS = st.sampled_from([
-    b"Host: gateway", b"content-length: 5", b"Content-Length: 5", b"Content-Length: 17",
-    b"Content-Length:5", b"Content-Length: 5 ", b"CONTENT-LENGTH: 5", b"X-Content-Length: 5",
-    b"Content-Length: 99999999999999999999", b"Content-Length: -1", b"Content-Length: 5\r",
-    b"Transfer-Encoding: chunked", b"Authorization: Bearer a", b"Authorization: Bearer b",
-    b"Connection: close", b"Expect: 100-continue", b"Content-Length: 05", b"X: Content-Length: 5",
-])  # fmt: skip
-
-
-def _again(repeated: Repeated, raw: bytes, behind: bytes = b"{}") -> Head:
-    """Return the head of which `raw` is all but the empty line, read with what is behind it."""
-    found = repeated.read(raw + b"\r\n\r\n" + behind)
-    assert found is not None
-    assert found[1] == behind
-    return found[0]
-
-
-@given(st.lists(st.lists(FIELDS, min_size=1, max_size=4), min_size=2, max_size=6))
-def test_who_repeats_a_head_is_read_as_if_it_were_the_first(heads: list[list[bytes]]) -> None:
-    reader = HeadReader(())
-    repeated = Repeated(reader)
-    for lines in heads:
-        for length in (None, b"Content-Length: 3", b"Content-Length: 8"):
-            rows = [b"POST /a HTTP/1.1", b"Host: gateway", *lines, *([length] if length else [])]
-            raw = b"\r\n".join(rows)
-            assert _outcome(partial(_again, repeated), raw) == _outcome(reader.read, raw)
-
-
-def test_a_head_that_differs_in_its_length_only_is_not_read_again() -> None:
-    reader = HeadReader(())
-    repeated = Repeated(reader)
-    raw = HEAD.replace(b"A: b", b"Content-Length: %d\r\nA: b")
-    first = _again(repeated, raw % 5)
-    first.said = said_by(first.fields)
-    repeated._reader = None  # type: ignore[assignment]
-    second = _again(repeated, raw % 60)
-    assert second.said is first.said
-    assert (first.length, second.length) == (5, 60)
-    assert second.fields == first.fields
-    assert dict(second.pairs) == {**second.fields, b"content-length": b"60"}
-    assert dict(first.pairs) == {**first.fields, b"content-length": b"5"}
-
-
-def test_a_head_that_is_repeated_in_parts_is_read_once_it_is_all_there() -> None:
-    repeated = Repeated(HeadReader(()))
-    raw = HEAD.replace(b"A: b", b"Content-Length: %d\r\nA: b")
-    _again(repeated, raw % 5)
-    whole = raw % 123 + b"\r\n\r\n"
-    assert [repeated.read(whole[:end]) for end in range(len(whole))] == [None] * len(whole)
-    found = repeated.read(whole)
-    assert found is not None
-    assert (found[0].length, found[1]) == (123, b"")
-
-
-@given(st.binary(max_size=40))
-def test_any_line_is_read_or_refused(raw: bytes) -> None:
-    for read in (read_line, read_pair):
-        with suppress(Unreadable):
-            assert read(raw)
 
 
 @given(

@@ -49,7 +49,14 @@ class Wallet:
         return max(0.0, self._rests_until(credential, endpoint) - now)
 
     def refused(self, credential: Credential, now: float) -> float:
-        """Park a credential that its provider refuses; return for how many seconds."""
+        """Park a credential that its provider refuses; return for how many seconds.
+
+        It is parked for longer each time it came back: requests that are refused together, or
+        that had nobody else to ask meanwhile, do not make it so.
+        """
+        left_s = self._parked_until.get(credential.id, 0.0) - now
+        if left_s > 0:
+            return left_s
         count = self._refusals[credential.id] = self._refusals.get(credential.id, 0) + 1
         wait_s = min(PARK_MOST_S, PARK_S * count)
         self._parked_until[credential.id] = now + wait_s

@@ -265,7 +265,7 @@ def learn(upstream: Upstream, attempt: Attempt, fault: Fault, who: str) -> None:
     if fault.kind in NOBODYS:
         return
     if fault.kind in {Kind.RATE, Kind.FORBIDDEN}:
-        wait_s = health.backoff_s(endpoint.id, fault.retry_after_s)
+        wait_s = health.backoff_s(endpoint.id, now, fault.retry_after_s)
         if credential is not None:
             wallet.limited(credential, endpoint.id, now, wait_s)
     elif fault.kind is Kind.CREDENTIAL and credential is not None:

@@ -11,6 +11,7 @@ What the requests of one key alone met is apart (`seen_by`): it says nothing to 
 """
 
 import logging
+import math
 from collections import ChainMap, deque
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -61,16 +62,20 @@ class _Endpoint:
     """The raw observations of one endpoint."""
 
     __slots__ = (
-        "barred", "cool_until", "cooled", "hung", "hung_until", "outcomes", "samples",
-        "shut_until", "uptime",
+        "ages_at", "barred", "cool_until", "cooled", "cooled_until", "hung", "hung_until",
+        "outcomes", "samples", "shut_until", "uptime",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.samples: deque[_Sample] = deque(maxlen=SAMPLES)
+        self.ages_at = math.inf
+        """When the oldest sample that the published percentiles are made of is too old."""
         self.outcomes = Outcomes()
         self.uptime = Uptime()
         self.cool_until = 0.0
         self.cooled = 0
+        self.cooled_until = 0.0
+        """How often it was limited in a row without a hint, and until when it was last."""
         self.shut_until = 0.0
         """Until when no credential is good for it, unless one proves to be."""
         self.barred: dict[str, float] = {}
@@ -108,10 +113,12 @@ class _Endpoint:
         while self.samples and self.samples[0].at < now - SHOWN_WINDOW_S:
             self.samples.popleft()
         recent = [sample for sample in self.samples if sample.at >= now - WINDOW_S]
+        latency_s = _latency_s(recent)
+        self.ages_at = math.inf if latency_s is None else recent[0].at + WINDOW_S
         return Seen(
             outage=self.in_outage(now),
             cooling=self.cooling(now),
-            latency_s=_latency_s(recent),
+            latency_s=latency_s,
             throughput=_throughput(recent),
         )
 
@@ -216,18 +223,19 @@ class HealthBoard:
             state.shut_until = 0.0
             self._warn(endpoint, state, now)
 
-    def backoff_s(self, endpoint: str, retry_after_s: float | None) -> float:
+    def backoff_s(self, endpoint: str, now: float, retry_after_s: float | None) -> float:
         """Return how long a rate limit is to be respected.
 
         `Retry-After` is kept between 1 and 60 s; without one it is 1, 2, 4 … 30 s,
-        starting anew after a success.
+        starting anew after a success. Requests that are limited together are so once.
         """
         if retry_after_s is not None:
             return min(COOL_MOST_ASKED_S, max(COOL_FIRST_S, retry_after_s))
         state = self._state(endpoint)
-        wait_s = min(COOL_MOST_S, COOL_FIRST_S * (1 << state.cooled))
-        state.cooled = min(state.cooled + 1, 8)
-        return wait_s
+        if now >= state.cooled_until or not state.cooled:
+            state.cooled = min(state.cooled + 1, 8)
+            state.cooled_until = now + _doubled_s(state.cooled)
+        return _doubled_s(state.cooled)
 
     def cool(self, endpoint: str, now: float, wait_s: float) -> None:
         """Send an endpoint to the end of plans for a while: nobody may call it just now."""
@@ -261,7 +269,8 @@ class HealthBoard:
         self._look_for_hangs(now)
         troubled = (e for e, seen in self.seen.items() if seen.outage or seen.cooling)
         apart = (e for mine in self._apart.values() for e in mine)
-        due = {*self._stale, *troubled, *apart} & self._endpoints.keys()
+        aged = (e for e, state in self._endpoints.items() if state.ages_at < now)
+        due = {*self._stale, *troubled, *apart, *aged} & self._endpoints.keys()
         self._stale.clear()  # the others are own credentials that rest
         for endpoint in due:
             self._publish(endpoint, self._endpoints[endpoint], now)
@@ -346,6 +355,10 @@ class TellingBoard(HealthBoard):
         """Return what was noted since the last time."""
         untold, self._untold = self._untold, {}
         return untold
+
+
+def _doubled_s(times: int) -> float:
+    return min(COOL_MOST_S, COOL_FIRST_S * (1 << times - 1))
 
 
 def _latency_s(samples: Iterable[_Sample]) -> Percentiles | None:

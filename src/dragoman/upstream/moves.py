@@ -28,7 +28,7 @@ from dragoman.routing.types import Step
 from dragoman.upstream.faults import CREDENTIALS, Try, was_sent
 from dragoman.upstream.options import UpstreamOptions
 
-PAUSE_BASE_S, PAUSE_MOST_S = 0.5, 8.0
+PAUSE_BASE_S = 0.5
 TRIES_OF_AN_ONLY_STEP = 3
 PIECE_PAUSE_S, PIECE_MOST_S = 0.25, 5.0
 """How long one of several requests waits to be made again, where its host does not say; at most."""
@@ -126,4 +126,4 @@ def _may_be_tried_again(steps: Sequence[Step], tries: Sequence[Try], fault: Faul
 
 
 def _pause_s(tries: int, rng: Random) -> float:
-    return rng.uniform(0, min(PAUSE_MOST_S, PAUSE_BASE_S * 2 ** (tries - 1)))
+    return rng.uniform(0, PAUSE_BASE_S * 2 ** (tries - 1))

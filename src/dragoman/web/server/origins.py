@@ -66,8 +66,6 @@ class Origins(Generic[Line]):
         origin.quiet.pop(line, None)
         if not origin.held:
             self._all.pop(origin.address, None)
-            if self._greediest is origin:
-                self._greediest = None
 
     def look_again(self) -> None:
         """Forget who is greediest, which may have changed."""
