@@ -15,8 +15,9 @@ import certifi
 MOST_SESSIONS = 512
 
 ANEW_S = 300.0
-"""How long a session is kept at least that its host no longer takes up. To read one leaks all of it
-in CPython before 3.12.8 and 3.13.1 (python/cpython#116810): 6 KB, which connections must not each."""
+"""How long a session is kept that its host no longer takes up. To read one leaks 6 KB in CPython
+3.11, and in 3.12 and 3.13 before they were mended (python/cpython#116810): not each connection may.
+"""
 
 
 class ClientContext(ssl.SSLContext):
