@@ -33,7 +33,13 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 @pytest.fixture(autouse=True)
 def roots_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Share the contexts between tests: reading the roots takes a tenth of a second."""
-    monkeypatch.setattr(client_module, "secure_context", _context)
+
+    def without_sessions(ca_file: str | None = None) -> ClientContext:
+        context = _context(ca_file)
+        context._kept.clear()
+        return context
+
+    monkeypatch.setattr(client_module, "secure_context", without_sessions)
 
 
 @functools.cache

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,11 +85,18 @@ async def test_a_session_that_the_host_has_forgotten_costs_nothing(
 
 
 class Channel:
-    """A TLS object after its handshake."""
+    """A TLS object after its handshake, which counts how often its session is read."""
 
-    def __init__(self, name: str, session: object = "session") -> None:
+    def __init__(self, name: str, session: object = "session", *, resumed: bool = False) -> None:
         self.server_hostname = name
-        self.session = session
+        self.session_reused = resumed
+        self.reads = 0
+        self._session = session
+
+    @property
+    def session(self) -> object:
+        self.reads += 1
+        return self._session
 
 
 def test_sessions_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,8 +110,47 @@ def test_sessions_are_few(monkeypatch: pytest.MonkeyPatch) -> None:
         Channel("d", None),
         None,
     ):
-        context.remember(channel)  # type: ignore[arg-type]
+        context.remember(channel, 1.0)  # type: ignore[arg-type]
     assert list(context._kept) == ["a", "c"]
+
+
+def test_sessions_are_read_as_rarely_as_can_be_since_what_is_read_leaks() -> None:
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
+    after = tls_module.ANEW_S
+
+    def reads(now: float, session: str, *, resumed: bool) -> int:
+        channel = Channel("a", session, resumed=resumed)
+        context.remember(channel, now)  # type: ignore[arg-type]
+        return channel.reads
+
+    assert reads(0.0, "first", resumed=False) == 1
+    assert [reads(now, "second", resumed=True) for now in (1.0, after, after * 9)] == [0, 0, 0]
+    assert reads(after - 1, "third", resumed=False) == 0
+    assert str(context._kept["a"][0]) == "first"
+    assert reads(after, "fourth", resumed=False) == 1
+    assert reads(after + 1, "fifth", resumed=False) == 0
+    assert str(context._kept["a"][0]) == "fourth"
+
+
+async def test_connections_that_resume_read_no_session(
+    serve: Serve, certificate: Path, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[ssl.SSLObject] = []
+    own: Any = ssl.SSLObject.session
+
+    def session(channel: ssl.SSLObject) -> object:
+        read.append(channel)
+        return own.fget(channel)
+
+    monkeypatch.setattr(ssl.SSLObject, "session", property(session, own.fset))
+    upstream = await serve(stay, tls)
+    client = HttpClient(Clock(), ca_file=str(certificate), pool=PoolOptions(keepalive_s=0))
+    for at in range(1, 6):
+        assert await fetch(client, upstream) == (b"anew" if at == 1 else b"resumed")
+        client.sweep(at)
+        client.sweep(at)
+    assert (upstream.accepted, len(read)) == (5, 1)
+    await nothing_left(client)
 
 
 def test_a_context_checks_certificates_and_names() -> None:

@@ -77,7 +77,7 @@ class Guest:
 
     async def end(self) -> None:
         """Wait until nothing is left of the request."""
-        await asyncio.wait([self.task])
+        await asyncio.gather(self.task, return_exceptions=True)  # the edge takes what is raised
         assert self.scene.desk.lingers.count == 0
         assert all(response.closed for response in self.scene.hosts.responses)
         assert self.scene.record.status == 499

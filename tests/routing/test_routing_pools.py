@@ -2,6 +2,7 @@
 
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,18 @@ from dragoman.routing import pools
 from dragoman.routing.plan import plan
 from dragoman.routing.pools import Pools
 from dragoman.routing.types import Health
-from tests.routing.endpoints import ENDPOINTS, HEALTH, MODEL, TARGET, ask, asks, catalog, endpoint
+from dragoman.routing.verdicts import rules
+from tests.routing.endpoints import (
+    ENDPOINTS,
+    HEALTH,
+    MODEL,
+    TARGET,
+    ask,
+    asks,
+    catalog,
+    endpoint,
+    wishing,
+)
 from tests.routing.endpoints import price as priced
 
 SMALL = endpoint("acme", context=100, max_output=50)
@@ -71,6 +83,17 @@ def test_memory_is_bounded() -> None:
     for number in range(pools.MOST_REMEMBERED + 10):
         memory.of(TARGET, ask(parameters=frozenset({str(number)})), known)
     assert len(memory._pools) <= pools.MOST_REMEMBERED
+
+
+@pytest.mark.parametrize("wish", ["order", "only", "ignore"])
+def test_pools_of_requests_that_name_many_providers_take_no_memory(wish: str) -> None:
+    known, memory = catalog(SMALL, LARGE), Pools()
+    many = tuple(f"acme/{number:0100}" for number in range(3))
+    wants = wishing(**{wish: ("acme", *many)})
+    assert memory.of(TARGET, wants, known) == pools.pool_of(TARGET, wants, known, rules(wants))
+    assert not memory._pools
+    few = wishing(**{wish: ("acme", "bolt")})
+    assert memory.of(TARGET, few, known) is memory.of(TARGET, few, known)
 
 
 def test_what_is_passed_on_is_not_remembered() -> None:

@@ -87,6 +87,16 @@ def test_every_provider_that_is_named_and_can_be_called_is_asked() -> None:
     assert [note.provider for note in notes] == ["broker", "openai"]
 
 
+def test_what_a_caller_writes_behind_a_slash_makes_no_endpoint_to_remember() -> None:
+    ids = set()
+    for number in range(100):
+        wants, _ = asked("meta/llama-9", f"broker/{number}", f"broker/{number}b")
+        (endpoint,) = wants.passed["meta/llama-9"]
+        assert endpoint.tag == f"broker/{number}"
+        ids.add(endpoint.id)
+    assert ids == {"broker|*"}
+
+
 @pytest.mark.parametrize(
     ("name", "only"),
     [

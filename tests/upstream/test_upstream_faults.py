@@ -18,7 +18,7 @@ from dragoman.net.types import NetError, Phase
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
 from dragoman.upstream.failure import in_band, sum_up
-from dragoman.upstream.faults import Try, of_net, untranslatable
+from dragoman.upstream.faults import Try, late, of_net, untranslatable
 from tests.upstream.scenery import credential, fault, step, tried
 
 A, B = step("a"), step("b")
@@ -291,3 +291,11 @@ def test_the_providers_own_code_is_told() -> None:
 def test_a_success_is_not_summed_up() -> None:
     with pytest.raises(ValueError, match="did not fail"):
         sum_up([tried(A)], ASKED)
+
+
+@pytest.mark.parametrize(
+    ("after_s", "told"),
+    [(30.0, "30 s"), (4.99939, "4.999 s"), (-0.000932505, "0 s"), (3600.0, "3600 s")],
+)
+def test_how_long_was_waited_is_told_in_milliseconds_at_most(after_s: float, told: str) -> None:
+    assert late("no content came", after_s).message == f"no content came within {told}"

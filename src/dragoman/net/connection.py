@@ -166,7 +166,8 @@ class Connection(asyncio.Protocol):
             if self._uses == 1:
                 self._unread = _unread(self._tcp)
                 if self._context is not None:
-                    self._context.remember(self._transport.get_extra_info("ssl_object"))
+                    channel = self._transport.get_extra_info("ssl_object")
+                    self._context.remember(channel, asyncio.get_running_loop().time())
             self._lane.keep(self)
         self._lane.leave()
 

@@ -40,7 +40,7 @@ from dragoman.records.types import Generation
 from dragoman.relay.books import Charge, Journaled
 from dragoman.serving import Means, Serving, kept_up, problems, serving
 from dragoman.store.custody import keep_node, read_pepper
-from dragoman.store.journal.writer import Journal
+from dragoman.store.journal.writer import Journal, JournalOptions
 from dragoman.store.kek import KekFile
 from dragoman.upstream.health import TellingBoard
 from dragoman.web.edge import Edge
@@ -56,6 +56,8 @@ REPORT_S: Final = 1.0
 SILENT_S: Final = 5.0
 """After how long without an answer the keeper counts as silent. A busy one answers sooner."""
 PAGE_BYTES: Final = resource.getpagesize()
+BOOKED_ELSEWHERE: Final = JournalOptions(feed_bytes=0)
+"""The keeper books what a worker writes down, from the file: to keep it here, too, took 18 MB."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +115,8 @@ class Worker:
         self._keeper = AskingKeeper(keeper)
         pepper = read_pepper(post.places.pepper)
         node = keep_node(post.places.node)
-        self._journal = journal = errands.journal = Journal.create(post.places.journals, node)
+        journal = Journal.create(post.places.journals, node, BOOKED_ELSEWHERE)
+        self._journal = errands.journal = journal
         self._cashier = Cashier(self._keeper, journal.incarnation, clock, lambda: journal.end)
         self._books = Counted(self._journal)
         self._contents = errands.contents = Contents(self._keeper.keep)

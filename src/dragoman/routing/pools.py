@@ -16,10 +16,14 @@ from dragoman.catalog.types import Catalog, Endpoint
 from dragoman.routing.comparisons import prefer_supporting
 from dragoman.routing.types import Ask, Refusal, Step, Target
 from dragoman.routing.verdicts import Rule, prompt_tokens, rules
+from dragoman.wire.preferences import Preferences
 
 LOTTERY = "price lottery, odds of 1/price²"
 PRICE_UNKNOWN = "price unknown, so after all that are known"
 MOST_REMEMBERED = 4096
+LONGEST_NAMED = 256
+"""Letters of the providers that a request names: where there are more, its pool is not kept.
+They are in the key and in each refusal, and may be 75 KB."""
 
 
 class Pool(Struct, frozen=True, kw_only=True):
@@ -69,9 +73,11 @@ class Pools:
         key = (target, ask.preferences, ask.parameters, ask.inputs, ask.outputs)
         known = self._pools.get(key)
         if known is None:
-            if len(self._pools) >= MOST_REMEMBERED:
-                self._pools.clear()
-            known = self._pools[key] = pool_of(target, ask, catalog, rules(ask))
+            known = pool_of(target, ask, catalog, rules(ask))
+            if _letters(ask.preferences) <= LONGEST_NAMED:
+                if len(self._pools) >= MOST_REMEMBERED:
+                    self._pools.clear()
+                self._pools[key] = known
         return known
 
     def _fits(self, model: str, ask: Ask, catalog: Catalog) -> bool:
@@ -138,6 +144,11 @@ def endpoints_of(model: str, ask: Ask, catalog: Catalog) -> tuple[Endpoint, ...]
     known = catalog.models.get(model)
     passed = ask.passed.get(model, ())
     return known.endpoints + passed if known else passed
+
+
+def _letters(wishes: Preferences) -> int:
+    """Return how long the names of providers are in a request's wishes, all in all."""
+    return sum(len(name) for names in (wishes.order, wishes.only, wishes.ignore) for name in names)
 
 
 def _room(endpoints: tuple[Endpoint, ...]) -> _Room:

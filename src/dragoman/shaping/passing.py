@@ -72,8 +72,11 @@ def note(name: str, endpoint: Endpoint) -> Note:
 
 
 def _callable(only: tuple[str, ...], catalog: Catalog) -> Iterator[tuple[str, Provider]]:
+    """Yield each provider that can be called, once, with the tag that names it first."""
+    tags: dict[str, str] = {}
     for tag in only:
-        slug = tag.partition("/")[0]
+        tags.setdefault(tag.partition("/")[0], tag)
+    for slug, tag in tags.items():
         if slug in catalog.configured:
             yield tag, catalog.providers[slug]
 
@@ -88,9 +91,12 @@ def _upstream(id_: str, provider: Provider, catalog: Catalog) -> str:
 def _endpoint(
     provider: Provider, tag: str, model: str, upstream: str, *, free: bool = False
 ) -> Endpoint:
-    """Return an endpoint whose id, by which health is kept, is one for all that a tag is passed."""
+    """Return an endpoint whose id is one for all that a provider is passed.
+
+    Health is kept by it, for good. A tag will not do: what follows its slash is the caller's own.
+    """
     made = Endpoint(
-        id=f"{tag}|*",
+        id=f"{provider.slug}|*",
         model=model,
         provider=provider.slug,
         provider_name=provider.name,

@@ -68,10 +68,9 @@ def without_secret(fault: Fault, credential: Credential | None) -> Fault:
 
 
 def late(what: str, after_s: float) -> Fault:
-    """Return the fault of an upstream that was too slow."""
-    return Fault(
-        kind=Kind.TIMEOUT, error_type="timeout", message=f"{what} within {after_s:g} s", code="late"
-    )
+    """Return the fault of an upstream that was too slow, be it since no time was left for it."""
+    message = f"{what} within {round(max(0.0, after_s), 3):g} s"
+    return Fault(kind=Kind.TIMEOUT, error_type="timeout", message=message, code="late")
 
 
 def hung() -> Fault:
