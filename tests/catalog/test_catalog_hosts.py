@@ -284,6 +284,24 @@ def test_what_is_no_base_url_is_refused(text: str) -> None:
         base_url(text, "here")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.com/v1?key=hidden",
+        "https://example.com/v1#hidden",
+        "https://user:hid den@example.com?hidden",
+        "https://user:hidden/1@example.com",
+        "ftp://user:hidden@example.com",
+        "user:hidden@example.com",
+        "https://user:hidden@example.com:port/v1",
+    ],
+)
+def test_a_base_url_that_is_refused_is_told_without_what_may_be_a_secret(text: str) -> None:
+    with pytest.raises(CatalogError) as refused:
+        base_url(text, "here")
+    assert "hid" not in str(refused.value)
+
+
 @given(st.text(max_size=60))
 def test_any_text_is_a_base_url_or_a_refusal(text: str) -> None:
     try:

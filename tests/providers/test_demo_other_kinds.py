@@ -31,12 +31,12 @@ def test_a_vector_has_length_1_and_its_dimensions(text: str, dimensions: int) ->
     assert len(vector) == dimensions
     assert sum(each * each for each in vector) == pytest.approx(1.0)
     assert vector == embed(text, dimensions)
-    assert 0 <= relevance(text, "a cat") <= 1
+    assert 0 <= relevance(embed(text), "a cat") <= 1
 
 
 def test_words_in_common_are_close() -> None:
-    assert relevance("a cat", "a cat") == pytest.approx(1.0)
-    assert relevance("cats", "the cat sat") > relevance("cats", "tax law")
+    assert relevance(embed("a cat"), "a cat") == pytest.approx(1.0)
+    assert relevance(embed("cats"), "the cat sat") > relevance(embed("cats"), "tax law")
 
 
 @pytest.mark.parametrize(
@@ -57,6 +57,30 @@ def test_base64_is_the_same_vector(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "byteorder", other)
     swapped = b64decode(vectors(input="a b", encoding_format="base64")["data"][0]["embedding"])
     assert swapped != packed
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "message"),
+    [
+        ("/v1/embeddings", {"model": "embedder", "input": ["a" * 60_000] * 2}, "100,000 char"),
+        (
+            "/v1/embeddings",
+            {"model": "embedder", "input": ["a"] * 300, "dimensions": 4096},
+            "1,048,",
+        ),
+        (
+            "/v1/rerank",
+            {"model": "reranker", "query": "a" * 100_000, "documents": ["b"]},
+            "100,000",
+        ),
+    ],
+)
+def test_what_would_keep_everybody_else_waiting_is_refused(
+    path: str, body: dict[str, Any], message: str
+) -> None:
+    status, answer = play(path, **body)
+    assert status == 400
+    assert message in answer["error"]["message"]
 
 
 def test_documents_are_ranked_and_counted() -> None:

@@ -9,7 +9,12 @@ import pytest
 
 from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
-from dragoman.core.errors import CapacityExhausted, ProviderUnavailable, RefusedUpstream
+from dragoman.core.errors import (
+    CapacityExhausted,
+    GatewayError,
+    ProviderUnavailable,
+    RefusedUpstream,
+)
 from dragoman.core.secret import Secret
 from dragoman.providers.registry import DIALECTS
 from dragoman.routing.types import Plan, Step
@@ -165,6 +170,18 @@ async def test_each_of_several_requests_has_a_signature_of_its_own() -> None:
     assert answered.answer.usage.prompt == 2
     signed = {stage.headers(place)["Authorization"] for place in (0, 1)}
     assert len(signed) == len(stage.hosts.calls) == 2
+
+
+async def test_a_token_that_a_host_echoes_in_a_refusal_is_not_told() -> None:
+    echo = Script(status=500, acts=(b'{"error":{"message":"odd: Bearer eyJ0.a-token"}}',))
+    token = plays(b'{"access_token":"eyJ0.a-token","expires_in":3599}')
+    stage = Stage(azure=echo, **{"login.microsoftonline.com": token})
+    journey = stage.journey("azure")
+    with pytest.raises(GatewayError) as told:
+        await stage.upstream.fetch(journey, ROWS)
+    assert stage.headers()["Authorization"] == "Bearer eyJ0.a-token"
+    assert [one.fault and one.fault.message for one in journey.tries] == ["odd: Bearer …"] * 3
+    assert "eyJ0" not in str(told.value.metadata)
 
 
 async def test_an_exception_before_content_leads_to_the_next_endpoint() -> None:

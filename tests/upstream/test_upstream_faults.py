@@ -265,7 +265,7 @@ def test_what_breaks_below_http_is_the_endpoints_fault_or_ours(phase: Phase, kin
     ],
 )
 def test_inside_a_stream_a_fault_keeps_its_meaning(why: Fault, code: int) -> None:
-    assert in_band(why, A).code == code
+    assert in_band(why, A, None).code == code
 
 
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
@@ -278,13 +278,13 @@ def test_a_mistake_of_the_caller_has_the_status_that_the_provider_gave_it(status
 @pytest.mark.parametrize("status", [None, 200, 399, 401, 402, 403, 407, 423, 429, 500])
 def test_a_mistake_of_the_caller_never_looks_like_anything_else(status: int | None) -> None:
     why = fault(Kind.CALLER, status, "context_length_exceeded")
-    assert in_band(why, A).code == 400
+    assert in_band(why, A, None).code == 400
     assert sum_up([tried(A, why)], ASKED).code == 400
 
 
 def test_the_providers_own_code_is_told() -> None:
     why = Fault(kind=Kind.TRANSIENT, error_type="server", message="x", code="engine_on_fire")
-    assert in_band(why, A).metadata["provider_code"] == "engine_on_fire"
+    assert in_band(why, A, None).metadata["provider_code"] == "engine_on_fire"
     assert sum_up([tried(A, why)], ASKED).metadata["provider_code"] == "engine_on_fire"
 
 

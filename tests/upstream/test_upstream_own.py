@@ -1,13 +1,15 @@
 """What a caller is told when own credentials failed, and that no secret is told with it."""
 
+import pytest
 from msgspec.structs import replace
 
 from dragoman.catalog.byok import Byok
 from dragoman.core.errors import CapacityExhausted, ProviderUnavailable
+from dragoman.net.types import Request
 from dragoman.providers.dialect import Kind
 from dragoman.routing.types import Step
 from dragoman.upstream.failure import in_band, sum_up
-from dragoman.upstream.faults import without_secret
+from dragoman.upstream.faults import without_secret, without_tokens
 from tests.upstream.scenery import credential, fault, step, tried
 
 HOUSE = step("a")
@@ -47,7 +49,28 @@ def test_what_a_provider_echoes_is_told_without_the_secret() -> None:
     assert without_secret(echo, None) is echo
 
 
-def test_nor_is_it_inside_a_stream() -> None:
+@pytest.mark.parametrize("one", [OWN, HOUSE])
+def test_nor_is_it_inside_a_stream(one: Step) -> None:
     echo = replace(fault(), message=f"bad key {SECRET}", code=SECRET)
-    error = in_band(echo, OWN)
+    error = in_band(echo, one, CREDENTIAL)
     assert SECRET not in error.message + str(error.metadata)
+
+
+def test_nor_is_the_beginning_of_one_that_was_cut_off() -> None:
+    most = SECRET[:-1]
+    for ending in (most, f"{most}…"):
+        echo = replace(fault(), message=f"bad key {ending}", raw=f"<{ending}")
+        clean = without_secret(echo, CREDENTIAL)
+        assert (clean.message, clean.raw) == ("bad key …", "<…")
+
+
+def test_nor_is_a_token_that_was_made_of_it() -> None:
+    signed = Request(
+        method="POST",
+        url="http://a/v1",
+        headers=(("Authorization", "Bearer ya29.a-token"), ("X-Amz-Security-Token", "session-12")),
+        body=b"",
+    )
+    echo = replace(fault(), message="got ya29.a-token", raw="Bearer ya29.a-token, session-12")
+    clean = without_tokens(echo, signed)
+    assert (clean.message, clean.raw) == ("got …", "Bearer …, …")

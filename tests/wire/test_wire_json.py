@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from dragoman.core.errors import InvalidRequest
-from dragoman.wire.json import MOST_STRUCTURE, members, object_members
+from dragoman.wire.json import MOST_MEMBERS, MOST_STRUCTURE, members, object_members
 
 SCALARS = (
     st.none()
@@ -137,6 +137,15 @@ def test_the_structure_limit_is_exact() -> None:
     body = b'{"a":[' + b"0," * (MOST_STRUCTURE - 2) + b"0]}"
     assert list(members(body)) == ["a"]
     assert "more than 500,000" in refusal(body.replace(b"[", b"[0,", 1))
+
+
+def test_the_limit_of_members_is_exact_and_holds_inside() -> None:
+    most = {f"a{number}": 1 for number in range(MOST_MEMBERS)}
+    full, over = json.dumps(most).encode(), json.dumps(most | {"b": 1}).encode()
+    assert len(members(full)) == len(object_members(Raw(full), "provider") or ()) == MOST_MEMBERS
+    assert refusal(over) == "The request body has more than 1,000 members."
+    with pytest.raises(InvalidRequest, match=r"^provider has more than 1,000 members"):
+        object_members(Raw(over), "provider")
 
 
 @given(st.dictionaries(st.text(max_size=5), VALUES, max_size=5), LAYOUTS)

@@ -148,20 +148,28 @@ def base_url(text: str, place: str) -> str:
     of credentials, query and fragment.
     """
     if not text.isascii() or any(c <= " " or c in '\\{}"<>\x7f' for c in text):
-        raise CatalogError(place, f"{text!r} holds characters that no URL has")
+        raise CatalogError(place, f"{_told(text)!r} holds characters that no URL has")
     try:
         parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
-        raise CatalogError(place, f"{text!r} is not a URL: {error}") from None
+    except ValueError:
+        raise CatalogError(place, f"{_told(text)!r} is not a URL") from None
     addressed = parts.hostname and port != 0 and not parts.netloc.endswith(":")
     if parts.scheme not in {"http", "https"} or not addressed:
-        raise CatalogError(place, f"{text!r} is not an absolute http or https URL")
+        raise CatalogError(place, f"{_told(text)!r} is not an absolute http or https URL")
     if "@" in parts.netloc:
         raise CatalogError(place, "a URL must not carry credentials; use api_key")
     if "?" in text or "#" in text:
-        raise CatalogError(place, f"{text!r} must have neither query nor fragment")
+        raise CatalogError(place, f"{_told(text)!r} must have neither query nor fragment")
     return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
+
+
+def _told(text: str) -> str:
+    """Return what is no URL of ours as it may be told: a query and a user may hold a secret."""
+    before = re.split("[?#]", text, maxsplit=1)[0]
+    scheme, _, rest = before.rpartition("://")
+    shown = f"…@{rest.rpartition('@')[2]}" if "@" in rest else rest
+    return (f"{scheme}://{shown}" if scheme else shown) + "…" * (before != text)
 
 
 def _row(slug: str, shipped: Provider | None, option: ProviderOptions) -> Provider:

@@ -324,7 +324,8 @@ class _Pump:
             self.broke(cut_off())
         if self.fault is None:
             return self._ending()
-        return self._broken(in_band(self.fault, self._opened.step), self.fault)
+        opened = self._opened
+        return self._broken(in_band(self.fault, opened.step, opened.credential), self.fault)
 
     def _write(self, chunks: list[Chunk | Text], now: float) -> bytes:
         """Return the events for some chunks, up to the first that carries an error."""

@@ -28,6 +28,7 @@ from dragoman.upstream.faults import (
     late,
     of_net,
     untranslatable,
+    without_tokens,
 )
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
 from dragoman.upstream.hangs import NOBODY, UNWATCHED, Hangs, Silence, Waiter
@@ -53,6 +54,8 @@ class Opened(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...]
     speaks: str = "chat"
     """The client dialect that the provider's events are in."""
+    credential: Credential | None = None
+    """What it was opened with, which an error further on may echo."""
 
 
 class Answered(Struct, frozen=True, kw_only=True, gc=False):
@@ -288,7 +291,8 @@ async def _send(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> Resp
         response = await _send_again(line.transport, request, attempt)
         if response.status == 200:
             return response
-    raise AttemptFailed(await _refusal(attempt, response))
+    fault = await _refusal(attempt, response)
+    raise AttemptFailed(fault if signer is None else without_tokens(fault, request))
 
 
 async def _send_again(transport: Transport, request: Request, attempt: Attempt) -> Response:
@@ -345,6 +349,7 @@ async def _opened(
         stream=upstream,
         notes=attempt.notes + outgoing.notes,
         speaks=attempt.line.dialect.speaks,
+        credential=attempt.credential,
     )
 
 

@@ -6,6 +6,7 @@ Sources: OpenRouter, errors-and-debugging, for types, statuses and `availability
 import math
 from collections.abc import Sequence
 
+from dragoman.catalog.hosts import Credential
 from dragoman.core.errors import (
     AVAILABILITY_DOCS_URL,
     Availability,
@@ -29,12 +30,14 @@ GONE = 404
 LONGEST_RETRY_AFTER_S = 3600
 
 
-def in_band(fault: Fault, step: Step) -> GatewayError:
-    """Return what a client is told inside a stream that breaks after its first content."""
+def in_band(fault: Fault, step: Step, credential: Credential | None) -> GatewayError:
+    """Return what a client is told inside a stream that breaks after its first content.
+
+    `credential` is what the stream was opened with, the installation's or the account's own.
+    """
     if fault.kind is Kind.LOCAL:
         return Unavailable(fault.message, retry_after_s=1)
-    if step.byok is not None:
-        fault = without_secret(fault, step.byok.credential)
+    fault = without_secret(fault, credential)
     metadata: dict[str, object] = {"provider_name": step.endpoint.provider_name}
     if fault.code:
         metadata["provider_code"] = fault.code

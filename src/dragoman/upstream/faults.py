@@ -4,7 +4,7 @@ from msgspec import Struct, structs
 
 from dragoman.catalog.hosts import Credential
 from dragoman.core.errors import InvalidRequest, Overloaded, Unavailable
-from dragoman.net.types import NetError
+from dragoman.net.types import NetError, Request
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.routing.types import Step
 
@@ -14,6 +14,9 @@ CREDENTIALS = frozenset({Kind.CREDENTIAL, Kind.FORBIDDEN, Kind.RATE})
 """What another credential may be spared of at the same endpoint."""
 SHORTEST_SECRET = 8
 """Characters. What is shorter is no secret, and would be found in every other text."""
+TOKEN_HEADERS = frozenset({"authorization", "x-amz-security-token"})
+SHORTEST_CUT = 12
+"""Characters of a secret's beginning that give it away: all of a kind may begin with fewer."""
 
 
 class AttemptFailed(Exception):
@@ -54,17 +57,39 @@ def of_net(error: NetError) -> Fault:
 
 def without_secret(fault: Fault, credential: Credential | None) -> Fault:
     """Return the fault as it may be told and recorded: a provider may echo what it was sent."""
-    text = "" if credential is None else credential.secret.reveal()
-    if len(text) < SHORTEST_SECRET or not any(
-        said is not None and text in said for said in (fault.message, fault.raw, fault.code)
+    return fault if credential is None else without(fault, credential.secret.reveal())
+
+
+def without(fault: Fault, secret: str) -> Fault:
+    """Return the fault without a text that nobody is to be told, nor where it was cut off in it."""
+    begins = secret[:SHORTEST_CUT]
+    if len(secret) < SHORTEST_SECRET or not any(
+        said is not None and begins in said for said in (fault.message, fault.raw, fault.code)
     ):
         return fault
     return structs.replace(
         fault,
-        message=fault.message.replace(text, "…"),
-        raw=fault.raw and fault.raw.replace(text, "…"),
-        code=fault.code and fault.code.replace(text, "…"),
+        message=_struck(fault.message, secret),
+        raw=fault.raw and _struck(fault.raw, secret),
+        code=fault.code and _struck(fault.code, secret),
     )
+
+
+def _struck(said: str, secret: str) -> str:
+    said = said.replace(secret, "…")
+    whole = said.removesuffix("…")
+    for size in range(len(secret) - 1, SHORTEST_CUT - 1, -1):
+        if whole.endswith(secret[:size]):
+            return f"{whole[:-size]}…"
+    return said
+
+
+def without_tokens(fault: Fault, request: Request) -> Fault:
+    """Return the fault without what a signer made of a credential to have the request let in."""
+    for name, value in request.headers:
+        if name.lower() in TOKEN_HEADERS:
+            fault = without(fault, value.removeprefix("Bearer "))
+    return fault
 
 
 def late(what: str, after_s: float) -> Fault:

@@ -19,6 +19,9 @@ from dragoman.wire.hub import Members
 
 MOST_STRUCTURE = 500_000
 """The most `[`, `{` and `,` that a body may have: what makes a parser slow is not bytes."""
+MOST_MEMBERS = 1_000
+"""The most members of a body, or of an object in it that is read member by member: each takes
+steps of ours, which would hold up everybody else. No API has a tenth as many."""
 
 TOO_DEEP = "The request body is nested too deeply."
 SPACE = b" \t\r\n"
@@ -94,6 +97,9 @@ def _unique(body: bytes, prefix: str) -> Members:
     """Return the members of an object. Raises msgspec.DecodeError when it is none."""
     try:
         found = _decode(body)
+        if len(found) > MOST_MEMBERS:
+            what = prefix.rstrip(".") or "The request body"
+            raise InvalidRequest(f"{what} has more than {MOST_MEMBERS:,} members.")
         duplicate = None if len(body) == _compact(found) else _duplicate(found, body)
     except RecursionError:
         raise InvalidRequest(TOO_DEEP) from None

@@ -6,6 +6,7 @@ Pure: the same request gives the same answer. It comes whole, after the host's u
 import sys
 from array import array
 from base64 import b64encode
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,6 +22,10 @@ PATHS = frozenset({"/v1/embeddings", "/v1/rerank"})
 
 EMBEDDER = "embedder"
 RERANKER = "reranker"
+
+MOST_LETTERS = 100_000
+MOST_NUMBERS = 1 << 20
+"""What is read, and answered, of one request: nothing else goes on in the process meanwhile."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -72,7 +77,11 @@ def _embedded(body: bytes) -> bytes:
     write = _as_base64 if ask.encoding_format == "base64" else list
     rows = []
     used = 0
-    for index, (text, tokens) in enumerate(_texts(ask.input)):
+    texts = _texts(ask.input)
+    _check_size(text for text, _ in texts)
+    if len(texts) * ask.dimensions > MOST_NUMBERS:
+        raise ValueError(f"so many vectors would have more than {MOST_NUMBERS:,} numbers")
+    for index, (text, tokens) in enumerate(texts):
         used += tokens
         vector = write(embed(text, ask.dimensions))
         rows.append({"object": "embedding", "index": index, "embedding": vector})
@@ -95,6 +104,11 @@ def _texts(given: str | list[str | int | list[int]]) -> list[tuple[str, int]]:
     ]
 
 
+def _check_size(texts: Iterable[str]) -> None:
+    if sum(map(len, texts)) > MOST_LETTERS:
+        raise ValueError(f"the demo reads at most {MOST_LETTERS:,} characters at a time")
+
+
 def _as_base64(vector: list[float]) -> str:
     numbers = array("f", vector)
     if sys.byteorder == "big":
@@ -107,8 +121,10 @@ def _ranked(body: bytes) -> bytes:
     if ask.model != RERANKER:
         raise LookupError(ask.model)
     texts = [each if isinstance(each, str) else each.text for each in ask.documents]
+    _check_size((ask.query, *texts))
+    query = embed(ask.query, MOST_DIMENSIONS)
     rows = [
-        {"index": index, "relevance_score": relevance(ask.query, text)}
+        {"index": index, "relevance_score": relevance(query, text)}
         for index, text in enumerate(texts)
     ]
     rows.sort(key=lambda row: -row["relevance_score"])

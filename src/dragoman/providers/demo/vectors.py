@@ -29,9 +29,9 @@ def embed(text: str, dimensions: int = DIMENSIONS) -> list[float]:
     return [each / length for each in vector]
 
 
-def relevance(query: str, document: str) -> float:
-    """Return how close a document is to a query, between 0 and 1."""
-    pairs = zip(embed(query, MOST_DIMENSIONS), embed(document, MOST_DIMENSIONS), strict=True)
+def relevance(query: list[float], document: str) -> float:
+    """Return how close a document is to the vector of a query, between 0 and 1."""
+    pairs = zip(query, embed(document, len(query)), strict=True)
     return max(0.0, min(1.0, sum(a * b for a, b in pairs)))
 
 
