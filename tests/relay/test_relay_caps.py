@@ -82,6 +82,14 @@ async def test_what_the_house_serves_is_counted_once_by_every_purse() -> None:
     assert drawn(scene) == {KEY: COST, CREDIT: COST}
 
 
+async def test_where_only_the_house_may_serve_no_fee_for_own_credentials_is_set_aside() -> None:
+    scene = taxed(Scene(a=answer()))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
+    await heard(scene, asked(scene, funds, (), max_tokens=20))
+    (taken,) = scene.bank.taken
+    assert taken[KEY] == taken[CREDIT] >= COST
+
+
 async def test_an_own_endpoint_that_a_limit_cannot_pay_leaves_the_plan() -> None:
     dear = Price(prompt=PicoUsd(10**7), completion=PicoUsd(10**9))
     scene = Scene(endpoint("a", price=dear), endpoint("b"), a=answer(), b=answer())
@@ -93,6 +101,28 @@ async def test_an_own_endpoint_that_a_limit_cannot_pay_leaves_the_plan() -> None
     scene.bank.balances[KEY] = [40_000_000, 0, 0]
     await heard(scene, asked(scene, Funds(purses=(KEY,)), max_tokens=1000))
     assert scene.record.provider == "a", "a limit that does not count it does not refuse it"
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("inclusive", [(), (KEY,), (KEY, CREDIT)])
+@pytest.mark.parametrize("left", [(7_500_000, 6_500_000), (6_500_000, 7_500_000)])
+async def test_what_a_refusal_says_could_be_paid_can_be_and_no_more(
+    left: tuple[int, int], inclusive: tuple[str, ...], *, required: bool
+) -> None:
+    async def ask(tokens: int) -> Heard:
+        scene = taxed(Scene(a=answer()))
+        scene.bank.balances |= {KEY: [left[0], 0, 0], CREDIT: [left[1], 0, 0]}
+        funds = Funds(purses=(KEY, CREDIT), inclusive=inclusive)
+        own = structs.replace(OWN, required=required)
+        return await heard(scene, asked(scene, funds, (own,), max_tokens=tokens))
+
+    with pytest.raises(GatewayError) as refused:
+        await ask(7_900)
+    told = (refused.value.metadata or {})["affordable_max_tokens"]
+    assert told >= 1_000, "as many digits, and so as long a body"
+    assert (await ask(told)).finished
+    with pytest.raises(GatewayError, match=f"only afford {told}"):
+        await ask(told + 1)
 
 
 async def test_an_own_endpoint_whose_price_is_unknown_is_refused_where_it_would_count() -> None:
