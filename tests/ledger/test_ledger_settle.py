@@ -54,6 +54,18 @@ def test_what_was_applied_is_passed_over(
     proved(db)
 
 
+def test_a_batch_of_the_past_does_not_take_a_journal_back(db: Database) -> None:
+    id_ = limited(db, 100)
+    take(db, {id_: 50})
+    batch = ended(10, 7, id_), ended(20, 3, id_)
+    apply(db, *batch)
+    assert apply(db, offset=5) == apply(db, batch[0]) == 0
+    assert db.run_now(settle.reached(LIFE)) == settle.Reached(20, 20, closed=False)
+    assert apply(db, *batch) == 0
+    assert balance(db, id_).spent == 10
+    proved(db)
+
+
 def test_a_purse_without_a_limit_is_charged_without_a_lease(db: Database) -> None:
     limited(db, 1, OTHER)
     apply(db, ended(10, 7, KEY.id, leased=False))

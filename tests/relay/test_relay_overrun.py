@@ -124,4 +124,4 @@ async def test_beside_a_dearer_endpoint_the_next_hold_is_enough() -> None:
     assert (scene.record.provider, charge.cost + charge.overrun) == ("a", billed)
     assert charge.overrun > 0
     await asked(scene)
-    assert held(scene) >= billed
+    assert billed <= held(scene) <= billed * 1.06, "and a little more than that, not the most"
