@@ -11,6 +11,7 @@ from dragoman.catalog.byok import Byok, origin_of
 from dragoman.catalog.types import Price
 from dragoman.core.errors import GatewayError
 from dragoman.core.money import PicoUsd
+from dragoman.ledger.acts import Progress
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.purses import purse_of_user
 from dragoman.relay.chat import stream_chat
@@ -161,12 +162,9 @@ async def test_an_own_stream_ends_where_the_limit_has_no_more_room() -> None:
     assert 0 < drawn(scene)[KEY] <= first
 
 
-async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged() -> None:
-    gate = asyncio.Event()
-    acts: list[Act] = [ROLE, says("x" * 40), gate, ends(), counts(10, 10)]
-    scene = taxed(Scene(a=plays(*acts, DONE)))
-    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,), fee_ppm=50_000)
-    serving = asyncio.create_task(heard(scene, asked(scene, funds, max_tokens=50)))
+async def noted(scene: Scene, visit: Visit, gate: asyncio.Event) -> Progress:
+    """Serve a stream up to its gate; return what is written down of it there."""
+    serving = asyncio.create_task(heard(scene, visit))
     async with asyncio.timeout(10):
         while not scene.books.noted:
             for turn in scene.desk.rounds.under_way:
@@ -175,9 +173,28 @@ async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged()
     gate.set()
     await serving
     (progress,) = scene.books.noted
+    return progress
+
+
+async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged() -> None:
+    gate = asyncio.Event()
+    acts: list[Act] = [ROLE, says("x" * 40), gate, ends(), counts(10, 10)]
+    scene = taxed(Scene(a=plays(*acts, DONE)))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,), fee_ppm=50_000)
+    progress = await noted(scene, asked(scene, funds, max_tokens=50), gate)
     assert (progress.cost, progress.fee_ppm) == (0, 50_000)
     assert progress.included == 1_000 * progress.prompt + TOKEN * progress.completion > 0
     assert scene.books.started[0].inclusive == (KEY,)
+
+
+async def test_of_what_the_house_serves_no_purse_counts_more_than_is_held_under_way() -> None:
+    gate = asyncio.Event()
+    acts: list[Act] = [ROLE, says("x" * 40_000), gate, ends(), counts(10, 10_000)]
+    scene = taxed(Scene(endpoint("a"), endpoint("b"), a=plays(CUT), b=plays(*acts, DONE)))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
+    progress = await noted(scene, asked(scene, funds, max_tokens=20), gate)
+    assert progress.cost > progress.hold == progress.included
+    assert drawn(scene) == {KEY: progress.hold, CREDIT: progress.hold}
 
 
 @pytest.mark.parametrize("user", ["ann", None])
