@@ -290,6 +290,9 @@ async def test_a_limit_is_divided_by_the_nodes_there_are_and_told_whole() -> Non
     denied = await limiter.take((slot,))
     assert denied is not None
     assert denied.item is slot
+    denied = await limiter.take((Slot("t", 2), draw))
+    assert denied is not None
+    assert denied.item is draw, "and not what there was room for"
     limiter.correct(draw, 0)
     limiter.leave(slot)
     assert await limiter.take((slot, draw)) is None

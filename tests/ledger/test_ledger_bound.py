@@ -59,6 +59,17 @@ def priced(**units: int) -> Price:
             endpoint(priced(image=7_000)),
             (2_000 + 2 * 48_169) * 1000 + 14,
         ),
+        (
+            Size(body_bytes=976, output_tokens=0, images=1, unsized=2),
+            endpoint(priced(image=7_000), context=5000),
+            5_000_000 + 21,
+        ),
+        (replace(TEXT, searches=3), endpoint(priced(search=10_000_000)), 2_230_000),
+        (
+            replace(TEXT, service_tier="priority"),
+            endpoint(replace(priced(prompt=1, completion=1), rates=(Rate("priority", 2_500_000),))),
+            7,
+        ),
         (Size(body_bytes=976, output_tokens=0, audio_bytes=31), endpoint(), 2_003_000),
         (Size(body_bytes=976, output_tokens=0, unsized=1), endpoint(context=5000), 5_000_000),
         (Size(body_bytes=976, output_tokens=0, unsized=1), endpoint(), (2_000 + 2**20) * 1000),

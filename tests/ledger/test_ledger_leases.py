@@ -71,6 +71,19 @@ def test_what_is_given_back_is_free_again(db: Database) -> None:
     assert balance(db, id_).leased == 60
 
 
+def test_who_was_given_up_gives_back_what_it_leased_since(db: Database) -> None:
+    id_ = limited(db, 100)
+    take(db, {id_: 50})
+    db.run_now(write_off(LIFE, 2.0))
+    db.run_now(leases.renew(LIFE, 3.0))
+    take(db, {id_: 30})
+    db.run_now(leases.give_back(LIFE, {id_: 40}))
+    assert balance(db, id_) == Balance(100, 50, 0), "10 of it are written off: its journal tells"
+    db.run_now(close(LIFE, 4.0))
+    assert balance(db, id_) == Balance(100, 0, 0)
+    assert db.run_now(prove).holds
+
+
 def test_one_cannot_give_back_what_another_leased(db: Database) -> None:
     id_ = limited(db, 100)
     db.run_now(leases.open_journal("other", "node", 0.0))

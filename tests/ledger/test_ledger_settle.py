@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from dragoman.core.money import NanoUsd
-from dragoman.ledger import settle
+from dragoman.ledger import leases, settle
 from dragoman.ledger.entries import every_account
 from dragoman.ledger.proof import Proof, prove
 from dragoman.ledger.purses import Balance
@@ -51,6 +51,18 @@ def test_what_was_applied_is_passed_over(
     apply(db, ended(10, 7, id_), ended(20, 3, id_))
     assert apply(db, *(ended(end, 1, id_) for end in batch), offset=offset) == fresh
     assert balance(db, id_).spent == 10 + fresh
+    proved(db)
+
+
+def test_a_batch_of_the_past_does_not_take_a_journal_back(db: Database) -> None:
+    id_ = limited(db, 100)
+    take(db, {id_: 50})
+    batch = ended(10, 7, id_), ended(20, 3, id_)
+    apply(db, *batch)
+    assert apply(db, offset=5) == apply(db, batch[0]) == 0
+    assert db.run_now(settle.reached(LIFE)) == settle.Reached(20, 20, closed=False)
+    assert apply(db, *batch) == 0
+    assert balance(db, id_).spent == 10
     proved(db)
 
 
@@ -140,6 +152,19 @@ def test_a_journal_that_is_found_explains_and_refunds_a_write_off(db: Database) 
     assert balances(db)[House.INCOME] == 12
     assert proved(db).generations == 2
     assert db.run_now(settle.write_off(LIFE, 6.0)) == 0
+
+
+def test_a_journal_refunds_its_own_write_off_and_no_others(db: Database) -> None:
+    credit = prepaid(db, 100)
+    db.run_now(leases.open_journal("other", "node", 0.0))
+    for life, amount in ((LIFE, 20), ("other", 60)):
+        take(db, {credit: amount}, life)
+        db.run_now(settle.write_off(life, 2.0))
+    for life, left in ((LIFE, 60), ("other", 0)):
+        db.run_now(settle.close(life, 4.0))
+        assert balance(db, credit) == Balance(100, left, 0)
+        assert balances(db)["acct_a"] == 100 - left
+        proved(db)
 
 
 def test_what_goes_beyond_its_hold_is_charged_where_the_account_bears_it(db: Database) -> None:

@@ -80,6 +80,10 @@ def test_nothing_negative_comes_in(till: Till) -> None:
         till.hold(["a"], -1, 0.0)
     with pytest.raises(ValueError, match="negative"):
         till.settle(held(till, ["a"], 5), -1, 0.0)
+    with pytest.raises(ValueError, match="negative"):
+        till.extend(Hold(("a", "b"), 0, ("b",)), 0, 0.0, -1)
+    with pytest.raises(ValueError, match="negative"):
+        till.settle(inclusive(till, 5, 5), 0, 0.0, -1)
 
 
 def test_what_is_idle_for_a_second_is_taken_out(till: Till) -> None:
@@ -89,6 +93,18 @@ def test_what_is_idle_for_a_second_is_taken_out(till: Till) -> None:
     assert till.idle(1.0) == {"a": 60}
     assert till.idle(5.0) == {"b": 51}
     assert till.idle(9.0) == {}
+
+
+def test_who_draws_on_a_purse_keeps_what_is_left_of_it_here_for_another_second(till: Till) -> None:
+    hold = till.hold(["a"], 40, 0.75)
+    assert isinstance(hold, Hold)
+    assert till.idle(1.0) == {"b": 50}
+    assert till.idle(1.5) == {}
+    till.settle(hold, 10, 1.5)
+    assert till.idle(2.25) == {}
+    assert till.knows("a")
+    assert till.idle(2.5) == {"a": 90}
+    assert not till.knows("a")
 
 
 def test_of_much_that_is_idle_the_rest_is_left_for_another_time(till: Till) -> None:

@@ -25,6 +25,7 @@ from dragoman.store.journal.frames import JournalRefused, Record
 from dragoman.store.journal.sources import Batch
 from dragoman.store.options import DatabaseOptions
 from dragoman.store.sql import Database, T, Work
+from dragoman.wire.usage import Usage
 from tests.records.samples import PLAIN
 
 LIFE = "a" * 32
@@ -161,6 +162,11 @@ async def test_a_stream_by_an_own_credential_that_broke_off_is_on_record_as_one(
     assert [tuple(row) for row in rows] == [("a", 0, 20, 0), ("b", 1, 0, 40)]
     used = await Reader(premises.records).usage("k" * 64, 2.0)
     assert (used.total, used.byok) == (20, 40)
+    query = text("SELECT usage FROM generation")
+    told = premises.records.run_now(lambda connection: list(connection.execute(query).scalars()))
+    assert [msgspec.json.decode(one, type=Usage) for one in told] == [
+        Usage(prompt=10, completion=3, source="estimated")
+    ] * 2
 
 
 async def test_what_ended_is_booked_and_on_record_once(premises: Premises) -> None:
@@ -269,10 +275,25 @@ async def test_who_died_is_concluded_by_what_had_come(
     assert await desk.read_on() is None, "the journal was ended"
 
 
+async def test_whoever_is_under_way_at_a_restart_is_concluded_the_oldest_too(
+    premises: Premises,
+) -> None:
+    desk = Desk(premises)
+    await desk.open(10_000)
+    await desk.keeper.apply(desk.write(start("a"), progress("a", 400)))
+    await desk.keeper.apply(desk.write(start("b"), start("c"), final("c", 300)))
+    desk.restart()
+    assert await desk.read_on() == 0, "where the oldest begins"
+    await desk.keeper.end(LIFE, Ending.TORN)
+    assert desk.rows == [("a", 400, "estimated"), ("b", 0, "lost"), ("c", 300, "upstream")]
+    assert desk.purse == Balance(100_000, 700, 0)
+    desk.assert_proved()
+
+
 async def test_records_that_are_older_catch_up(premises: Premises) -> None:
     desk = Desk(premises)
     await desk.open(10_000)
-    await desk.keeper.apply(desk.write(start("lost"), start("a")))
+    await desk.keeper.apply(desk.write(start("lost"), start("a"), start("too")))
     await desk.keeper.apply(desk.write(final("a", 300)))
     await desk.keeper.end(LIFE, Ending.CLEAN)
     kept = desk.rows
@@ -287,9 +308,10 @@ async def test_records_that_are_older_catch_up(premises: Premises) -> None:
 
     premises.records.run_now(forget)
     desk.restart()
-    assert await desk.read_on() == 0, "where the one begins that never ended"
+    assert await desk.read_on() == 0, "where the first begins that never ended"
     await desk.keeper.end(LIFE, Ending.CLEAN)
-    assert desk.rows == kept == [("a", 300, "upstream"), ("lost", 0, "lost")]
+    lost = [("lost", 0, "lost"), ("too", 0, "lost")]
+    assert desk.rows == kept == [("a", 300, "upstream"), *lost]
     assert desk.purse == Balance(100_000, 300, 0)
     desk.assert_proved()
 

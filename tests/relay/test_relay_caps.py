@@ -11,6 +11,7 @@ from dragoman.catalog.byok import Byok, origin_of
 from dragoman.catalog.types import Price
 from dragoman.core.errors import GatewayError
 from dragoman.core.money import PicoUsd
+from dragoman.ledger.acts import Progress
 from dragoman.ledger.byok import ByokOptions
 from dragoman.ledger.purses import purse_of_user
 from dragoman.relay.chat import stream_chat
@@ -82,6 +83,14 @@ async def test_what_the_house_serves_is_counted_once_by_every_purse() -> None:
     assert drawn(scene) == {KEY: COST, CREDIT: COST}
 
 
+async def test_where_only_the_house_may_serve_no_fee_for_own_credentials_is_set_aside() -> None:
+    scene = taxed(Scene(a=answer()))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
+    await heard(scene, asked(scene, funds, (), max_tokens=20))
+    (taken,) = scene.bank.taken
+    assert taken[KEY] == taken[CREDIT] >= COST
+
+
 async def test_an_own_endpoint_that_a_limit_cannot_pay_leaves_the_plan() -> None:
     dear = Price(prompt=PicoUsd(10**7), completion=PicoUsd(10**9))
     scene = Scene(endpoint("a", price=dear), endpoint("b"), a=answer(), b=answer())
@@ -93,6 +102,28 @@ async def test_an_own_endpoint_that_a_limit_cannot_pay_leaves_the_plan() -> None
     scene.bank.balances[KEY] = [40_000_000, 0, 0]
     await heard(scene, asked(scene, Funds(purses=(KEY,)), max_tokens=1000))
     assert scene.record.provider == "a", "a limit that does not count it does not refuse it"
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("inclusive", [(), (KEY,), (KEY, CREDIT)])
+@pytest.mark.parametrize("left", [(7_500_000, 6_500_000), (6_500_000, 7_500_000)])
+async def test_what_a_refusal_says_could_be_paid_can_be_and_no_more(
+    left: tuple[int, int], inclusive: tuple[str, ...], *, required: bool
+) -> None:
+    async def ask(tokens: int) -> Heard:
+        scene = taxed(Scene(a=answer()))
+        scene.bank.balances |= {KEY: [left[0], 0, 0], CREDIT: [left[1], 0, 0]}
+        funds = Funds(purses=(KEY, CREDIT), inclusive=inclusive)
+        own = structs.replace(OWN, required=required)
+        return await heard(scene, asked(scene, funds, (own,), max_tokens=tokens))
+
+    with pytest.raises(GatewayError) as refused:
+        await ask(7_900)
+    told = (refused.value.metadata or {})["affordable_max_tokens"]
+    assert told >= 1_000, "as many digits, and so as long a body"
+    assert (await ask(told)).finished
+    with pytest.raises(GatewayError, match=f"only afford {told}"):
+        await ask(told + 1)
 
 
 async def test_an_own_endpoint_whose_price_is_unknown_is_refused_where_it_would_count() -> None:
@@ -131,12 +162,9 @@ async def test_an_own_stream_ends_where_the_limit_has_no_more_room() -> None:
     assert 0 < drawn(scene)[KEY] <= first
 
 
-async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged() -> None:
-    gate = asyncio.Event()
-    acts: list[Act] = [ROLE, says("x" * 40), gate, ends(), counts(10, 10)]
-    scene = taxed(Scene(a=plays(*acts, DONE)))
-    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,), fee_ppm=50_000)
-    serving = asyncio.create_task(heard(scene, asked(scene, funds, max_tokens=50)))
+async def noted(scene: Scene, visit: Visit, gate: asyncio.Event) -> Progress:
+    """Serve a stream up to its gate; return what is written down of it there."""
+    serving = asyncio.create_task(heard(scene, visit))
     async with asyncio.timeout(10):
         while not scene.books.noted:
             for turn in scene.desk.rounds.under_way:
@@ -145,9 +173,28 @@ async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged()
     gate.set()
     await serving
     (progress,) = scene.books.noted
+    return progress
+
+
+async def test_a_stream_under_way_tells_what_inclusive_purses_would_be_charged() -> None:
+    gate = asyncio.Event()
+    acts: list[Act] = [ROLE, says("x" * 40), gate, ends(), counts(10, 10)]
+    scene = taxed(Scene(a=plays(*acts, DONE)))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,), fee_ppm=50_000)
+    progress = await noted(scene, asked(scene, funds, max_tokens=50), gate)
     assert (progress.cost, progress.fee_ppm) == (0, 50_000)
     assert progress.included == 1_000 * progress.prompt + TOKEN * progress.completion > 0
     assert scene.books.started[0].inclusive == (KEY,)
+
+
+async def test_of_what_the_house_serves_no_purse_counts_more_than_is_held_under_way() -> None:
+    gate = asyncio.Event()
+    acts: list[Act] = [ROLE, says("x" * 40_000), gate, ends(), counts(10, 10_000)]
+    scene = taxed(Scene(endpoint("a"), endpoint("b"), a=plays(CUT), b=plays(*acts, DONE)))
+    funds = Funds(purses=(KEY, CREDIT), inclusive=(KEY,))
+    progress = await noted(scene, asked(scene, funds, max_tokens=20), gate)
+    assert progress.cost > progress.hold == progress.included
+    assert drawn(scene) == {KEY: progress.hold, CREDIT: progress.hold}
 
 
 @pytest.mark.parametrize("user", ["ann", None])

@@ -68,6 +68,16 @@ async def test_a_stream_without_max_tokens_takes_a_further_slice_in_time() -> No
     assert held(scene) == 0
 
 
+@pytest.mark.parametrize(("texts", "further"), [(1, []), (2, [2 * SLICE])])
+async def test_alternatives_take_a_further_slice_each_once_they_used_most_of_all_theirs(
+    texts: int, further: list[int]
+) -> None:
+    acts: list[Act] = [ROLE, *[says(HALF)] * texts, says("a"), Rest(), ends(), counts(10, 3000)]
+    scene = Scene(a=plays(*acts, DONE))
+    await heard(scene, limited(scene, RICH, n=2))
+    assert [each[PURSE] for each in scene.bank.taken[1:]] == further
+
+
 async def test_a_stream_ends_with_one_error_when_no_more_is_left() -> None:
     limit = await first_hold(Scene(a=streamed("x"))) + SLICE - 1
     scene = Scene(a=long_answer())

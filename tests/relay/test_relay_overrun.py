@@ -11,6 +11,7 @@ from dragoman.catalog.types import Price
 from dragoman.core.errors import PaymentRequired
 from dragoman.core.money import NanoUsd, PicoUsd
 from dragoman.ledger import margin
+from dragoman.ledger.belief import AT_LEAST
 from dragoman.ledger.margin import MILLION
 from dragoman.ledger.options import LedgerOptions
 from dragoman.ledger.types import Draw
@@ -124,4 +125,14 @@ async def test_beside_a_dearer_endpoint_the_next_hold_is_enough() -> None:
     assert (scene.record.provider, charge.cost + charge.overrun) == ("a", billed)
     assert charge.overrun > 0
     await asked(scene)
-    assert held(scene) >= billed
+    assert billed <= held(scene) <= billed * 1.06, "and a little more than that, not the most"
+
+
+@pytest.mark.parametrize(("body", "believed"), [({"max_tokens": 10}, 10), ({}, AT_LEAST)])
+async def test_no_more_is_charged_than_what_was_asked_for_or_came_in_the_time_allows(
+    body: dict[str, Any], believed: int
+) -> None:
+    scene = Scene(a=plays(ROLE, says("x"), ends(), counts(10, 10**6), DONE))
+    await stream_chat(scene.desk, scene.visit(stream=True, **body), Ear())
+    assert scene.record.usage.completion == believed
+    assert scene.record.usage.source == "clamped"

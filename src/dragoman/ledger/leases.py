@@ -120,8 +120,8 @@ def tell_of(connection: Connection, id_: str) -> None:
     _change(connection, id_)
 
 
-def ensure(connection: Connection, wanted: Purse, limit: int | None) -> bool:
-    """Make the row of a purse unless it is there; say whether it was not."""
+def ensure(connection: Connection, wanted: Purse, limit: int | None) -> None:
+    """Make the row of a purse unless it is there."""
     values = {
         "id": wanted.id,
         "scope": wanted.scope,
@@ -129,7 +129,7 @@ def ensure(connection: Connection, wanted: Purse, limit: int | None) -> bool:
         "window_start": wanted.window_start,
         "limit": limit,
     }
-    return connection.execute(_OPEN_PURSE, values).rowcount == 1
+    connection.execute(_OPEN_PURSE, values)
 
 
 def bring_forward(connection: Connection, opened: Purse, spent: int) -> None:

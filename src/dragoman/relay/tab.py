@@ -8,7 +8,7 @@ is held, more is set aside meanwhile, and if there is none the stream ends.
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -88,7 +88,7 @@ class Tab:
         amount = most.paid - self.hold.amount
         included = most.included - self.hold.included if self.hold.inclusive else 0
         try:
-            await self._cashier.extend(self.hold, max(0, amount), max(0, included))
+            await self._cashier.extend(self.hold, amount, included)
         except NoRoom as no:
             wanted = Most(amount, included).of(no.refused, self.hold.inclusive)
             wish = self._offers.wish(size, wanted, no.refused, self.hold.inclusive)
@@ -166,39 +166,31 @@ class Offers:
         here._own = [each for each in self._own if each[0].id == endpoint_id]
         return here.most(size).paid
 
-    def _narrowed(self, money: int, endpoint: Endpoint) -> NanoUsd:
-        """Return what of some money is left for the bound by price, under its margin."""
-        return NanoUsd(money * MILLION // self._fees.margins.get(endpoint.id, MILLION))
-
-    def _without_fee(self, money: int, *, included: bool) -> int:
-        """Return what of some money is left for the cost by price, beside the fee."""
-        if self._house:
-            share = MILLION + self._fees.account
-        else:
-            share = self._fees.byok + (MILLION if included else 0)
-        return money * MILLION // share if share else money
+    def _payable(
+        self, refused: tuple[Refusal, ...], inclusive: tuple[str, ...]
+    ) -> Iterator[tuple[Endpoint, str, NanoUsd]]:
+        """Yield each endpoint with what the purses have for its bound, beside fee and margin."""
+        house = [MILLION + self._fees.account] * len(refused)
+        own = [self._fees.byok + (MILLION if each.purse in inclusive else 0) for each in refused]
+        for offered, shares in ((self._house, house), (self._own, own)):
+            parts = [(_left(each), share) for each, share in zip(refused, shares, strict=True)]
+            money = min((left * MILLION // share for left, share in parts if share), default=0)
+            for endpoint, dialect in offered:
+                margin = self._fees.margins.get(endpoint.id, MILLION)
+                yield endpoint, dialect, NanoUsd(money * MILLION // margin)
 
     def wish(
         self, size: Size, amount: int, refused: tuple[Refusal, ...], inclusive: tuple[str, ...]
     ) -> Wish:
         """Return what could be paid at the endpoint where most could."""
-        offered = self._house or self._own
-        included = any(each.purse in inclusive for each in refused)
-        least = min((_left(each) for each in refused), default=0)
-        left = self._without_fee(least, included=included)
-        could = [
-            affordable_tokens(size, endpoint, dialect, self._narrowed(left, endpoint))
-            for endpoint, dialect in offered
-        ]
-        prompts = [
-            affordable_prompt(size, endpoint, dialect, self._narrowed(left, endpoint))
-            for endpoint, dialect in offered
-        ]
+        payable = list(self._payable(refused, inclusive))
+        could = [affordable_tokens(size, *each) for each in payable]
+        prompts = [affordable_prompt(size, *each) for each in payable]
         best = max(
             range(len(could)),
             key=lambda i: (math.inf if (n := could[i]) is None else n, prompts[i]),
         )
-        endpoint, dialect = offered[best]
+        endpoint, dialect, _ = payable[best]
         return Wish(
             amount=amount,
             tokens=most_output(size, endpoint),
