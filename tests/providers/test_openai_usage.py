@@ -193,6 +193,26 @@ SHAPES: list[tuple[str, dict[str, Any], Usage]] = [
         Usage(prompt=33 + 20016, completion=7163 + 73997, reasoning=73997, searches=18),
     ),
     (
+        "details of what went in, and none of what came out",
+        {
+            "prompt_tokens": 1200,
+            "completion_tokens": 90,
+            "total_tokens": 1290,
+            "prompt_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 100},
+        },
+        Usage(prompt=1200, completion=90, cached=1024, cache_write=100),
+    ),
+    (
+        "details of what came out, and none of what went in",
+        {
+            "prompt_tokens": 1200,
+            "completion_tokens": 90,
+            "total_tokens": 1290,
+            "completion_tokens_details": {"reasoning_tokens": 64, "audio_tokens": 2},
+        },
+        Usage(prompt=1200, completion=90, reasoning=64, completion_audio=2),
+    ),
+    (
         "a total that explains nothing changes nothing",
         {
             "prompt_tokens": 10,
