@@ -78,3 +78,8 @@ def test_an_endpoint_that_lists_no_reasoning_is_not_asked_to() -> None:
     made = write(call(reasoning={"effort": "low"}), endpoint(GPT, "tools"))
     assert "additionalModelRequestFields" not in sent(made)
     assert said(made) == [("dropped", "reasoning")]
+
+
+def test_a_budget_is_measured_by_all_that_a_model_can_say_where_no_limit_is_given() -> None:
+    made = write(call(reasoning={"max_tokens": 60_000}), endpoint(NOVA, "reasoning"))
+    assert sent(made)["additionalModelRequestFields"] == nova("high")
