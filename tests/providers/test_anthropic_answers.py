@@ -92,6 +92,12 @@ def test_an_answer_that_says_nothing() -> None:
     assert odd.choices[0].finish_reason is None
 
 
+@pytest.mark.parametrize("given", [{}, {"input": None}, {"input": {}}])
+def test_a_call_without_input_is_a_call_with_none(given: dict[str, Any]) -> None:
+    answer = read_answer(body({"type": "tool_use", "id": "t", "name": "f", **given}))
+    assert message(answer)["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
 def test_what_the_provider_ran_itself_has_no_words_in_the_hub() -> None:
     answer = read_answer(
         body(
@@ -116,6 +122,7 @@ def test_an_error_in_the_place_of_an_answer() -> None:
     source = b'{"type":"error","error":{"type":"api_error","message":"Oops"}}'
     fault = StreamFault(status=None, code="api_error", message="Oops")
     assert read_answer(source) == Answer(choices=(), fault=fault)
+    assert read_answer(source[:-1] + b',"id":"msg_1"}').upstream_id == "msg_1"
 
 
 def test_a_tier_that_is_no_word_is_none() -> None:
@@ -132,7 +139,7 @@ def test_a_tier_that_is_no_word_is_none() -> None:
         b'{"content":[{"type":"text","text":7}]}', b'{"content":[{"type":"text","text":"\xff"}]}',
         b'{"content":[{"type":"tool_use","id":"a"}]}',
         b'{"content":[{"type":"tool_use","id":7,"name":"f"}]}', b'{"content":' + b"[" * 100_000,
-        b'{"content":[{"type":"thinking","thinking":[]}]}',
+        b'{"content":[{"type":"thinking","thinking":[]}]}', b'{"content":[],"model":"\xff"}',
     ],
 )  # fmt: skip
 def test_what_is_no_answer_is_a_value_error(source: bytes) -> None:

@@ -166,6 +166,14 @@ def test_the_last_words_of_the_assistant_are_its_next_ones() -> None:
             {"type": "base64", "media_type": "image/jpeg", "data": PNG},
         ),
         (
+            image(f"data:image/gif;base64,{PNG}"),
+            {"type": "base64", "media_type": "image/gif", "data": PNG},
+        ),
+        (
+            image(f"data:image/webp;base64,{PNG}"),
+            {"type": "base64", "media_type": "image/webp", "data": PNG},
+        ),
+        (
             image("https://example.com/a\u00e9.png"),
             {"type": "url", "url": "https://example.com/a\u00e9.png"},
         ),
@@ -223,6 +231,11 @@ def test_media_that_cannot_be_sent_are_refused_by_name(part: dict[str, Any], rea
              "title": "a.pdf"},
         ),
         (
+            file(file_data=f"data:application/x-pdf;base64,{PDF}"),
+            {"source": {"type": "base64", "media_type": "application/pdf", "data": PDF}},
+        ),
+        (file(file_id="file_1"), {"source": {"type": "file", "file_id": "file_1"}}),
+        (
             file(filename="A.PDF", file_data=PDF),
             {"source": {"type": "base64", "media_type": "application/pdf", "data": PDF},
              "title": "A.PDF"},
@@ -239,8 +252,10 @@ def test_media_that_cannot_be_sent_are_refused_by_name(part: dict[str, Any], rea
     ],
 )  # fmt: skip
 def test_documents(part: dict[str, Any], block: dict[str, Any]) -> None:
-    outgoing = write(call(user(part), max_tokens=5))
-    assert messages(outgoing)[0]["content"] == [{"type": "document", **block}]
+    outgoing = write(call(user({**part, "cache_control": MARK}), max_tokens=5))
+    document = {"type": "document", **block, "cache_control": MARK}
+    assert messages(outgoing)[0]["content"] == [document]
+    assert outgoing.notes == ()
 
 
 def test_calls_and_their_results() -> None:

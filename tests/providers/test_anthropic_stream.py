@@ -88,8 +88,9 @@ def test_events_that_nobody_knows_are_let_through() -> None:
         stop(9),
         delta("text_delta", text=""),
     ):
-        chunk = fed(event)[0]
+        chunk, end = fed(event, stop())
         assert chunk is None or chunk == Chunk(native=as_bytes(event))
+        assert end == Chunk(native=as_bytes(stop()))
 
 
 def test_every_event_but_text_comes_along_as_it_came() -> None:
@@ -182,6 +183,49 @@ def test_usage_is_told_in_parts() -> None:
     )
 
 
+@pytest.mark.parametrize("ended", [{}, {"output_tokens": None}])
+def test_what_was_counted_before_anything_was_said_is_no_count_of_the_answer(ended: Any) -> None:
+    decoder = AnthropicDecoder()
+    begun = {"input_tokens": 10, "output_tokens": 1}
+    decoder.feed(as_bytes({"type": "message_start", "message": {"usage": begun}}))
+    chunk = decoder.feed(as_bytes({"type": "message_delta", "usage": ended}))
+    assert isinstance(chunk, Chunk)
+    assert chunk.usage == Usage(prompt=10, source="estimated")
+
+
+@pytest.mark.parametrize("begun", [{}, {"message": {}}, {"message": {"usage": {}}}])
+def test_a_stream_may_begin_without_a_word_of_usage(begun: dict[str, Any]) -> None:
+    event = as_bytes({"type": "message_start", **begun})
+    assert AnthropicDecoder().feed(event) == Chunk(native=event)
+
+
+def test_usage_in_the_midst_of_a_call_does_not_end_it() -> None:
+    found = [
+        members(chunk)
+        for chunk in fed(
+            begin(type="tool_use", id="t", name="f", input={}),
+            {"type": "message_delta", "delta": {}, "usage": {"output_tokens": 3}},
+            delta("input_json_delta", partial_json="{}"),
+            stop(),
+        )
+    ]
+    assert found[1:] == [
+        {},
+        {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+        {},
+    ]
+
+
+def test_a_call_that_ends_after_its_answer_did_is_told_once() -> None:
+    whole = begin(type="tool_use", id="t", name="f", input={"a": 1})
+    end = {"type": "message_delta", "delta": {"stop_reason": "tool_use"}}
+    found = [members(chunk) for chunk in fed(whole, end, stop())]
+    assert found[1:] == [
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a": 1}'}}]},
+        {},
+    ]
+
+
 @pytest.mark.parametrize(
     ("native", "finish"),
     [
@@ -218,6 +262,15 @@ def test_why_an_answer_was_refused(details: Any, added: dict[str, str]) -> None:
     assert members(fed(event)[0]) == added
 
 
+def test_the_reason_of_a_refusal_alone_does_not_end_the_answer() -> None:
+    details = {"type": "refusal", "explanation": "No."}
+    (chunk,) = fed({"type": "message_delta", "delta": {"stop_details": details}})
+    assert isinstance(chunk, Chunk)
+    assert [(each.finish_reason, each.native_finish_reason) for each in chunk.pieces] == [
+        (None, None)
+    ]
+
+
 def test_an_error_in_a_stream() -> None:
     event = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     fault = StreamFault(status=None, code="overloaded_error", message="Overloaded")
@@ -244,6 +297,7 @@ def test_an_answer_that_came_whole_though_a_stream_was_asked_for() -> None:
     "data",
     [
         b"", b"{", b"[]", b"7", b'"a"', b'{"type":7}', b"[DONE]", b'{"type":"\xff"}',
+        b'{"type":"message_start","message":{"model":"\xff"}}',
         b'{"type":"content_block_delta","delta":{"type":"text_delta","text":7}}',
         b'{"type":"content_block_delta","delta":{"type":"text_delta"}}',
         b'{"type":"content_block_delta","delta":{"type":"text_delta","text":"\\ud800"}}',

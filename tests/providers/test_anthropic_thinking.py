@@ -58,6 +58,7 @@ def wished(model: str, wish: Any, **members: Any) -> tuple[Any, Any, list[tuple[
         ),
         (ADAPTIVE, {"enabled": False}, None, None, []),
         (DEFAULT_ON, {"enabled": False}, {"type": "disabled"}, None, []),
+        (DEFAULT_ON, {"max_tokens": 0}, {"type": "disabled"}, None, []),
         (DEFAULT_ON, {"exclude": True}, None, None, []),
         (BETWEEN, {"effort": "none"}, {"type": "between_tools"}, None, []),
         (ALWAYS, {"enabled": False}, None, "low", DROPPED),
@@ -93,6 +94,12 @@ def test_verbosity_is_an_effort_that_needs_no_thought(
 
 def test_verbosity_wins_over_the_effort_to_reason() -> None:
     assert wished(ADAPTIVE, {"effort": "high"}, verbosity="low") == (SHOWN, "low", [])
+
+
+@pytest.mark.parametrize("verbosity", ["low", "medium", "high"])
+def test_a_model_may_be_verbose_without_thinking(verbosity: str) -> None:
+    found = wished(DEFAULT_ON, {"enabled": False}, verbosity=verbosity)
+    assert found == ({"type": "disabled"}, verbosity, [])
 
 
 def test_a_model_at_its_utmost_has_to_think() -> None:

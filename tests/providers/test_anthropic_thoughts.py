@@ -46,6 +46,35 @@ def test_fragments_of_a_stream_are_put_together() -> None:
     ) == [THINKING, REDACTED, text("so")]
 
 
+def test_fragments_keep_the_place_that_the_first_of_them_names() -> None:
+    told = {"role": "assistant", "content": "so", "tool_calls": [called("c1")],
+            "reasoning_details": [
+                SIGNED,
+                {"type": "reasoning.text", "text": "a", "index": 2},
+                {"type": "reasoning.text", "text": "ha", "index": None, "format": None},
+                {"type": "reasoning.text", "signature": "s2"},
+            ]}  # fmt: skip
+    result = {"role": "tool", "tool_call_id": "c1", "content": "x"}
+    found = messages(write(call(HI, told, result, max_tokens=5)))[1]["content"]
+    second = {"type": "thinking", "thinking": "aha", "signature": "s2"}
+    assert found[:3] == [THINKING, text("so"), second]
+
+
+@pytest.mark.parametrize("named", [{"index": 0}, {"index": None}])
+def test_what_follows_a_signature_is_another_thought(named: dict[str, Any]) -> None:
+    second = {**SIGNED, "text": "aha", "signature": "s2"}
+    assert thought({**SIGNED, **named}, {**second, **named})[:2] == [
+        THINKING,
+        {"type": "thinking", "thinking": "aha", "signature": "s2"},
+    ]
+
+
+def test_a_thought_that_broke_off_is_not_joined_to_the_next() -> None:
+    broken = {"type": "reasoning.text", "text": "broken off", "index": 1}
+    assert thought(broken, SIGNED) == [THINKING, text("so")]
+    assert thought(broken, {**HIDDEN, "index": None}) == [REDACTED, text("so")]
+
+
 def test_a_thought_that_was_kept_back_still_has_its_signature() -> None:
     kept = {"type": "reasoning.text", "signature": "s1", "format": "anthropic-claude-v1"}
     assert thought(kept)[0] == {"type": "thinking", "thinking": "", "signature": "s1"}

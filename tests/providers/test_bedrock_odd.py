@@ -196,6 +196,39 @@ def test_a_whole_answer_in_place_of_a_stream() -> None:
     assert chunk.pieces[0].finish_reason == "stop"
 
 
+def whole(*content: dict[str, Any], stop: str = "end_turn") -> dict[str, Any]:
+    """The message of a whole answer, in the hub's words."""
+    tree = {"output": {"message": {"content": content}}, "stopReason": stop}
+    (choice,) = read_answer(json.dumps(tree).encode()).choices
+    told = {name: json.loads(bytes(value)) for name, value in choice.message.items()}
+    return {**told, "finish_reason": choice.finish_reason}
+
+
+@pytest.mark.parametrize("given", [{}, {"input": None}, {"input": {}}])
+def test_a_call_that_came_whole_without_input_has_none(given: dict[str, Any]) -> None:
+    found = whole({"toolUse": {"toolUseId": "t", "name": "f", **given}}, stop="tool_use")
+    assert found["tool_calls"][0]["function"] == {"name": "f", "arguments": "{}"}
+
+
+def test_a_thought_that_was_kept_back_is_its_signature_and_one_without_either_is_none() -> None:
+    kept = whole({"reasoningContent": {"reasoningText": {"text": "", "signature": "s"}}})
+    (detail,) = kept["reasoning_details"]
+    assert (detail.get("text"), detail["signature"]) == ("", "s")
+    assert "reasoning" not in kept
+    empty = whole({"reasoningContent": {"reasoningText": {"text": ""}}}, {"reasoningContent": {}})
+    assert empty == {"role": "assistant", "finish_reason": "stop"}
+
+
+def test_citations_of_no_text_are_told_without_it() -> None:
+    cited = [{"location": {"web": {"url": "https://a.b"}}}]
+    odd: list[dict[str, Any]] = [{}, {"content": None}, {"content": [{}]}]
+    for content in odd:
+        found = whole({"citationsContent": {**content, "citations": cited}})
+        (named,) = found["annotations"]
+        assert (named["url_citation"]["start_index"], named["url_citation"]["end_index"]) == (0, 0)
+        assert "content" not in found
+
+
 def test_the_end_is_where_both_have_come() -> None:
     stop = {"messageStop": {"stopReason": "end_turn"}}
     meta: dict[str, Any] = {"metadata": {"usage": {}}}
@@ -220,6 +253,44 @@ def test_what_nobody_knows_is_let_through() -> None:
         {"contentBlockStop": {}},
     ]
     assert fed(*odd) == [None] * len(odd)
+
+
+def test_a_reason_to_stop_that_says_nothing_is_none() -> None:
+    (chunk,) = fed({"messageStop": {"stopReason": ""}})
+    assert isinstance(chunk, Chunk)
+    assert [(each.finish_reason, each.native_finish_reason) for each in chunk.pieces] == [
+        (None, None)
+    ]
+
+
+@pytest.mark.parametrize(("begun", "form"), [([], "png"), ([{"format": "webp"}], "webp")])
+def test_an_image_has_the_format_that_its_block_began_with(begun: list[Any], form: str) -> None:
+    start = [{"contentBlockStart": {"start": {"image": each}}} for each in begun]
+    *_, chunk = fed(
+        *start, {"contentBlockDelta": {"delta": {"image": {"source": {"bytes": "QQ"}}}}}
+    )
+    assert isinstance(chunk, Chunk)
+    (told,) = json.loads(bytes(chunk.pieces[0].delta["images"]))
+    assert told["image_url"]["url"] == f"data:image/{form};base64,QQ"
+    assert fed({"contentBlockDelta": {"delta": {"image": {"source": {}}}}}) == [None]
+
+
+def test_citations_name_where_the_text_of_their_own_block_is() -> None:
+    def block(number: int, text: str) -> list[dict[str, Any] | bytes]:
+        cited = {"location": {"web": {"url": "https://a.b"}}}
+        return [
+            {"contentBlockDelta": {"contentBlockIndex": number, "delta": {"text": text}}},
+            {"contentBlockDelta": {"contentBlockIndex": number, "delta": {"citation": cited}}},
+            {"contentBlockStop": {"contentBlockIndex": number}},
+        ]
+
+    found = fed(*block(0, "four"), *block(1, "so"))
+    spans = [
+        json.loads(bytes(chunk.pieces[0].delta["annotations"]))[0]["url_citation"]
+        for chunk in (found[2], found[5])
+        if isinstance(chunk, Chunk)
+    ]
+    assert [(each["start_index"], each["end_index"]) for each in spans] == [(0, 4), (4, 6)]
 
 
 def test_a_block_that_begins_twice_without_an_id_is_two_calls() -> None:
@@ -280,6 +351,8 @@ def test_nonsense_is_a_value_error(data: bytes) -> None:
         b'{"output":{}}',
         b'{"output":{"message":{"content":[{"text":1}]}}}',
         b'{"output":{"message":{"content":[{"toolUse":{}}]}}}',
+        b'{"output":{"message":{"content":[{"reasoningContent":{"redactedContent":7}}]}}}',
+        b'{"output":{"message":{"content":[{"reasoningContent":{"reasoningText":{"text":7}}}]}}}',
         b'{"output":' + b"[" * 100_000,
     ],
 )

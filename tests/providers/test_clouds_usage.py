@@ -1,4 +1,4 @@
-"""Usage as Bedrock and Cohere tell it."""
+"""Usage as Bedrock, Cohere and Google tell it."""
 
 import json
 from typing import Any
@@ -40,7 +40,44 @@ from dragoman.wire.usage import Usage
             {"billed_units": {}, "tokens": {"input_tokens": 7, "output_tokens": 2}},
             Usage(prompt=7, completion=2),
         ),
+        ({"billed_units": {}, "cached_tokens": 4}, None),
+        (
+            {
+                "promptTokenCount": 10, "toolUsePromptTokenCount": 4, "candidatesTokenCount": 5,
+                "thoughtsTokenCount": 3, "totalTokenCount": 22, "cachedContentTokenCount": 6,
+                "promptTokensDetails": [
+                    {"modality": "TEXT", "tokenCount": 8}, {"modality": "AUDIO", "tokenCount": 2},
+                ],
+                "candidatesTokensDetails": [
+                    {"modality": "AUDIO", "tokenCount": 1}, {"modality": "IMAGE", "tokenCount": 4},
+                ],
+            },
+            Usage(
+                prompt=14, completion=8, reasoning=3, cached=6,
+                prompt_audio=2, completion_audio=1, completion_image=4,
+            ),
+        ),
+        (
+            {"promptTokenCount": 10, "thoughtsTokenCount": 3, "totalTokenCount": 15},
+            Usage(prompt=10, completion=5, reasoning=3),
+        ),
+        (
+            {"promptTokenCount": 10, "thoughtsTokenCount": 3, "totalTokenCount": 13},
+            Usage(prompt=10, completion=3, reasoning=3),
+        ),
+        (
+            {"promptTokenCount": 10, "thoughtsTokenCount": 3, "totalTokenCount": 12},
+            Usage(prompt=10, completion=3, reasoning=3, source="estimated"),
+        ),
+        (
+            {"promptTokenCount": 10, "thoughtsTokenCount": 3},
+            Usage(prompt=10, completion=3, reasoning=3, source="estimated"),
+        ),
+        (
+            {"promptTokenCount": None, "toolUsePromptTokenCount": 4, "totalTokenCount": 15},
+            Usage(source="estimated"),
+        ),
     ],
 )  # fmt: skip
-def test_it_is_read(told: dict[str, Any], usage: Usage) -> None:
+def test_it_is_read(told: dict[str, Any], usage: Usage | None) -> None:
     assert read_usage(json.dumps(told).encode()) == usage

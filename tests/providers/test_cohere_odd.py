@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import Raw
 
 from dragoman.core.errors import InvalidRequest
 from dragoman.providers.cohere.answers import read_answer
 from dragoman.providers.cohere.stream import MOST_OPEN, CohereDecoder
-from dragoman.wire.hub import Chunk, StreamFault, Text
+from dragoman.wire.hub import Chunk, Piece, StreamFault, Text
+from dragoman.wire.usage import Usage
 from tests.providers.bedrock_calls import WEATHER, called
 from tests.providers.cohere_calls import HI, call, endpoint, said, sent, write
 
@@ -125,10 +127,92 @@ def test_an_error_in_place_of_events() -> None:
 
 def test_a_whole_answer_in_place_of_a_stream() -> None:
     message = {"role": "assistant", "content": [{"type": "text", "text": "hi"}]}
-    (chunk,) = fed({"id": "1", "message": message, "finish_reason": "COMPLETE"})
+    counted = {"billed_units": {"input_tokens": 3, "output_tokens": 2}}
+    (chunk,) = fed({"id": "1", "message": message, "finish_reason": "COMPLETE", "usage": counted})
+    content = Raw(b'"hi"')
+    assert chunk == Chunk(
+        pieces=(
+            Piece(
+                index=0,
+                delta={"content": content},
+                finish_reason="stop",
+                native_finish_reason="COMPLETE",
+            ),
+        ),
+        usage=Usage(prompt=3, completion=2),
+        upstream_id="1",
+        ended=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("native", "finish", "after_a_call"),
+    [
+        ("COMPLETE", "stop", "tool_calls"),
+        ("STOP_SEQUENCE", "stop", "tool_calls"),
+        ("TOOL_CALL", "tool_calls", "tool_calls"),
+        ("MAX_TOKENS", "length", "length"),
+        ("ERROR", "error", "error"),
+        ("ERROR_LIMIT", "length", "length"),
+        ("ERROR_TOXIC", "content_filter", "content_filter"),
+        ("TIMEOUT", "error", "error"),
+        ("USER_CANCEL", "error", "error"),
+        ("never heard of", "stop", "tool_calls"),
+        ("", None, None),
+    ],
+)
+def test_how_an_answer_ended(native: str, finish: str | None, after_a_call: str | None) -> None:
+    calls = [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    start = {"message": {"tool_calls": calls[0]}}
+    end = {"type": "message-end", "delta": {"finish_reason": native}}
+    for begun, told, expected in (
+        ([], {}, finish),
+        ([{"type": "tool-call-start", "index": 0, "delta": start}], {"tool_calls": calls},
+         after_a_call),
+    ):  # fmt: skip
+        whole = {"id": "", "message": {"content": [], **told}, "finish_reason": native}
+        answer = read_answer(json.dumps(whole).encode())
+        assert answer.choices[0].finish_reason == expected
+        assert answer.choices[0].native_finish_reason == (native or None)
+        assert answer.upstream_id is None
+        *_, last = fed(*begun, end)
+        assert isinstance(last, Chunk)
+        assert last.ended
+        assert [each.finish_reason for each in last.pieces] == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": [{"type": "text"}, {"type": "text", "text": ""}]},
+        {"content": [{"type": "thinking"}, {"type": "thinking", "thinking": ""}]},
+        {"content": [{"type": "new", "text": "a", "thinking": "b"}]},
+        {"content": None, "tool_plan": ""},
+        {},
+    ],
+)
+def test_parts_that_say_nothing_add_nothing(message: dict[str, Any]) -> None:
+    answer = read_answer(json.dumps({"message": message, "finish_reason": "COMPLETE"}).encode())
+    assert answer.choices[0].message == {"role": Raw(b'"assistant"')}
+
+
+def test_text_that_comes_as_its_block_begins_is_not_lost() -> None:
+    content = {"message": {"content": {"type": "text", "text": "hi"}}}
+    (chunk,) = fed({"type": "content-start", "delta": content})
     assert isinstance(chunk, Chunk)
-    assert chunk.ended
     assert bytes(chunk.pieces[0].delta["content"]) == b'"hi"'
+
+
+def test_an_empty_fragment_of_a_call_adds_nothing() -> None:
+    told = {"id": "a", "type": "function", "function": {"name": "f", "arguments": ""}}
+    start = {"type": "tool-call-start", "index": 0, "delta": {"message": {"tool_calls": told}}}
+    empty: list[Any] = [[], {}, {"function": None}, {"function": {"arguments": ""}}]
+    events = [
+        {"type": "tool-call-delta", "index": 0, "delta": {"message": {"tool_calls": each}}}
+        for each in empty
+    ]
+    plan = {"type": "tool-plan-delta", "delta": {"message": {"tool_plan": ""}}}
+    assert fed(start, *events, plan)[1:] == [None] * 5
 
 
 def test_what_nobody_knows_is_let_through() -> None:

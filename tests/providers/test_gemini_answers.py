@@ -254,3 +254,48 @@ def test_the_tier_that_served_is_told_with_the_usage(
     chunk = GeminiDecoder().feed(data)
     assert isinstance(chunk, Chunk)
     assert (chunk.service_tier, read_answer(data).service_tier) == (tier, tier)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"inlineData": {"mimeType": "image/png", "data": "QQ=="}},
+        {"functionCall": {"name": "f", "args": {}}},
+    ],
+)
+def test_each_signature_is_a_detail_of_its_own_and_names_what_it_signs(part: Any) -> None:
+    parts = [{**part, "thoughtSignature": each} for each in ("s1", "s2")]
+    candidate = {"content": {"parts": parts}, "finishReason": "STOP"}
+    message = read_answer(json.dumps({"candidates": [candidate]}).encode()).choices[0].message
+    details = json.loads(bytes(message["reasoning_details"]))
+    assert [(each["data"], each["index"]) for each in details] == [("s1", 0), ("s2", 1)]
+    assert len({each["id"] for each in details}) == 2
+    if "functionCall" in part:
+        calls = json.loads(bytes(message["tool_calls"]))
+        assert [each["id"] for each in calls] == [each["id"] for each in details]
+
+
+@pytest.mark.parametrize("native", ["MAX_TOKENS", "CONTINUATION"])
+def test_an_answer_that_grew_too_long_says_so(native: str) -> None:
+    assert finish(native, called=False) == finish(native, called=True) == "length"
+
+
+PAGE = {"uri": "https://a.b", "startIndex": 0, "endIndex": 1}
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"groundingMetadata": {"webSearchQueries": ["q"]}},
+        {"citationMetadata": {"citationSources": [PAGE]}},
+    ],
+)
+def test_text_with_sources_beside_it_is_told_with_them(beside: Any) -> None:
+    def event(**more: Any) -> bytes:
+        content = {"parts": [{"text": "a"}]}
+        return json.dumps({"candidates": [{"content": content, **more}]}).encode()
+
+    decoder = GeminiDecoder()
+    decoder.feed(event())
+    assert isinstance(decoder.feed(event()), Text)
+    assert isinstance(decoder.feed(event(**beside)), Chunk)

@@ -248,6 +248,13 @@ def test_an_answer_with_tool_calls_finishes_with_tool_calls() -> None:
     assert answer.choices[0].native_finish_reason == "stop"
 
 
+def test_a_delta_in_place_of_a_message_is_taken() -> None:
+    answer = read_answer(b'{"choices":[{"delta":{"content":"all"},"finish_reason":""}]}')
+    choice = answer.choices[0]
+    assert plain(choice.message) == {"content": '"all"'}
+    assert (choice.finish_reason, choice.native_finish_reason) == (None, None)
+
+
 def test_choices_of_an_answer_keep_their_places() -> None:
     answer = read_answer(
         b'{"choices":[{"message":{"content":"a"}},{"index":5,"message":{"content":"b"}}]}'

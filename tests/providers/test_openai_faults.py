@@ -16,7 +16,6 @@ from dragoman.providers.openai.faults import (
     stream_fault,
 )
 from dragoman.providers.openai.words import LONGEST_MESSAGE
-from dragoman.wire.hub import StreamFault
 
 C, K, R, T = Kind.CALLER, Kind.CREDENTIAL, Kind.RATE, Kind.TRANSIENT
 F = Kind.FORBIDDEN
@@ -285,63 +284,6 @@ def test_a_sentence_is_never_read_for_its_meaning() -> None:
 
 def test_a_refusal_carries_its_retry_after() -> None:
     assert fault(429, {"retry-after": "2.5"}, b"").retry_after_s == 3.0
-
-
-@pytest.mark.parametrize(
-    ("body", "said", "kind", "error_type"),
-    [
-        (
-            b'{"error":{"code":502,"message":"gone","metadata":{"error_type":"provider_unavailable"}}}',
-            StreamFault(502, "provider_unavailable", "gone"),
-            T,
-            "provider_unavailable",
-        ),
-        (
-            b'{"error":{"message":"bad","code":"tool_use_failed","status_code":400}}',
-            StreamFault(400, "tool_use_failed", "bad"),
-            T,
-            "provider_unavailable",
-        ),
-        (
-            b'{"error":{"type":"invalid_request_error","message":"no"}}',
-            StreamFault(None, "invalid_request_error", "no"),
-            C,
-            "invalid_request",
-        ),
-        (
-            b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}',
-            StreamFault(None, "overloaded_error", "busy"),
-            T,
-            "provider_overloaded",
-        ),
-        (
-            b'{"error":{"message":"slow","code":"429"}}',
-            StreamFault(429, None, "slow"),
-            R,
-            "rate_limit_exceeded",
-        ),
-        (b'{"error":"boom"}', StreamFault(None, None, "boom"), T, "provider_unavailable"),
-        (
-            b'{"error":{"type":"strange_error"}}',
-            StreamFault(None, "strange_error", "the provider reported an error without a message"),
-            T,
-            "provider_unavailable",
-        ),
-        (
-            b'{"error":{"message":"m","type":"authentication_error"}}',
-            StreamFault(None, "authentication_error", "m"),
-            K,
-            "provider_unavailable",
-        ),
-    ],
-)
-def test_an_error_inside_a_stream_is_classified_by_the_same_table(
-    body: bytes, said: StreamFault, kind: Kind, error_type: str
-) -> None:
-    assert stream_fault(body) == said
-    got = fault_of_stream(said)
-    assert (got.kind, got.error_type) == (kind, error_type)
-    assert (got.status, got.code, got.message) == (said.status, said.code, said.message)
 
 
 def test_codes_of_the_table_are_found_whatever_their_case() -> None:

@@ -198,3 +198,49 @@ def test_an_empty_list_of_calls_calls_nothing(nothing: str) -> None:
     message = f'{{"content":"a","tool_calls":{nothing}}}'
     body = f'{{"choices":[{{"message":{message},"finish_reason":"stop"}}]}}'
     assert read_answer(body.encode()).choices[0].finish_reason == "stop"
+
+
+def test_the_end_brings_nothing_where_nothing_is_missing() -> None:
+    assert streamed([row(0, "c0", "f", PARIS)])[-1] == {}
+
+
+def test_arguments_of_null_are_none() -> None:
+    began = {
+        "index": 0,
+        "id": "c0",
+        "type": "function",
+        "function": {"name": "f", "arguments": None},
+    }
+    first, second, last = streamed([began], [row(0, arguments=PARIS)])
+    assert first["tool_calls"][0]["function"] == {"name": "f", "arguments": ""}
+    assert joined([first, second, last]) == [("c0", "f", PARIS)]
+    nothing = {"index": 0, "function": {"arguments": None}}
+    assert joined(streamed([row(0, "c0", "f", PARIS)], [nothing])) == [("c0", "f", PARIS)]
+
+
+@pytest.mark.parametrize("name", ["f", ""])
+@pytest.mark.parametrize("id_", ["c0", None])
+def test_what_every_fragment_repeats_is_told_once(name: str, id_: str | None) -> None:
+    first, second, _ = streamed([row(0, "c0", "f", '{"city":')], [row(0, id_, name, '"Paris"}')])
+    assert joined([first, second]) == [("c0", "f", PARIS)]
+    assert second["tool_calls"] == [{"index": 0, "function": {"arguments": '"Paris"}'}}]
+
+
+def test_a_name_told_again_before_any_arguments_begins_no_other_call() -> None:
+    ((_, name, arguments),) = joined(streamed([row(name="f")], [row(name="f", arguments=PARIS)]))
+    assert (name, arguments) == ("f", PARIS)
+
+
+def test_a_whole_call_that_is_no_functions_is_left_as_it_is_but_for_its_id() -> None:
+    custom = {"type": "custom", "custom": {"name": "f", "input": "x"}}
+
+    def calls(answer: str, *rows: Row) -> list[Row]:
+        choice = {"message": {"tool_calls": rows}, "finish_reason": "tool_calls"}
+        body = json.dumps({"id": answer, "choices": [choice]}).encode()
+        found: list[Row] = json.loads(bytes(read_answer(body).choices[0].message["tool_calls"]))
+        return found
+
+    assert calls("a", {"id": "c0", **custom}) == [{"id": "c0", **custom}]
+    (first, second), (other, _) = calls("a", custom, custom), calls("b", custom, custom)
+    assert {name: each for name, each in first.items() if name != "id"} == custom
+    assert len({first["id"], second["id"], other["id"]}) == 3

@@ -193,6 +193,26 @@ SHAPES: list[tuple[str, dict[str, Any], Usage]] = [
         Usage(prompt=33 + 20016, completion=7163 + 73997, reasoning=73997, searches=18),
     ),
     (
+        "details of what went in, and none of what came out",
+        {
+            "prompt_tokens": 1200,
+            "completion_tokens": 90,
+            "total_tokens": 1290,
+            "prompt_tokens_details": {"cached_tokens": 1024, "cache_write_tokens": 100},
+        },
+        Usage(prompt=1200, completion=90, cached=1024, cache_write=100),
+    ),
+    (
+        "details of what came out, and none of what went in",
+        {
+            "prompt_tokens": 1200,
+            "completion_tokens": 90,
+            "total_tokens": 1290,
+            "completion_tokens_details": {"reasoning_tokens": 64, "audio_tokens": 2},
+        },
+        Usage(prompt=1200, completion=90, reasoning=64, completion_audio=2),
+    ),
+    (
         "a total that explains nothing changes nothing",
         {
             "prompt_tokens": 10,
@@ -291,3 +311,58 @@ def test_no_count_is_negative_or_absurd_and_no_part_exceeds_its_whole(tree: dict
     assert 0 <= usage.completion_audio <= usage.completion
     assert 0 <= usage.completion_image <= usage.completion
     assert usage.cost_usd is None or usage.cost_usd >= 0
+
+
+BOTH = {"prompt_tokens": 100, "completion_tokens": 5}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            {"cache_read_input_tokens": 80, "cache_creation_input_tokens": 10},
+            Usage(prompt=100, completion=5, cached=80, cache_write=10),
+        ),
+        (
+            {"prompt_tokens_details": {"cache_creation_input_tokens": 7}},
+            Usage(prompt=100, completion=5, cache_write=7),
+        ),
+        (
+            {"server_tool_use_details": {"web_search_requests": 2}},
+            Usage(prompt=100, completion=5, searches=2),
+        ),
+        ({"citation_tokens": None}, Usage(prompt=100, completion=5)),
+        (
+            {"completion_tokens": None, "citation_tokens": 9},
+            Usage(prompt=100, source="estimated"),
+        ),
+    ],
+)
+def test_what_stands_beside_the_counts_is_counted_once(
+    more: dict[str, Any], expected: Usage
+) -> None:
+    assert read_usage(json.dumps(BOTH | more).encode()) == expected
+
+
+def test_an_output_that_cannot_be_believed_is_not_made_up_from_the_total_either() -> None:
+    usage = read_usage(b'{"input_tokens":3,"output_tokens":-1,"total_tokens":90}')
+    assert usage == Usage(prompt=3, source="estimated")
+
+
+@pytest.mark.parametrize(
+    ("more", "terms"),
+    [
+        ({"speed": "fast", "inference_geo": "us"}, ("speed:fast", "inference_geo:us")),
+        ({"speed": "standard", "inference_geo": "not_available"}, ()),
+        ({"speed": "", "inference_geo": None}, ()),
+        ({"speed": "x" * 33}, ()),
+        ({"cache_type": "ephemeral"}, ("cache_type:ephemeral",)),
+        ({"prompt_tokens_details": {"cache_type": "ephemeral"}}, ("cache_type:ephemeral",)),
+    ],
+)
+def test_terms_that_are_not_the_usual_ones_are_told(
+    more: dict[str, Any], terms: tuple[str, ...]
+) -> None:
+    usage = read_usage(json.dumps(BOTH | more).encode())
+    assert usage is not None
+    assert usage.terms == terms

@@ -23,6 +23,7 @@ from dragoman.core.errors import (
 )
 from dragoman.providers.openai.answers import OpenAiDecoder
 from dragoman.wire.anthropic.dialect import MESSAGES
+from dragoman.wire.anthropic.usage import usage_members
 from dragoman.wire.hub import Choice, Chunk, Piece, Text
 from dragoman.wire.sse import SseParser
 from tests.wire.messages_told import SPENT, STAMP, events_of, gathered, message_of, told, written
@@ -310,6 +311,13 @@ def test_usage_is_anthropics_with_the_cost() -> None:
         "cost_details": {"upstream_inference_cost": 0.4, "upstream_inference_prompt_cost": 0.1,
                          "upstream_inference_completions_cost": 0.3},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tier", "named"), [("default", "standard"), ("priority", "priority"), ("flex", "flex")]
+)
+def test_the_tier_that_served_has_anthropics_name(tier: str, named: str) -> None:
+    assert json.loads(bytes(usage_members(SPENT, {}, tier=tier)["service_tier"])) == named
 
 
 def test_routing_stands_in_the_last_event() -> None:

@@ -228,3 +228,26 @@ def test_its_size_grows_with_what_comes() -> None:
     assert sizes[0] < sizes[1] < sizes[2]
     gathering.see(Chunk(pieces=(Piece(index=1, delta={"x": raw("y" * 100)}, logprobs=raw({})),)))
     assert gathering.size > sizes[2] + 100
+
+
+@pytest.mark.parametrize(
+    "large",
+    [
+        Piece(index=0, delta={"content": raw("a" * 1000)}),
+        Piece(index=0, delta={"tool_calls": raw([{"index": 0, "id": "a" * 1000}])}),
+        Piece(index=0, delta={}, logprobs=raw({"content": [{"token": "a" * 1000}]})),
+    ],
+)
+def test_all_that_is_kept_counts_in_its_size(large: Piece) -> None:
+    gathering = Gathering()
+    gathering.see(Chunk(pieces=(large,)))
+    before = gathering.size
+    gathering.see(Chunk(pieces=(large,)))
+    gathering.hear(Text(0, b'"%b"' % (b"a" * 1000)))
+    assert before > 1000
+    assert gathering.size - before > 2000
+
+
+def test_whatever_role_a_stream_tells_the_answer_is_the_assistants() -> None:
+    (choice,) = gathered(piece(role="user", content="a"), piece(role="user", content="b")).choices
+    assert choice.message == {"role": raw("assistant"), "content": raw("ab")}

@@ -204,5 +204,4 @@ def read_answer(body: bytes) -> Answer:
         choices=(choice,),
         usage=read_usage(whole.usage) if given(whole.usage) else None,
         service_tier=whole.service_tier.type if whole.service_tier else None,
-        native=body,
     )

@@ -119,7 +119,6 @@ def read_answer(body: bytes) -> Answer:
         choices=(choice,),
         usage=read_usage(whole.usage) if given(whole.usage) else None,
         upstream_id=whole.id or None,
-        native=body,
     )
 
 

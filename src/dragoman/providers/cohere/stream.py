@@ -26,6 +26,7 @@ from dragoman.providers.cohere.answers import (
 )
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
+from dragoman.wire.order import at_once
 
 MOST_OPEN = 1024
 """So many calls may be open at once."""
@@ -196,20 +197,4 @@ def _without_frame(event: _Event, data: bytes) -> Chunk | None:
         return None
     if event.finish_reason is None:
         return Chunk(fault=fault_of(data))
-    answer = read_answer(data)
-    pieces = tuple(
-        Piece(
-            index=choice.index,
-            delta={name: value for name, value in choice.message.items() if name != "role"},
-            finish_reason=choice.finish_reason,
-            native_finish_reason=choice.native_finish_reason,
-        )
-        for choice in answer.choices
-    )
-    return Chunk(
-        pieces=pieces,
-        usage=answer.usage,
-        fault=answer.fault,
-        upstream_id=answer.upstream_id,
-        ended=True,
-    )
+    return at_once(read_answer(data))

@@ -183,7 +183,7 @@ def stream_fault(data: bytes) -> StreamFault:
     words = read_words(data)
     return StreamFault(
         status=words.status,
-        code=telling(words.codes),
+        code=telling(words.codes, has_status=words.status is not None),
         message=words.message or "the provider reported an error without a message",
     )
 
@@ -203,9 +203,10 @@ def meaning(status: int | None, codes: Sequence[str]) -> Meaning:
     return UNAVAILABLE
 
 
-def telling(codes: Sequence[str]) -> str | None:
+def telling(codes: Sequence[str], *, has_status: bool = True) -> str | None:
     """Return the code that decides the meaning, else the first."""
-    known = (code for code in codes if code.lower() in MEANING_OF_CODE)
+    tables = (MEANING_OF_CODE,) if has_status else (MEANING_OF_CODE, MEANING_WITHOUT_STATUS)
+    known = (code for table in tables for code in codes if code.lower() in table)
     return next(known, codes[0] if codes else None)
 
 
