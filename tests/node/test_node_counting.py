@@ -127,6 +127,28 @@ async def test_a_place_that_is_given_too_late_is_given_back(
     assert await house.workers[1].take((ONE,)) is None
 
 
+async def test_a_keeper_that_owes_an_answer_is_not_waited_for_by_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting, "WAIT_S", 0.01)
+    house, late = House(), asyncio.Event()
+    asked = 0
+
+    async def stand_still() -> None:
+        nonlocal asked
+        asked += 1
+        await late.wait()
+
+    house.keeper.before = stand_still
+    worker = house.workers[0]
+    given = [await worker.take((PACE,)) is None for _ in range(20)]
+    assert (asked, sum(given)) == (1, 15)
+    late.set()
+    await asyncio.sleep(0.01)
+    assert await worker.take((PACE,)) is None
+    assert asked == 2
+
+
 async def test_a_place_that_nobody_waits_for_any_more_is_given_back() -> None:
     house, late = House(), asyncio.Event()
     house.keeper.before = lambda: _until(late)

@@ -2,7 +2,8 @@
 
 So a limit of one at a time is one at a time, whichever worker is reached. While the keeper
 is silent each worker goes on by itself with its share of a limit, rounded up: never an
-error, and never more than the limit and one for each worker.
+error, and never more than the limit and one for each worker. Who owes an answer is not
+asked for another: only those wait for a keeper that stands still who asked it first.
 """
 
 import asyncio
@@ -29,16 +30,24 @@ class SharedLimiter:
         self._own = own
         self._workers = workers
         self._held: Counter[str] = Counter()  # places that `own` gave
+        self._owed = 0
+        """Answers that did not come in time, and may come yet."""
 
     async def take(self, demand: tuple[Item, ...]) -> Denied | None:
         """Take all or nothing."""
+        if self._owed:
+            return await self._alone(demand)
         asked = asyncio.ensure_future(self._keeper.take(demand))
         heard = False
         try:
             async with asyncio.timeout(WAIT_S):
                 denied = await asyncio.shield(asked)
             heard = True
-        except (TimeoutError, OwnError):
+        except TimeoutError:
+            self._owed += 1
+            asked.add_done_callback(self._came)
+            return await self._alone(demand)
+        except OwnError:
             return await self._alone(demand)
         finally:
             if not heard:  # nobody waits any more for what the keeper may still give
@@ -70,6 +79,9 @@ class SharedLimiter:
             return structs.replace(denied, item=demand[shares.index(denied.item)])
         self._held.update(item.bucket for item in demand if isinstance(item, Slot))
         return None
+
+    def _came(self, _: "asyncio.Future[Denied | None]") -> None:
+        self._owed -= 1
 
     def _undo(self, demand: tuple[Item, ...], asked: "asyncio.Future[Denied | None]") -> None:
         """Give back the places of a demand that was met too late."""
