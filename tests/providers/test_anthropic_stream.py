@@ -242,7 +242,10 @@ def test_a_call_that_ends_after_its_answer_did_is_told_once() -> None:
 )
 def test_how_an_answer_ended(native: str, finish: str) -> None:
     event = {"type": "message_delta", "delta": {"stop_reason": native}, "usage": None}
-    chunk = fed(event)[0]
+    call = {"type": "tool_use", "id": "t", "name": "f", "input": {}}
+    begun = {"type": "content_block_start", "index": 0, "content_block": call}
+    stop = {"type": "content_block_stop", "index": 0}
+    chunk = fed(*([begun, stop] if native == "tool_use" else []), event)[-1]
     assert isinstance(chunk, Chunk)
     assert [(p.finish_reason, p.native_finish_reason) for p in chunk.pieces] == [(finish, native)]
 

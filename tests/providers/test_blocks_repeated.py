@@ -147,3 +147,45 @@ def test_the_input_of_a_tool_that_the_provider_runs_is_nobodys_call() -> None:
         assert decoder.feed(json.dumps(event).encode()) is None
     with pytest.raises(ValueError, match="not begun"):
         decoder.feed(json.dumps(bedrock_more("1")).encode())
+
+
+OPENAI_END = {"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]}
+COHERE_END = {"type": "message-end", "delta": {"finish_reason": "TOOL_CALL"}}
+CALL = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+RESPONSES_END = {
+    "type": "response.completed",
+    "response": {"status": "completed", "output": [CALL]},
+}
+SAID = {"type": "response.output_text.delta", "delta": "x"}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "events"),
+    [
+        *[(host[0], [host[-1]]) for host in HOSTS],
+        ("openai", [OPENAI_END]),
+        ("cohere", [COHERE_END]),
+        ("responses", [SAID, RESPONSES_END]),
+    ],
+)
+def test_calls_of_which_nothing_came_but_the_reason_are_no_good_end(
+    dialect: str, events: list[Event]
+) -> None:
+    decoder = DIALECTS[dialect].decoder()
+    *before, end = [json.dumps(event).encode() for event in events]
+    for event in before:
+        decoder.feed(event)
+    with pytest.raises(ValueError, match=r"an end (that|with) calls"):
+        decoder.feed(end)
+
+
+def test_the_end_of_what_the_gateway_has_no_words_for_is_believed() -> None:
+    block = {"type": "tool_of_tomorrow", "id": "t"}
+    decoder = DIALECTS["anthropic"].decoder()
+    decoder.feed(json.dumps({"type": "content_block_start", "content_block": block}).encode())
+    assert decoder.feed(json.dumps(HOSTS[0][-1]).encode()) is not None
+    called = {"name": "f", "arguments": "{}"}
+    decoder = DIALECTS["openai"].decoder()
+    decoder.feed(json.dumps({"choices": [{"delta": {"function_call": called}}]}).encode())
+    end = {"choices": [{"delta": {}, "finish_reason": "function_call"}]}
+    assert decoder.feed(json.dumps(end).encode()) is not None

@@ -46,6 +46,15 @@ def test_text_schemas_and_arguments_keep_their_bytes() -> None:
         ({"type": "image_url", "image_url": {"url": "data:image/png;base64,§"}}, "image_url.url"),
         ({"type": "image_url", "image_url": {"url": "data:image/png;base64,"}}, "image_url.url"),
         ({"type": "image_url", "image_url": {"url": "data:text/plain,hi"}}, "image_url.url"),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/png;base64,A=A="}},
+            "image_url.url",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:image/gif;base64,AAAA"}},
+            "image_url.url",
+        ),
+        ({"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,AAAA"}}, "url"),
         ({"type": "image_url", "image_url": {"url": "ftp://a/b.png"}}, "image_url.url"),
         ({"type": "image_url", "image_url": {"url": "https://[x"}}, "image_url.url"),
         ({"type": "input_audio", "input_audio": {"data": "a b", "format": "wav"}}, "data"),

@@ -95,7 +95,9 @@ def test_a_delta_in_hub_form(source: str, expected: dict[str, str]) -> None:
     ],
 )
 def test_finish_reasons_are_mapped_and_kept(native: str, expected: str) -> None:
-    got = piece(json.dumps({"choices": [{"index": 0, "delta": {}, "finish_reason": native}]}))
+    called = {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}
+    delta = called if native.startswith("tool_") else {}
+    got = piece(json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": native}]}))
     assert (got.finish_reason, got.native_finish_reason) == (expected, native)
 
 

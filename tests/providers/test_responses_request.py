@@ -1,6 +1,7 @@
 """Requests from the hub to providers of the Responses API: OpenAI's own types are the oracle."""
 
 import json
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -61,12 +62,12 @@ def test_a_stream_is_asked_for_when_the_call_says_so() -> None:
         ({"role": "user", "content": [
             {"type": "text", "text": "x"},
             {"type": "image_url", "image_url": {"url": "http://x/i.png"}},
-            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:x"}},
+            {"type": "file", "file": {"filename": "a.pdf", "file_data": "data:;base64,AAAA"}},
             {"type": "file", "file": {"file_data": "https://x/a.pdf"}}]},
          [{"type": "message", "role": "user", "content": [
              {"type": "input_text", "text": "x"},
              {"type": "input_image", "image_url": "http://x/i.png", "detail": "auto"},
-             {"type": "input_file", "filename": "a.pdf", "file_data": "data:x"},
+             {"type": "input_file", "filename": "a.pdf", "file_data": "data:;base64,AAAA"},
              {"type": "input_file", "file_url": "https://x/a.pdf"}]}]),
         ({"role": "assistant", "content": "x"},
          [{"type": "message", "role": "assistant", "content": "x"}]),
@@ -269,13 +270,14 @@ def test_an_endpoint_is_not_told_what_it_does_not_take() -> None:
 # Both sides, one after the other.
 
 texts = st.text(min_size=1, max_size=12)
+base64s = st.binary(min_size=1).map(lambda data: f"data:;base64,{b64encode(data).decode()}")
 parts = st.lists(
     st.one_of(
         st.builds(lambda text: {"type": "text", "text": text}, texts),
         st.builds(
             lambda url: {"type": "image_url", "image_url": {"url": url, "detail": "low"}}, texts
         ),
-        st.builds(lambda data: {"type": "file", "file": {"file_data": "data:" + data}}, texts),
+        st.builds(lambda data: {"type": "file", "file": {"file_data": data}}, base64s),
     ),
     min_size=2,
     max_size=3,

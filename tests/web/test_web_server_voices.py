@@ -59,6 +59,30 @@ async def test_a_client_of_messages_is_told_in_its_own_words(
     assert_anthropics(carrier, status, kind)
 
 
+@pytest.mark.parametrize(
+    ("first", "status"),
+    [
+        (b"POST /v1/messages HTP/1.1", 400),
+        (b"POST /v1/messages HTTP/1.1 more", 400),
+        (b"PO(T /v1/messages HTTP/1.1", 400),
+        (b"POST /v1/messages?beta=\xff HTTP/1.1", 400),
+        (b"POST /v1/messages#x HTTP/1.1", 400),
+        (b"POST http://x/v1/messages?\xff HTTP/1.1", 400),
+        (b"POST /v1/messages HTTP/1.1\nHost: x", 400),
+        (b"POST /v1/messages?" + b"x" * 9000 + b" HTTP/1.1", 414),
+        (b"POST /v1/messages?" + b"x" * 70_000, None),
+    ],
+)
+async def test_a_first_line_that_cannot_be_read_may_say_which_words_to_use(
+    first: bytes, status: int | None
+) -> None:
+    scene = Scene()
+    line, carrier = scene.client()
+    line.data_received(first + (b"\r\nHost: x\r\n\r\n" if status else b""))
+    await settled()
+    assert_anthropics(carrier, status or said(carrier)[0], "invalid_request_error")
+
+
 @pytest.mark.parametrize("data", [b"GE", b"GET /v1/messages", b"no line\r\nx\r\n"])
 async def test_who_has_not_said_where_to_is_told_as_ever(data: bytes) -> None:
     scene = Scene()

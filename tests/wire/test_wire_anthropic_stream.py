@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from anthropic.types import Message, RawMessageStreamEvent
+from anthropic.types import Message, RawMessageStreamEvent, Usage
 from msgspec import Raw
 from pydantic import TypeAdapter
 
@@ -71,6 +71,16 @@ def test_streams_as_they_were_checked_by_eye(case: Path) -> None:
     stream = written(chunks)
     assert stream == (case / "messages.sse").read_bytes()
     assert message_of(stream)
+
+
+def test_a_stream_begins_with_all_that_the_types_promise() -> None:
+    (first, *_) = events_of(written([piece(content="x"), piece("stop")]))
+    begun = first["message"]
+    assert set(Message.model_fields) - set(begun) == {"diagnostics"}  # of a beta
+    assert set(Usage.model_fields) - set(begun["usage"]) == {"speed"}  # the same
+    assert {n for n, count in begun["usage"].items() if count == 0} == {
+        "input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", GOLDEN, ids=lambda case: case.name)

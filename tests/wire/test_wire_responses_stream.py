@@ -1,6 +1,7 @@
 """Streams of the Responses API as clients get them: OpenAI's own types are the oracle."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from dragoman.core.errors import (
 from dragoman.wire.gather import Gathering
 from dragoman.wire.hub import Chunk, Piece, Text
 from dragoman.wire.responses.dialect import RESPONSES
+from dragoman.wire.responses.message_item import PAGE
 from dragoman.wire.responses.thoughts import unseal
 from tests.wire.responses_calls import GENERATION, SPENT, call, told
 from tests.wire.responses_events import STOPPED, accumulated, delta, fragment, kinds, read, write
@@ -351,3 +353,19 @@ def texts(whole: dict[str, Any]) -> dict[str, str]:
         if "arguments" in item:
             found[item["call_id"]] = item["arguments"]
     return found
+
+
+def test_a_long_text_takes_little_more_memory_than_its_letters() -> None:
+    writer = RESPONSES.writer(told(call()))
+    words = [b'"%06d"' % n for n in range(20 * PAGE + 7)]
+    tracemalloc.start()
+    for word in words:
+        writer.text(Text(0, word[:1] + word[1:]))  # a piece of its own, as the decoder's are
+    kept_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    text = b"".join(word[1:-1] for word in words)
+    assert kept_bytes < 3 * len(text)
+    (part,) = json.loads(writer.end(STOPPED, SPENT, b"").split(b"\n\n")[-3][6:])["response"][
+        "output"
+    ][0]["content"]
+    assert part["text"] == text.decode()

@@ -130,6 +130,8 @@ class Quirks(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How many letters ids of calls of tools may have, where that is limited."""
     breakpoints: tuple[str, ...] = ()
     """Models, by name or pattern, that take marks for caches as `prompt_cache_breakpoint`."""
+    images: frozenset[str] = frozenset()
+    """Media types of images that the host takes as data, if they are known. Others are not sent."""
 
 
 class Billing(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -17,6 +17,10 @@ from dragoman.wire.hub import Answer, Choice, Chunk, Members, Piece, Step
 RANKS = {"reasoning_details": 0, "content": 1, "images": 2, "tool_calls": 3}
 """The members that have an order, and which they are told in where nothing else is said."""
 
+TEXT_FIRST = "a text that followed a call of a tool is sent before it"
+"""What is noted of a conversation whose client has places for texts among calls: the hub's messages
+have none, and providers that are sent its form get all text of an answer, then all calls."""
+
 _text = msgspec.json.Decoder(str).decode
 _rows = msgspec.json.Decoder(list[Raw]).decode
 _encode = msgspec.json.Encoder().encode

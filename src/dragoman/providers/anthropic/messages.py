@@ -16,7 +16,7 @@ from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.content import NULL, blocks, is_text, marked, says, text_block
 from dragoman.providers.anthropic.draft import Draft
-from dragoman.providers.anthropic.thoughts import Thought, thoughts
+from dragoman.providers.anthropic.thoughts import in_places, thoughts
 from dragoman.providers.strangers import CALL, CALLED
 from dragoman.wire.hub import Members
 
@@ -246,7 +246,7 @@ def _answer(turn: Turn, row: Members, path: str, draft: Draft) -> None:
         draft.dropped("messages.function_call", "this provider's API has no such field")
     if turn.empty and thought:
         turn.thought_first = not said or thought[0].index is None or thought[0].index <= 0
-    turn.add(_marked_last(_in_places(said, thought), marker))
+    turn.add(_marked_last(in_places(said, thought), marker))
 
 
 def _said(content: Raw, path: str, draft: Draft) -> list[bytes]:
@@ -256,23 +256,6 @@ def _said(content: Raw, path: str, draft: Draft) -> list[bytes]:
     if len(texts) < len(made):
         draft.dropped("messages.content", "this provider takes no media back in an answer")
     return texts
-
-
-def _in_places(said: list[bytes], thought: list[Thought]) -> list[bytes]:
-    """Return blocks with thoughts among them, each at the index that it had in the answer."""
-    if not thought:
-        return said
-    placed: list[bytes] = []
-    rest = iter(said)
-    for each in thought:
-        while each.index is not None and len(placed) < each.index:
-            block = next(rest, None)
-            if block is None:
-                break
-            placed.append(block)
-        placed.append(each.block)
-    placed += rest
-    return placed
 
 
 def _call(call: Members, draft: Draft) -> bytes:

@@ -25,7 +25,7 @@ from dragoman.providers.anthropic.blocks import (
 )
 from dragoman.providers.anthropic.content import EMPTY, NULL
 from dragoman.providers.openai.faults import stream_fault
-from dragoman.providers.openai.members import finish
+from dragoman.providers.openai.members import ends_with_calls, finish
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.order import at_once
@@ -102,7 +102,7 @@ class AnthropicDecoder:
 
     __slots__ = (
         "_block_begin", "_calls", "_cited", "_id", "_open", "_others", "_said", "_started",
-        "_usage",
+        "_strange", "_usage",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -112,6 +112,8 @@ class AnthropicDecoder:
         self._open: dict[int, _Open] = {}
         self._others: set[int] = set()
         """Open blocks that the hub has no words for: tools of the provider's own, too."""
+        self._strange = False
+        """Whether there was any: it may be what the end speaks of."""
         self._calls = 0
         self._said = 0
         self._block_begin = 0
@@ -228,6 +230,7 @@ class AnthropicDecoder:
             added = {"reasoning_details": redacted(event.index, block.data)}
         elif len(self._others) < MOST_OPEN:
             self._others.add(event.index)
+            self._strange = True
         return self._chunk(added, data)
 
     def _begin_call(self, index: int, block: _Block) -> Members:
@@ -275,10 +278,13 @@ class AnthropicDecoder:
             added |= self._end_calls()
         if native is None and not added:
             return Chunk(usage=usage, native=data)
+        reason = native and finish(native, called=self._calls > 0)
+        if reason:
+            ends_with_calls(reason, called=self._calls > 0 or self._strange)
         piece = Piece(
             index=0,
             delta=added,
-            finish_reason=native and finish(native, called=self._calls > 0),
+            finish_reason=reason,
             native_finish_reason=native,
         )
         return Chunk(pieces=(piece,), usage=usage, native=data)

@@ -51,6 +51,26 @@ def thoughts(row: Members, draft: Draft) -> list[Thought]:
 _TOLD = ("reasoning", "reasoning_content")
 
 
+def in_places(said: list[bytes], thought: list[Thought]) -> list[bytes]:
+    """Return blocks with thoughts among them, each at the index that it had in the answer.
+
+    Thoughts stay in their order, and one without an index directly follows the one before it.
+    """
+    if not thought:
+        return said
+    placed: list[bytes] = []
+    rest = iter(said)
+    for each in thought:
+        while each.index is not None and len(placed) < each.index:
+            block = next(rest, None)
+            if block is None:
+                break
+            placed.append(block)
+        placed.append(each.block)
+    placed += rest
+    return placed
+
+
 def _whole(details: list[Members]) -> Iterator[Members]:
     """Yield details, the fragments of one joined."""
     joined: Members = {}

@@ -15,7 +15,7 @@ from msgspec import Raw
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.content import EMPTY, NOTHING, NULL, says
-from dragoman.providers.anthropic.thoughts import thoughts
+from dragoman.providers.anthropic.thoughts import Thought, in_places, thoughts
 from dragoman.providers.bedrock.content import blocks, cache_point, text_block
 from dragoman.providers.bedrock.draft import Draft
 from dragoman.providers.openai.ids import short_id
@@ -157,19 +157,16 @@ class Conversation:
             draft.dropped("messages.function_call", "this provider's API has no such field")
         thought = self._thoughts(row)
         if not turn.blocks and thought:
-            turn.thought_first = not said or (thought[0][0] or 0) <= 0
-        for index, block in thought:
-            at = len(said) if index is None else min(index, len(said))
-            said.insert(0 if index is None else at, block)
-        turn.blocks += said
+            turn.thought_first = not said or (thought[0].index or 0) <= 0
+        turn.blocks += in_places(said, thought)
 
-    def _thoughts(self, row: Members) -> list[tuple[int | None, bytes]]:
+    def _thoughts(self, row: Members) -> list[Thought]:
         """Return what the model thought, with the places that it had among the blocks."""
         if self._draft.family.reasons != "claude":
             if any(row.get(name, NULL) not in (*NOTHING, Raw(b"[]")) for name in _TOLD):
                 self._draft.dropped("messages.reasoning", "this model has no thoughts back")
             return []
-        return [(each.index, _thought(each.block)) for each in thoughts(row, self._draft)]
+        return [Thought(_thought(each.block), each.index) for each in thoughts(row, self._draft)]
 
     def _call(self, call: Members) -> bytes:
         """Return a call of a tool."""

@@ -29,6 +29,7 @@ from dragoman.providers.bedrock.pieces import (
     image,
     thought,
 )
+from dragoman.providers.openai.members import ends_with_calls
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
 from dragoman.wire.order import at_once
@@ -112,7 +113,7 @@ class BedrockDecoder:
 
     __slots__ = (
         "_block_begin", "_calls", "_cited", "_formats", "_known", "_open", "_others", "_said",
-        "_started", "_stopped",
+        "_started", "_stopped", "_strange",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -123,6 +124,8 @@ class BedrockDecoder:
         self._open: dict[int, _Open] = {}
         self._others: set[int] = set()
         """Open blocks in which the provider runs tools of its own."""
+        self._strange = False
+        """Whether there was any: it may be what the end speaks of."""
         self._formats: dict[int, str] = {}
         self._calls = 0
         self._said = 0
@@ -224,6 +227,7 @@ class BedrockDecoder:
         if tool is None:
             return None
         if tool.type == BY_PROVIDER:
+            self._strange = True
             if len(self._others) < MOST_OPEN:
                 self._others.add(block.content_block_index)
             return None
@@ -261,10 +265,13 @@ class BedrockDecoder:
         native = stop.stop_reason or None
         rests = [_nothing(open_) for open_ in self._open.values() if not open_.told]
         self._open.clear()
+        reason = native and ended(native, called=self._calls > 0)
+        if reason:
+            ends_with_calls(reason, called=self._calls > 0 or self._strange)
         piece = Piece(
             index=0,
             delta={"tool_calls": joined(rests)} if rests else {},
-            finish_reason=native and ended(native, called=self._calls > 0),
+            finish_reason=reason,
             native_finish_reason=native,
         )
         return Chunk(pieces=(piece,), ended=self._known)

@@ -3,7 +3,7 @@
 What a model thought goes back as a part of its answer, or as the plan it made before it called
 tools: nobody signs it. Members that Cohere's messages do not have are left out.
 
-Source: Cohere API reference, "Chat", `messages`.
+Source: Cohere API reference, "Chat", `messages`; "Using Cohere's Models to Work with Image Inputs".
 """
 
 import msgspec
@@ -12,6 +12,8 @@ from msgspec import Raw
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
 from dragoman.providers.anthropic.draft import Draft
+from dragoman.providers.data_urls import plain
+from dragoman.providers.media import check_image
 from dragoman.providers.strangers import CALL, CALLED
 from dragoman.wire.hub import Members
 
@@ -31,7 +33,7 @@ _KNOWN = {
 _TOLD = ("reasoning", "reasoning_content")
 _OF_TEXTS = frozenset({"type", "text"})
 _OF_IMAGES = frozenset({"type", "image_url"})
-_WEB = (b"http://", b"https://", b"data:")
+_IMAGES = frozenset({"image/gif", "image/jpeg", "image/png", "image/webp"})
 
 _rows = msgspec.json.Decoder(list[Members]).decode
 _list = msgspec.json.Decoder(list[Raw]).decode
@@ -79,9 +81,8 @@ def _part(part: Members, path: str, draft: Draft, *, media: bool) -> bytes:
         known, value = _OF_TEXTS, b'{"type":"text","text":%b}' % part["text"]
     elif kind == "image_url" and media:
         known, value = _OF_IMAGES, b'{"type":"image_url","image_url":%b}' % part["image_url"]
-        url = _text(_members(part["image_url"])["url"])
-        if not url[:8].lower().encode().startswith(_WEB):
-            raise InvalidRequest(f"{path}.image_url.url: must be an http(s) or a data: URL")
+        url = plain(_members(part["image_url"])["url"])
+        check_image(url, f"{path}.image_url.url", draft.provider.name, _IMAGES)
     else:
         raise InvalidRequest(f"{path}: {draft.provider.name} takes no {kind} here")
     for name in part.keys() - known:

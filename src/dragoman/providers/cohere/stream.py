@@ -24,6 +24,7 @@ from dragoman.providers.cohere.answers import (
     read_answer,
     thought,
 )
+from dragoman.providers.openai.members import ends_with_calls
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
 from dragoman.wire.order import at_once
@@ -182,10 +183,13 @@ class CohereDecoder:
         if delta.error:
             fault = StreamFault(status=None, code=delta.finish_reason, message=delta.error)
         native = delta.finish_reason or None
+        reason = native and ended(native, called=self._calls > 0)
+        if reason:
+            ends_with_calls(reason, called=self._calls > 0)
         piece = Piece(
             index=0,
             delta={},
-            finish_reason=native and ended(native, called=self._calls > 0),
+            finish_reason=reason,
             native_finish_reason=native,
         )
         return Chunk(pieces=(piece,) if native else (), usage=usage, fault=fault, ended=True)

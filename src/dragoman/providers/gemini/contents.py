@@ -16,8 +16,9 @@ from msgspec import Raw, Struct
 
 from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Change
+from dragoman.providers.data_urls import is_base64
 from dragoman.providers.gemini.draft import Draft
-from dragoman.providers.gemini.media import Part, Piece, Url, is_base64, media
+from dragoman.providers.gemini.media import Part, Piece, Url, media
 from dragoman.providers.gemini.values import ABSENT, given, said
 from dragoman.providers.openai.members import first_byte
 from dragoman.providers.strangers import Known
@@ -306,7 +307,7 @@ class _Conversation:
             self._draft.drop(
                 "messages.reasoning_details", "signed or encrypted for another provider"
             )
-        elif not is_base64(detail.data or detail.signature or ""):
+        elif not is_base64((detail.data or detail.signature or "").encode()):
             self._draft.drop("messages.reasoning_details", "its signature is not base64")
         elif detail.type == "reasoning.encrypted":
             if detail.data and detail.id:

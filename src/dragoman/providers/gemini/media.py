@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 from msgspec import Raw, Struct
 
 from dragoman.core.notes import Change
+from dragoman.providers.data_urls import is_base64
 from dragoman.providers.gemini.draft import Draft
 from dragoman.providers.gemini.values import ABSENT
 
 Part = dict[str, Any]
 
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=\r\n"
 _USUAL = {
     "image": "image/jpeg",
     "video": "video/mp4",
@@ -46,6 +46,9 @@ _TYPES = {
 }
 """By the end of an address's path: the types that the API's guides name."""
 _SOUNDS = {"mp3": "audio/mpeg", "m4a": "audio/mp4", "pcm16": "audio/pcm"}
+_IMAGES = frozenset({"image/heic", "image/heif", "image/jpeg", "image/png", "image/webp"})
+"""What models can see since Gemini 2 ("Image understanding", "Supported image formats")."""
+_OTHER_NAMES = {"image/jpg": "image/jpeg"}
 _ADDRESSES = ("https://", "http://", "gs://")
 _YOUTUBE = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "youtu.be"})
 
@@ -100,11 +103,6 @@ def media(draft: Draft, piece: Piece, path: str) -> Part:
     raise draft.refusal(f"{path}.type", f"{piece.type!r} is not a part that can be sent here")
 
 
-def is_base64(data: str) -> bool:
-    """Whether a text has nothing in it but what base64 has, of either alphabet."""
-    return bool(data) and data.isascii() and not data.encode().translate(None, _BASE64)
-
-
 def _of_document(draft: Draft, document: Document, path: str) -> Part:
     if document.file_data is None:
         raise draft.refusal(f"{path}.file_id", "ids of uploaded files cannot be sent here")
@@ -136,9 +134,13 @@ def _of_url(draft: Draft, url: str, path: str, kind: str) -> Part:
 
 
 def _inline(draft: Draft, mime: str, data: str, path: str) -> Part:
-    if not is_base64(data):
+    if not is_base64(data.encode()):
         raise draft.refusal(path, "is not base64")
-    return {"inlineData": {"mimeType": mime.lower(), "data": data}}
+    mime = mime.strip().lower()
+    mime = _OTHER_NAMES.get(mime, mime)
+    if mime.startswith("image/") and mime not in _IMAGES:
+        raise draft.refusal(path, f"must be an image of the types {', '.join(sorted(_IMAGES))}")
+    return {"inlineData": {"mimeType": mime, "data": data}}
 
 
 def _type_of(draft: Draft, url: str, path: str, kind: str) -> str | None:

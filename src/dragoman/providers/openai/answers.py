@@ -17,7 +17,7 @@ from dragoman.providers.openai.event import (
     said,
     usage_of,
 )
-from dragoman.providers.openai.members import finish, tidy
+from dragoman.providers.openai.members import ends_with_calls, finish, tidy
 from dragoman.providers.openai.plain import read_plain
 from dragoman.providers.openai.tool_calls import ToolCalls, holds_any, read_whole
 from dragoman.wire.hub import Answer, Choice, Chunk, Piece, Text
@@ -35,6 +35,8 @@ NO_EVENT = b"\n"
 """No event begins so."""
 QUOTE = b'"'
 _LF = ord("\n")
+_FUNCTION_CALL = "function_call"
+"""The reason of OpenAI's first way to call, whose calls are in a member of that name."""
 
 _string = msgspec.json.Decoder(str).decode
 
@@ -185,10 +187,14 @@ class OpenAiDecoder:
         logprobs = given(choice.logprobs) if choice.logprobs else None
         if not delta and native is None and logprobs is None:
             return None
+        called = bool(self._calls.get(index))
+        reason = native and finish(native, called=called)
+        if reason and native != _FUNCTION_CALL:
+            ends_with_calls(reason, called=called)
         return Piece(
             index=index,
             delta=delta,
-            finish_reason=native and finish(native, called=bool(self._calls.get(index))),
+            finish_reason=reason,
             native_finish_reason=native,
             logprobs=logprobs,
         )

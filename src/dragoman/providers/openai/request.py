@@ -18,6 +18,7 @@ from dragoman.catalog.types import Endpoint, Provider, Quirks
 from dragoman.core.notes import Change, Note
 from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
+from dragoman.providers.media import check_media
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import CHOOSY, Draft
 from dragoman.providers.openai.ids import with_capped_ids, with_short_ids
@@ -82,7 +83,8 @@ _objects = msgspec.json.Decoder(list[Members]).decode
 def write_request(call: ChatCall, endpoint: Endpoint, provider: Provider) -> Outgoing:
     """Translate a call for an endpoint, noting every member that did not survive.
 
-    The credential is not part of it: whoever sends adds it.
+    The credential is not part of it: whoever sends adds it. Raises InvalidRequest for media that
+    the host cannot read.
     """
     quirks = provider.quirks
     if _suits(call, endpoint, quirks):
@@ -231,7 +233,10 @@ def _said(draft: Draft, call: ChatCall, provider: Provider) -> Raw:
     messages = call.members["messages"]
     if call.native and call.native.failed:
         messages = _without_failures(draft, messages)
-    if call.inputs == TEXT_ONLY or provider.kind == "aggregator":
+    if call.inputs == TEXT_ONLY:
+        return messages
+    check_media(messages, provider)
+    if provider.kind == "aggregator":
         return messages
     apart = media_apart(messages)
     if apart is not messages:

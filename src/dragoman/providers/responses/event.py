@@ -1,6 +1,6 @@
 """Events and items, so far as anybody acts on them (`openai.types.responses`)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -87,6 +87,14 @@ class Whole(Struct, gc=False):
     service_tier: str | None = None
 
 
+class _Kind(Struct, gc=False):
+    type: str = ""
+
+
+CALLED = frozenset({"function_call", "custom_tool_call"})
+"""Types of items in which a tool is called that only the client can run."""
+
+_decode_kind = msgspec.json.Decoder(_Kind).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 _decode_item = msgspec.json.Decoder(Item).decode
 _decode_whole = msgspec.json.Decoder(Whole).decode
@@ -148,6 +156,18 @@ def finish_of(response: Whole, *, called: bool) -> tuple[str, str]:
     if native in {"failed", "cancelled"}:
         return "error", native
     return "tool_calls" if called else "stop", native
+
+
+def calls_in(output: Iterable[Raw]) -> int:
+    """Return how many functions the items of an answer call, whatever else is in them."""
+    return sum(_kind(item) in CALLED for item in output)
+
+
+def _kind(item: Raw) -> str:
+    try:
+        return _decode_kind(item).type
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
 
 
 def is_search(item: Item) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Raw
 
-from dragoman.providers.responses.event import Item, Part, is_search, text_in
+from dragoman.providers.responses.event import CALLED, Item, Part, is_search, text_in
 from dragoman.wire.details import Detail
 from dragoman.wire.hub import Members
 from dragoman.wire.order import Course
@@ -170,7 +170,7 @@ def passages_of(item: Item) -> list[tuple[str, int, str]]:
 
 def is_call(item: Item) -> bool:
     """Whether the client is to run a tool. What has no id to answer to runs at the provider."""
-    if item.type in {"function_call", "custom_tool_call"}:
+    if item.type in CALLED:
         return True
     return item.type in calls.CALLS and bool(item.call_id)
 

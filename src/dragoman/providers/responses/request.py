@@ -15,6 +15,7 @@ from dragoman.catalog.types import Endpoint, Provider
 from dragoman.core.notes import Change
 from dragoman.providers.additions import additions
 from dragoman.providers.dialect import Outgoing
+from dragoman.providers.media import check_media
 from dragoman.providers.openai.cache_marks import drop_options, fit_marks
 from dragoman.providers.openai.draft import Draft
 from dragoman.providers.openai.loose_tools import loosened
@@ -29,6 +30,7 @@ from dragoman.providers.responses.items import KNOWN, Script
 from dragoman.providers.strangers import strange_settings, strangers
 from dragoman.wire.chat import ChatCall, Reasoning
 from dragoman.wire.hub import Members
+from dragoman.wire.messages import TEXT_ONLY
 from dragoman.wire.responses.raw import NULL, says
 
 PATH = "/responses"
@@ -78,6 +80,8 @@ def write_hub(call: ChatCall, endpoint: Endpoint, provider: Provider, form: str)
     members = call.members
     draft.body["model"] = Raw(_encode(endpoint.upstream))
     script = Script(draft, provider.name, form)
+    if call.inputs != TEXT_ONLY:
+        check_media(members["messages"], provider)
     messages = fit_marks(draft, "messages", members["messages"])
     script.add(messages)
     tools = members["tools"] if call.tools else None

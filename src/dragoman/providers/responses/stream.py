@@ -18,6 +18,7 @@ from dragoman.providers.responses.event import (
     Event,
     Item,
     Whole,
+    calls_in,
     fault_of,
     finish_of,
     is_search,
@@ -259,6 +260,8 @@ class ResponsesDecoder:
         if fault is not None:
             return Chunk(fault=fault)
         pieces = self._all(response)
+        if not pieces:
+            self._check_calls(response)
         finish, native = finish_of(response, called=bool(self._calls))
         if not pieces:
             pieces = (_end(finish, native),)
@@ -282,6 +285,11 @@ class ResponsesDecoder:
             message = {**choice.message, "tool_calls": gathered.fragments()}
             choice = structs.replace(choice, message=message)
         return tuple(pieces_of(choice))
+
+    def _check_calls(self, response: Whole) -> None:
+        """Raise ValueError where an answer ends with more calls than its stream has told."""
+        if calls_in(response.output or ()) > len(self._calls):
+            raise ValueError("an end with calls that were not told before it")
 
     def _failed(self, event: Event, _data: bytes) -> Chunk:
         response = read_response(object_of(event.response, "response"))

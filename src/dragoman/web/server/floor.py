@@ -24,6 +24,7 @@ from dragoman.web.server.memory import Memory
 from dragoman.web.server.origins import Origin, Origins
 from dragoman.web.server.proxies import Proxies
 from dragoman.web.server.refusals import Excuses
+from dragoman.web.server.target import path_in
 from dragoman.web.shedding import Pressure
 from dragoman.web.voices import IN_CHAT, Voice
 
@@ -257,9 +258,10 @@ class Floor:
         """Return what the client understands of whose head so much has come."""
         first, ends, _ = head.partition(b"\r\n")
         try:
-            return self.app.lane(read_line(first).target.path).voice if ends else IN_CHAT
+            path = read_line(first).target.path if ends else path_in(first)
         except GatewayError:
-            return IN_CHAT
+            path = path_in(first)
+        return self.app.lane(path).voice if path else IN_CHAT
 
     def _excuses(self, retry_after_s: int) -> Excuses:
         return Excuses(retry_after_s, self.date)

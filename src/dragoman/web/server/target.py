@@ -17,6 +17,9 @@ _SCHEME = re.compile(rb"(?i:https?)://([^/?]*)")
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\\]")
+_PATH = re.compile(
+    rb"[^ ]{1,64} (?:(?i:https?)://[^/?# ]{0,255})?(/[^?# \r\n]{0,255})[?# \r\n]",
+)
 _NAMES_BEFORE = re.compile(rb"/models?/")
 
 
@@ -49,6 +52,15 @@ def read_target(raw: bytes, method: str) -> Target:
         raise Unreadable("The target of a request is a path: it begins with a slash.")
     path, _, query = raw.partition(b"?")
     return Target(_decoded(path), path, query, authority)
+
+
+def path_in(line: bytes) -> str:
+    """Return the path in a first line that cannot be read, empty where it is not all there.
+
+    It is for finding the words of a refusal, and for nothing else: nobody has checked it.
+    """
+    found = _PATH.match(line)
+    return found[1].decode("latin-1") if found else ""
 
 
 def _decoded(raw: bytes) -> str:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from dragoman.core.errors import InvalidPrompt
+from dragoman.core.notes import Change
 from dragoman.wire.anthropic.blocks import (
     Image,
     Redacted,
@@ -28,6 +29,7 @@ from dragoman.wire.anthropic.gleanings import Gleanings
 from dragoman.wire.anthropic.parts import Part, content_of, parts_of, read_blocks, text_part
 from dragoman.wire.anthropic.seal import ANTHROPIC, is_sealed, unseal
 from dragoman.wire.details import Detail
+from dragoman.wire.order import TEXT_FIRST
 
 Said = dict[str, object]
 
@@ -145,7 +147,7 @@ class Conversation:
                 images += parts_of(block, where, self._found)
             else:
                 if isinstance(block, Text):
-                    self._text(block, place, number)
+                    self._text(block, place, number, called=bool(calls))
                 parts += parts_of(block, where, self._found)
         said: Said = {"role": "assistant", "content": content_of(parts)}
         if calls:
@@ -155,8 +157,10 @@ class Conversation:
             said["images"] = images
         self.messages.append(said | _thought(details))
 
-    def _text(self, block: Text, place: int, number: int) -> None:
-        """Find out what Anthropic would refuse of a text that the assistant said."""
+    def _text(self, block: Text, place: int, number: int, *, called: bool) -> None:
+        """Find out what Anthropic would refuse of a text, and others have in another place."""
+        if called and block.text:
+            self._found.changed(Change.RENAMED, "messages.content.text", TEXT_FIRST)
         if not block.text or block.text.isspace():
             self.foreign.leave_out(place, number)
         elif cites_others(block.citations):

@@ -20,7 +20,7 @@ from dragoman.wire.anthropic.lanes import Lanes
 from dragoman.wire.anthropic.message import ended_by
 from dragoman.wire.anthropic.open_block import AFTER_TEXT, OpenBlock, event
 from dragoman.wire.anthropic.passing import Passing
-from dragoman.wire.anthropic.usage import usage_members
+from dragoman.wire.anthropic.usage import NOT_YET, usage_members
 from dragoman.wire.dialect import Around, Spent, Told
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.sse import DONE
@@ -127,7 +127,9 @@ class MessagesWriter:
             "content": [],
             "stop_reason": None,
             "stop_sequence": None,
-            "usage": {"input_tokens": 0, "output_tokens": 0},
+            "stop_details": None,
+            "container": None,
+            "usage": NOT_YET,
         }
         return event(b"message_start", b',"message":' + _encode(message))
 

@@ -5,6 +5,8 @@ to a cache stand outside of `input_tokens`; what a provider of the same API said
 counts is kept.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 from msgspec import Raw
 
@@ -17,6 +19,15 @@ _encode = msgspec.json.Encoder().encode
 _ALWAYS = ("cache_creation", "inference_geo", "output_tokens_details", "server_tool_use",
            "service_tier")  # fmt: skip
 _NULL = Raw(b"null")
+
+NOT_YET: Mapping[str, int | None] = {
+    **dict.fromkeys(_ALWAYS),
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "cache_creation_input_tokens": 0,
+    "cache_read_input_tokens": 0,
+}
+"""What a stream begins with, before anything was counted: all members that the types promise."""
 
 
 def usage_members(spent: Spent, said: Members, *, tier: str | None = None) -> Members:

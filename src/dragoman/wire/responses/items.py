@@ -69,6 +69,10 @@ _text = msgspec.json.Decoder(str).decode
 Message = dict[str, Any]
 
 
+MOVED = "input.message"
+"""What is not lost but in another place: a text that was told behind a call."""
+
+
 class _Turn(Struct):
     """What the assistant said, item by item."""
 
@@ -180,6 +184,8 @@ class Conversation:
         self._think(turn)
         if says(item.content):
             text, refusal = content.said(item.content, f"{path}.content", self.lost)
+            if turn.calls and (text is not None or refusal is not None):
+                self.lost.append(MOVED)
             turn.texts += [] if text is None else [text]
             turn.refusals += [] if refusal is None else [refusal]
 

@@ -17,6 +17,9 @@ _CITATION: Members = {
     "url": Raw(b'""'),
 }
 
+PAGE = 1024
+"""So many pieces of text are kept apart."""
+
 _annotations = msgspec.json.Decoder(list[Members]).decode
 _members = msgspec.json.Decoder(Members).decode
 
@@ -26,7 +29,7 @@ class MessageItem:
 
     __slots__ = (
         "_annotations", "_before_text", "_content", "_index", "_item_id", "_kind", "_logprobs",
-        "_parts", "item",
+        "_pages", "_parts", "item",
     )  # fmt: skip
 
     def __init__(self, index: int, item_id: str) -> None:
@@ -37,6 +40,9 @@ class MessageItem:
         self._kind = b""
         self._parts: list[bytes] = []
         self._content: list[bytes] = []
+        self._pages: list[bytes] = []
+        """The text of the open part, but for what came last: a page of pieces is one text, for
+        a piece takes more memory than the word in it."""
         self._annotations: list[bytes] = []
         self._logprobs: list[bytes] = []
         self._before_text = b""
@@ -52,7 +58,10 @@ class MessageItem:
 
     def text(self, events: Events, content: bytes) -> bytes:
         """Return the event for text, which goes to the part that is open for it."""
-        self._content.append(content)
+        said = self._content
+        said.append(content)
+        if len(said) >= PAGE:
+            self._turn_page()
         number = events.next
         events.next = number + 1
         return b"".join((
@@ -108,7 +117,10 @@ class MessageItem:
     def _close_part(self, events: Events) -> bytes:
         if not self._kind:
             return b""
-        kind, text, part = self._kind, joined(self._content), on_one_line(self._current())
+        kind, text = self._kind, joined([*self._pages, *self._content])
+        self._content, self._pages = [text], []
+        part = on_one_line(self._current())
+        self._content = []
         if kind == b"output_text":
             logprobs = b"[%b]" % b",".join(each[1:-1] for each in self._logprobs)
             rest = b'%b,"text":%b,"logprobs":%b' % (self._place(), text, logprobs)
@@ -117,9 +129,13 @@ class MessageItem:
             done = events.event(b"refusal.done", b'%b,"refusal":%b' % (self._place(), text))
         done += events.event(b"content_part.done", b'%b,"part":%b' % (self._place(), part))
         self._parts.append(part)
-        self._kind, self._content = b"", []
+        self._kind = b""
         self._annotations, self._logprobs = [], []
         return done
+
+    def _turn_page(self) -> None:
+        self._pages.append(joined(self._content))
+        self._content = []
 
     def _current(self) -> bytes:
         text = joined(self._content)

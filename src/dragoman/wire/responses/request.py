@@ -17,6 +17,7 @@ from dragoman.wire.chat import ChatCall, parse_members
 from dragoman.wire.explain import explain
 from dragoman.wire.hub import Members, Native
 from dragoman.wire.json import TOO_DEEP, members, object_members
+from dragoman.wire.order import TEXT_FIRST
 from dragoman.wire.responses.calls import Named
 from dragoman.wire.responses.fields import (
     SHARED,
@@ -27,7 +28,7 @@ from dragoman.wire.responses.fields import (
     TextConfig,
     ToolChoice,
 )
-from dragoman.wire.responses.items import BRING_TOOLS, Conversation, Item, read_items
+from dragoman.wire.responses.items import BRING_TOOLS, MOVED, Conversation, Item, read_items
 from dragoman.wire.responses.raw import NULL, is_object, says, strangers
 from dragoman.wire.responses.toolbox import CLIENT_RUN, Toolbox
 from dragoman.wire.tools import SERVER_TOOL_PREFIXES
@@ -74,11 +75,17 @@ def parse_responses(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
         headers=tuple(
             (name.decode(), headers[name].decode("latin-1")) for name in TOLD if name in headers
         ),
-        notes=(*(Note(Change.DROPPED, name, NO_ROOM) for name in dict.fromkeys(lost)), *silent),
+        notes=(*(_note(name) for name in dict.fromkeys(lost)), *silent),
         needs=needs,
     )
     idle = tuple(name for name in call.not_applied if name not in held)
     return msgspec.structs.replace(call, native=native, not_applied=idle)
+
+
+def _note(name: str) -> Note:
+    if name == MOVED:
+        return Note(Change.RENAMED, name, TEXT_FIRST)
+    return Note(Change.DROPPED, name, NO_ROOM)
 
 
 def _silenced(hub: Members) -> tuple[Note, ...]:
