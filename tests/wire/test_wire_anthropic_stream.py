@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 
 from dragoman.core.errors import (
     Availability,
+    ContextTooLong,
     GatewayError,
     Internal,
     NotFound,
@@ -339,6 +340,20 @@ def test_errors_are_in_the_envelope(error: GatewayError, status: int, kind: str)
         "error": {"type": kind, "message": "no", "error_type": error.type},
         "request_id": STAMP.id,
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("Prompt is too long: 9 > 5", "Prompt is too long: 9 > 5"),
+        ("It has 5 tokens.", "prompt is too long: It has 5 tokens."),
+    ],
+)
+def test_too_long_a_conversation_is_told_in_words_on_which_clients_shorten_it(
+    said: str, expected: str
+) -> None:
+    body = json.loads(MESSAGES.refusal(ContextTooLong(said), told())[1])
+    assert body["error"]["message"] == expected
 
 
 def test_a_defect_is_masked() -> None:
