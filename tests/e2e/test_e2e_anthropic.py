@@ -213,7 +213,7 @@ def test_errors_are_its_own_classes(client: anthropic.Anthropic) -> None:
 def test_too_long_a_prompt_is_told_as_anthropic_does(client: anthropic.Anthropic) -> None:
     """Here or at the provider: Claude Code compacts on these words, and on nothing else."""
     long: Any = [{"role": "user", "content": "words and " * 80_000}]
-    with pytest.raises(anthropic.BadRequestError, match="prompt is too long for the model"):
+    with pytest.raises(anthropic.BadRequestError, match="prompt is too long: it exceeds"):
         client.messages.create(model=GOOD, max_tokens=99, messages=long)
     with pytest.raises(anthropic.BadRequestError, match="prompt is too long: scripted 400"):
         client.messages.create(

@@ -145,8 +145,8 @@ def test_a_conversation_too_long_for_all_is_a_bad_request() -> None:
     assert isinstance(error, ContextTooLong)
     assert error.message == (
         "This endpoint's maximum context length is 200 tokens. However, you requested about 250"
-        " tokens (210 of text input, 40 in the output): the prompt is too long for the model's"
-        " maximum context limit. Please reduce the length of the input or output."
+        " tokens (210 of text input, 40 in the output). The prompt is too long: it exceeds the"
+        " model's maximum context limit. Please reduce the length of the input or output."
     )
     assert [row["reason"] for row in error.metadata["endpoints"]] == ["context_too_small"] * 2
 

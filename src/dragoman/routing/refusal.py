@@ -133,15 +133,15 @@ def _first(refusals: tuple[Refusal, ...], drop: Drop) -> Refusal:
 
 def _too_long(deciding: tuple[Refusal, ...], ask: Ask) -> str:
     # Clients know this error, and shorten the conversation, by the text alone: by OpenRouter's
-    # words and figures (no separators), LangChain by "prompt is too long", LiteLLM by "model's
-    # maximum context limit", OpenHands by "please reduce the length of".
+    # words and figures (no separators), LangChain and Strands by "prompt is too long:",
+    # LiteLLM by "model's maximum context limit", OpenHands by "please reduce the length of".
     longest = max(each.endpoint.context or 0 for each in deciding)
     answer = f", {ask.max_tokens} in the output" if ask.max_tokens else ""
     return (
         f"This endpoint's maximum context length is {longest} tokens. However, you requested"
-        f" about {tokens_needed(ask)} tokens ({prompt_tokens(ask)} of text input{answer}): the"
-        " prompt is too long for the model's maximum context limit. Please reduce the length of"
-        " the input or output."
+        f" about {tokens_needed(ask)} tokens ({prompt_tokens(ask)} of text input{answer}). The"
+        " prompt is too long: it exceeds the model's maximum context limit. Please reduce the"
+        " length of the input or output."
     )
 
 

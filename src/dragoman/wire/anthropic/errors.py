@@ -25,7 +25,7 @@ TYPES = {
     "timeout": "timeout_error",
 }
 """`error_type` -> Anthropic's type. All others by their status."""
-TOO_LONG = "prompt is too long"
+TOO_LONG = "prompt is too long:"
 """What Anthropic says: Claude Code and others shorten the conversation on these words alone."""
 
 _encode = msgspec.json.Encoder().encode
@@ -64,7 +64,7 @@ def error_event(error: GatewayError, generation: str | None, routing: bytes = b"
 def _error(error: GatewayError) -> dict[str, Any]:
     message = MASKED if error.code == 500 else error.message
     if error.type == ContextTooLong.error_type and TOO_LONG not in message.lower():
-        message = f"{TOO_LONG}: {message}"
+        message = f"{TOO_LONG} {message}"
     found: dict[str, Any] = {
         "type": anthropic_type(error),
         "message": message,
