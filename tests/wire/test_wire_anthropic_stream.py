@@ -24,6 +24,7 @@ from dragoman.core.errors import (
 )
 from dragoman.providers.openai.answers import OpenAiDecoder
 from dragoman.wire.anthropic.dialect import MESSAGES
+from dragoman.wire.anthropic.errors import ThreadRefused
 from dragoman.wire.hub import Choice, Chunk, Piece, Text
 from dragoman.wire.sse import SseParser
 from tests.wire.messages_told import SPENT, STAMP, events_of, gathered, message_of, told, written
@@ -354,6 +355,17 @@ def test_too_long_a_conversation_is_told_in_words_on_which_clients_shorten_it(
 ) -> None:
     body = json.loads(MESSAGES.refusal(ContextTooLong(said), told())[1])
     assert body["error"]["message"] == expected
+
+
+@pytest.mark.parametrize("kind", ["create", "continue"])
+def test_a_thread_is_refused_with_the_code_on_which_clients_send_everything(kind: str) -> None:
+    asked = {"model": "a/b", "max_tokens": 9, "thread": {"type": kind}, "messages": []}
+    with pytest.raises(ThreadRefused, match="send all of 'messages'") as refused:
+        MESSAGES.parse(json.dumps(asked).encode(), {})
+    code, body = MESSAGES.refusal(refused.value, None)
+    error = json.loads(body)["error"]
+    assert (code, error["type"]) == (400, "invalid_request_error")
+    assert error["details"] == {"error_code": "thread_unsupported_request"}
 
 
 def test_a_defect_is_masked() -> None:
