@@ -210,6 +210,17 @@ def test_errors_are_its_own_classes(client: anthropic.Anthropic) -> None:
         ask(GOOD, client.with_options(api_key="sk-dm-v1-wrong"))
 
 
+def test_too_long_a_prompt_is_told_as_anthropic_does(client: anthropic.Anthropic) -> None:
+    """Here or at the provider: Claude Code compacts on these words, and on nothing else."""
+    long: Any = [{"role": "user", "content": "words and " * 80_000}]
+    with pytest.raises(anthropic.BadRequestError, match="prompt is too long: it exceeds"):
+        client.messages.create(model=GOOD, max_tokens=99, messages=long)
+    with pytest.raises(anthropic.BadRequestError, match="prompt is too long: scripted 400"):
+        client.messages.create(
+            model=model_id("too_long"), max_tokens=99, messages=SAY, extra_body=only("bad")
+        )
+
+
 def test_an_error_inside_a_stream(client: anthropic.Anthropic) -> None:
     parts: list[str] = []
     with (

@@ -92,6 +92,13 @@ def test_reasoning_of_others_is_left_out(thought: Any, content: str | None) -> N
         assert outgoing.notes == ()
 
 
+def test_a_reference_to_a_thought_does_not_go_to_a_provider_that_kept_nothing() -> None:
+    asked = responses_calls.call(input=[USER, {"type": "item_reference", "id": "rs_1"}, *ITEMS[3:]])
+    outgoing = write(asked)
+    assert sent(outgoing)["input"] == [USER, *ITEMS[3:]]
+    assert notes(outgoing) == [(Change.DROPPED, "input.item_reference")]
+
+
 def test_tools_whose_cost_cannot_be_told_are_left_out() -> None:
     tools = [
         {"type": "code_interpreter", "container": {"type": "auto"}},

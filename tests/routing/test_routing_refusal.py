@@ -144,8 +144,9 @@ def test_a_conversation_too_long_for_all_is_a_bad_request() -> None:
     error = refused(ask(text_bytes=1_260, max_tokens=40), small, large)
     assert isinstance(error, ContextTooLong)
     assert error.message == (
-        "This endpoint's maximum context length is 200 tokens. However, the request needs at"
-        " least 250 tokens. Shorten the messages or lower max_tokens."
+        "This endpoint's maximum context length is 200 tokens. However, you requested about 250"
+        " tokens (210 of text input, 40 in the output). The prompt is too long: it exceeds the"
+        " model's maximum context limit. Please reduce the length of the input or output."
     )
     assert [row["reason"] for row in error.metadata["endpoints"]] == ["context_too_small"] * 2
 

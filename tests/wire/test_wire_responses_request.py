@@ -108,6 +108,13 @@ def test_two_answers_are_two_messages() -> None:
     assert [each["content"] for each in messages(SAID, SAID)] == ["so", "so"]
 
 
+def test_a_reference_to_a_thought_is_left_out() -> None:
+    thought = {"type": "item_reference", "id": "rs_tmp_aB3_0"}
+    asked = call(input=[USER, thought, CALL, OUTPUT])
+    assert hub(asked)["messages"] == messages(USER, CALL, OUTPUT)
+    assert lost(asked) == ("input.item_reference",)
+
+
 def test_reasoning_that_nothing_followed_is_left_out() -> None:
     asked = call(input=[*HELLO, {"type": "reasoning", "summary": []}, USER])
     assert [each["role"] for each in hub(asked)["messages"]] == ["user", "user"]
@@ -346,7 +353,8 @@ def test_what_only_the_same_api_understands_is_named() -> None:
          "input.0.content.0: needs 'file_data'"),
         ({"input": [{"role": "assistant", "content": [{"type": "input_image"}]}]},
          "input.0.content.0.type: Invalid option"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "input.0: nothing is kept"),
+        ({"input": [{"type": "item_reference", "id": "msg_1"}]}, "input.0: nothing is kept"),
+        ({"input": [{"type": "item_reference"}]}, "input.0: nothing is kept"),
         ({"input": [{**CALL, "call_id": None}]}, "input.0.call_id: is required"),
         ({"input": [{**CALL, "name": None}]}, "input.0.name: is required"),
         ({"input": [{**CALL, "arguments": {}}]}, "input.0.arguments: must be a string"),

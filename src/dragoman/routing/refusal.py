@@ -28,7 +28,7 @@ from dragoman.core.errors import (
 from dragoman.routing.excluded import excluded, set_up
 from dragoman.routing.kinds import astray, nothing_found, others
 from dragoman.routing.types import Ask, Drop, Plan, Refusal
-from dragoman.routing.verdicts import tokens_needed
+from dragoman.routing.verdicts import prompt_tokens, tokens_needed
 
 TOOLS_DOCS_URL = "https://openrouter.ai/docs/guides/routing/provider-selection"
 
@@ -132,11 +132,16 @@ def _first(refusals: tuple[Refusal, ...], drop: Drop) -> Refusal:
 
 
 def _too_long(deciding: tuple[Refusal, ...], ask: Ask) -> str:
-    # Figures without separators: agents find the limit in the text by a pattern.
+    # Clients know this error, and shorten the conversation, by the text alone: by OpenRouter's
+    # words and figures (no separators), LangChain and Strands by "prompt is too long:",
+    # LiteLLM by "model's maximum context limit", OpenHands by "please reduce the length of".
     longest = max(each.endpoint.context or 0 for each in deciding)
+    answer = f", {ask.max_tokens} in the output" if ask.max_tokens else ""
     return (
-        f"This endpoint's maximum context length is {longest} tokens. However, the request"
-        f" needs at least {tokens_needed(ask)} tokens. Shorten the messages or lower max_tokens."
+        f"This endpoint's maximum context length is {longest} tokens. However, you requested"
+        f" about {tokens_needed(ask)} tokens ({prompt_tokens(ask)} of text input{answer}). The"
+        " prompt is too long: it exceeds the model's maximum context limit. Please reduce the"
+        " length of the input or output."
     )
 
 

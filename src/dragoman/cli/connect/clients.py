@@ -127,6 +127,7 @@ CLIENTS: Final = (
     Client(name="vercel-ai", title="Vercel's AI SDK", dialect="chat", recipe=snippets.vercel_ai),
     Client(name="pydantic-ai", title="Pydantic AI", dialect="chat", recipe=snippets.pydantic_ai),
     Client(name="litellm", title="LiteLLM", dialect="chat", recipe=snippets.litellm),
+    Client(name="llm", title="llm", dialect="chat", recipe=snippets.llm, programs=("llm",)),
     Client(name="curl", title="curl", dialect="chat", recipe=snippets.curl, programs=("curl",)),
 )
 

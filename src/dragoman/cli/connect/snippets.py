@@ -98,6 +98,20 @@ answer = completion(
 print(answer.choices[0].message.content)
 """
 
+LLM = """\
+llm keys set dragoman --value {key}
+cat >> "$(dirname "$(llm logs path)")/extra-openai-models.yaml" <<'EOF'
+- model_id: dragoman
+  model_name: {model}
+  api_base: "{base}"
+  api_key_name: dragoman
+  supports_schema: true
+  supports_tools: {tools}
+  vision: {vision}
+EOF
+llm -m dragoman "Hello!"
+"""
+
 CURL = """\
 curl {base}/chat/completions \\
   -H 'Authorization: Bearer {key}' \\
@@ -148,6 +162,19 @@ def pydantic_ai(facts: Facts) -> Config:
 def litellm(facts: Facts) -> Config:
     """LiteLLM as a client."""
     return Config(code=_filled(LITELLM, facts))
+
+
+def llm(facts: Facts) -> Config:
+    """The command `llm`: a model in its file of hosts of OpenAI's API, the key in its store."""
+    main = facts.models.main
+    code = LLM.format(
+        base=facts.base,
+        key=facts.key,
+        model=main.id,
+        tools=str(main.tools).lower(),
+        vision=str("image" in main.inputs).lower(),
+    )
+    return Config(code=code)
 
 
 def curl(facts: Facts) -> Config:

@@ -28,6 +28,7 @@ from dragoman.providers.responses.request import (
 )
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import Members, Native
+from dragoman.wire.responses.items import REFERENCE
 from dragoman.wire.responses.raw import NULL, is_list, is_object, is_string, says
 from dragoman.wire.responses.thoughts import OPENAI, SEALED
 
@@ -48,6 +49,8 @@ UNMETERED = frozenset({"code_interpreter", "file_search", "image_generation"})
 
 _REASONING = frozenset({"effort", "summary", "generate_summary", "context", "mode"})
 _CALL_ID = b'"call_id"'
+_THOUGHTS = (b'"reasoning"', b'"item_reference"')
+"""What is in the bytes of items some of which may have to stay here."""
 _FOREIGN = frozenset({"format", "signature"})
 """Members of reasoning that OpenRouter adds."""
 _OFFERED = frozenset({
@@ -128,12 +131,17 @@ def _send(draft: Draft, name: str, value: Raw, form: str) -> None:
 
 
 def _input(draft: Draft, value: Raw, form: str) -> Raw:
-    """Return the items without reasoning that this provider cannot read."""
-    if not is_list(value) or bytes(value).find(b'"reasoning"') < 0:
+    """Return the items without reasoning that this provider cannot read, or would have to keep."""
+    text = bytes(value)
+    if not is_list(value) or not any(word in text for word in _THOUGHTS):
         return value
     kept: list[Raw | Members] = []
     left_out = changed = False
     for item, kind in zip(_list(value), _kinds(value), strict=True):
+        if kind.type == REFERENCE:  # to a thought: others are refused
+            draft.note(Change.DROPPED, f"input.{REFERENCE}", "nothing is kept under an id")
+            changed = True
+            continue
         if kind.type != "reasoning" or _is_plain(kind, form):
             kept.append(item)
             continue

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dragoman.core.errors import GatewayError
+from dragoman.core.errors import ContextTooLong, GatewayError, InvalidRequest
 from dragoman.wire.answers import ROUTING
 from dragoman.wire.errors import MASKED
 
@@ -25,8 +25,18 @@ TYPES = {
     "timeout": "timeout_error",
 }
 """`error_type` -> Anthropic's type. All others by their status."""
+TOO_LONG = "prompt is too long:"
+"""What Anthropic says: Claude Code and others shorten the conversation on these words alone."""
 
 _encode = msgspec.json.Encoder().encode
+
+
+class ThreadRefused(InvalidRequest):
+    """A conversation was to be kept, and continued by the id of its last message (Threads, beta).
+
+    Anthropic's clients, its tool runner first of all, know this refusal by a code in `details`,
+    and send the whole conversation instead.
+    """
 
 
 def anthropic_type(error: GatewayError) -> str:
@@ -61,11 +71,15 @@ def error_event(error: GatewayError, generation: str | None, routing: bytes = b"
 
 def _error(error: GatewayError) -> dict[str, Any]:
     message = MASKED if error.code == 500 else error.message
+    if error.type == ContextTooLong.error_type and TOO_LONG not in message.lower():
+        message = f"{TOO_LONG} {message}"
     found: dict[str, Any] = {
         "type": anthropic_type(error),
         "message": message,
         "error_type": error.type,
     }
+    if isinstance(error, ThreadRefused):
+        found["details"] = {"error_code": "thread_unsupported_request"}
     if error.availability is not None and error.code != 500:
         found["availability"] = error.availability
     return found

@@ -15,6 +15,7 @@ from dragoman.core.notes import Change
 from dragoman.wire import rules
 from dragoman.wire.anthropic.blocks import NULL, given
 from dragoman.wire.anthropic.conversation import Conversation
+from dragoman.wire.anthropic.errors import ThreadRefused
 from dragoman.wire.anthropic.fields import (
     ExactFields,
     Message,
@@ -81,6 +82,8 @@ def parse_messages(body: bytes, headers: Mapping[bytes, bytes]) -> ChatCall:
     """Read and check a request. Raises InvalidRequest or InvalidPrompt, which name the member."""
     sent = members(body)
     rules.check_names(sent)
+    if sent.get("thread", NULL) != NULL:
+        raise ThreadRefused("thread: is not accepted; nothing is kept, send all of 'messages'")
     found = Gleanings()
     fields = _fields(body, sent, found)
     conversation = Conversation(found)

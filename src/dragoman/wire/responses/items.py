@@ -30,6 +30,8 @@ LEFT_OUT = frozenset({
 })  # fmt: skip
 """Items that a conversation is understood without."""
 
+REFERENCE = "item_reference"
+
 _IMAGES = {"iVBORw0KGgo": "png", "/9j/": "jpeg", "UklGR": "webp", "R0lGOD": "gif"}
 """How a format begins, in base64."""
 
@@ -146,10 +148,8 @@ class Conversation:
             take(self, item, path)
         elif item.type in LEFT_OUT or item.type.startswith("openrouter:"):
             self.lost.append(f"input.{item.type}")
-        elif item.type == "item_reference":
-            raise InvalidRequest(
-                f"{path}: nothing is kept that could be referred to; send the item"
-            )
+        elif item.type == REFERENCE:
+            self._refer(item, path)
         else:
             self.needs = self.needs or f"{path} ({item.type})"
 
@@ -188,6 +188,18 @@ class Conversation:
                 self.lost.append(MOVED)
             turn.texts += [] if text is None else [text]
             turn.refusals += [] if refusal is None else [refusal]
+
+    def _refer(self, item: Item, path: str) -> None:
+        """Leave out a thought that is referred to by its id: the conversation is the same without.
+
+        So Vercel's `@ai-sdk/openai` sends thoughts back unless it is told `store: false`.
+        """
+        if not (item.id or "").startswith("rs_"):
+            raise InvalidRequest(
+                f"{path}: nothing is kept that could be referred to; send the item"
+                " (clients do with 'store': false)"
+            )
+        self.lost.append(f"input.{REFERENCE}")
 
     def _reasoning(self, item: Item, path: str) -> None:
         passages = None
