@@ -7,6 +7,7 @@ repeats the role, `native_finish_reason` stands beside `finish_reason`, the usag
 chunk carries one choice with an empty delta, since naive clients index `choices[0]`.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 import msgspec
@@ -34,8 +35,8 @@ _ALWAYS = {
     "reasoning": Raw(_NULL),
 }
 """What every message has, and what it says of itself where the provider says nothing."""
-_PLAIN_MESSAGE = b'{"role":%b,"content":%b,"refusal":null,"reasoning":null}'
-"""One that says no more than it has to, as most do."""
+_REST_OF_PLAIN = b',"refusal":null,"reasoning":null}}'
+"""What ends a choice whose message says no more than it has to, as most do."""
 
 
 class Stamp(Struct, frozen=True, kw_only=True, gc=False):
@@ -130,31 +131,46 @@ def cost_details(billing: Billing) -> CostDetails | UnsetType:
 def answer_body(stamp: Stamp, answer: Answer, usage: bytes, extra: bytes = b"") -> bytes:
     """Return a whole `chat.completion`. `extra` is `,"name":value…`, spliced in at the end."""
     choices = answer.choices
-    return b'%b,"system_fingerprint":%b,"service_tier":%b,"choices":[%b],"usage":%b%b}' % (
-        _head(stamp, b"chat.completion"),
-        _NULL if answer.system_fingerprint is None else encode(answer.system_fingerprint),
-        _NULL if answer.service_tier is None else encode(answer.service_tier),
-        _choice(choices[0]) if len(choices) == 1 else b",".join(map(_choice, choices)),
-        usage,
-        extra,
-    )
-
-
-def _choice(choice: Choice) -> bytes:
-    reason, native = choice.finish_reason, choice.native_finish_reason
-    told, message = encode(reason), choice.message
-    return (
-        b'{"index":%d,"logprobs":%b,"finish_reason":%b,"native_finish_reason":%b,"message":%b}'
-        % (
-            choice.index,
-            _NULL if choice.logprobs is None else choice.logprobs,
-            told,
-            told if native == reason else encode(native),
-            _PLAIN_MESSAGE % (message["role"], message["content"])
-            if message.keys() == _PLAIN
-            else encode(_ALWAYS | message),
+    # All parts are joined once: to format them takes longer, and copies the text four times.
+    return b"".join(
+        (
+            _head(stamp, b"chat.completion"),
+            b',"system_fingerprint":',
+            _NULL if answer.system_fingerprint is None else encode(answer.system_fingerprint),
+            b',"service_tier":',
+            _NULL if answer.service_tier is None else encode(answer.service_tier),
+            b',"choices":[',
+            *(_choice(choices[0]) if len(choices) == 1 else _choices(choices)),
+            b'],"usage":',
+            usage,
+            extra,
+            b"}",
         )
     )
+
+
+def _choices(choices: Iterable[Choice]) -> tuple[bytes]:
+    return (b",".join([b"".join(_choice(choice)) for choice in choices]),)
+
+
+def _choice(choice: Choice) -> tuple[bytes | Raw, ...]:
+    """Return the parts of a choice."""
+    reason, native = choice.finish_reason, choice.native_finish_reason
+    told, message = encode(reason), choice.message
+    before = (
+        b'{"index":',
+        encode(choice.index),
+        b',"logprobs":',
+        _NULL if choice.logprobs is None else choice.logprobs,
+        b',"finish_reason":',
+        told,
+        b',"native_finish_reason":',
+        told if native == reason else encode(native),
+    )
+    if message.keys() != _PLAIN:
+        return (*before, b',"message":', encode(_ALWAYS | message), b"}")
+    role, content = message["role"], message["content"]
+    return (*before, b',"message":{"role":', role, b',"content":', content, _REST_OF_PLAIN)
 
 
 @lru_cache(maxsize=MOST_NAMES)

@@ -39,15 +39,16 @@ class Feed:
         records: list[Record] = []
         while chunks and len(records) < most and chunks[0].start <= offset:
             chunk = chunks.popleft()
-            here = chunk.records
+            here, end = chunk.records, chunk.end
             if chunk.start < offset:  # some of it was taken before
                 here = [record for record in here if record.offset > offset]
-            room, end = most - len(records), chunk.end
+            room = most - len(records)
             if len(here) > room:
                 rest, here = here[room:], here[:room]
                 end = here[-1].offset
                 chunks.appendleft(Chunk(end, chunk.end, rest))
-            records += here
-            offset = max(offset, end)
+            if here:
+                records += here
+                offset = end
             self._held -= end - chunk.start
         return records
