@@ -271,8 +271,8 @@ def test_inside_a_stream_a_fault_keeps_its_meaning(why: Fault, code: int) -> Non
 @pytest.mark.parametrize("status", [400, 404, 413, 415, 422])
 def test_a_mistake_of_the_caller_has_the_status_that_the_provider_gave_it(status: int) -> None:
     why = fault(Kind.CALLER, status, "invalid_request")
-    assert in_band(why, A).code == sum_up([tried(A, why)], ASKED).code == status
-    assert in_band(why, A).metadata["provider_name"] == "A"
+    assert in_band(why, A, None).code == sum_up([tried(A, why)], ASKED).code == status
+    assert in_band(why, A, None).metadata["provider_name"] == "A"
 
 
 @pytest.mark.parametrize("status", [None, 200, 399, 401, 402, 403, 407, 423, 429, 500])
