@@ -175,6 +175,10 @@ def test_how_an_answer_ended(native: str, finish: str | None, after_a_call: str 
         assert answer.choices[0].finish_reason == expected
         assert answer.choices[0].native_finish_reason == (native or None)
         assert answer.upstream_id is None
+        if expected == "tool_calls" and not begun:
+            with pytest.raises(ValueError, match="no call before it"):
+                fed(end)
+            continue
         *_, last = fed(*begun, end)
         assert isinstance(last, Chunk)
         assert last.ended

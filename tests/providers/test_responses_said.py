@@ -51,8 +51,8 @@ def test_what_no_assistant_says_is_refused_by_name() -> None:
     [
         ({"file_id": "file-1"}, {"file_id": "file-1"}),
         (
-            {"filename": "a", "file_data": "data:x://y"},
-            {"filename": "a", "file_data": "data:x://y"},
+            {"filename": "a", "file_data": "data:x://y;base64,YQ=="},
+            {"filename": "a", "file_data": "data:x://y;base64,YQ=="},
         ),
         ({"file_data": "http://a.b"}, {"file_url": "http://a.b"}),
     ],

@@ -76,13 +76,15 @@ def fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     said = _read(body)
     name = _name(headers.get(ERROR_TYPE) or said.type or "")
     found = faults.fault(status, headers, body)
-    kind, error_type = MEANINGS.get(name.lower(), (found.kind, found.error_type))
-    message = said.message or said.other
+    told = said.message or said.other
+    message = shorten(told) if told else found.message
+    known = MEANINGS.get(name.lower(), (found.kind, found.error_type))
+    kind, error_type = faults.narrowed(known, message)
     return structs.replace(
         found,
         kind=kind,
         error_type=error_type,
-        message=shorten(message) if message else found.message,
+        message=message,
         code=name or found.code,
     )
 

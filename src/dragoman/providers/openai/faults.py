@@ -1,7 +1,8 @@
 """What a refusal means: from status and machine code to the class that decides what is next.
 
-A sentence is never read for its meaning: whoever can make a provider echo a word
-could then park a credential for everybody (reliability: "Error classes"). Known
+A sentence is not read for its meaning: whoever can make a provider echo a word
+could then park a credential for everybody (reliability: "Error classes"). The one exception
+is harmless (`providers.too_long`): which of a caller's mistakes it was. Known
 machine codes win over the status, since hosts disagree about statuses: Groq says
 413 for a rate limit, OpenAI says 429 for an empty purse.
 
@@ -18,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dragoman.providers.dialect import Fault, Kind
 from dragoman.providers.openai.words import Words, read_words, shorten
 from dragoman.providers.retry_after import retry_after_s
+from dragoman.providers.too_long import says_too_long
 from dragoman.wire.hub import StreamFault
 
 LONGEST_RAW = 4096
@@ -31,6 +33,9 @@ REFUSED: Meaning = (Kind.CREDENTIAL, "provider_unavailable")
 DENIED: Meaning = (Kind.FORBIDDEN, "provider_unavailable")
 LIMITED: Meaning = (Kind.RATE, "rate_limit_exceeded")
 NOT_FOUND: Meaning = (Kind.CALLER, "not_found")
+TOO_LONG: Meaning = (Kind.CALLER, "context_length_exceeded")
+BROAD = frozenset({"invalid_request", "unprocessable", "payload_too_large"})
+"""What a status alone says of a caller's mistake."""
 
 _CALLER_CODES = {
     "context_length_exceeded": "context_length_exceeded",
@@ -153,11 +158,13 @@ MEANING_WITHOUT_STATUS: Mapping[str, Meaning] = {
 def fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
     """Classify an HTTP answer that is not a success. `headers` has lower-case names."""
     words = read_words(body)
-    kind, error_type = _about_another_thing(status, words) or meaning(status, words.codes)
+    message = words.message or _plain(body) or f"HTTP {status}"
+    found = _about_another_thing(status, words) or meaning(status, words.codes)
+    kind, error_type = narrowed(found, message)
     return Fault(
         kind=kind,
         error_type=error_type,
-        message=words.message or _plain(body) or f"HTTP {status}",
+        message=message,
         status=status,
         code=telling(words.codes),
         retry_after_s=retry_after_s(headers),
@@ -168,7 +175,7 @@ def fault(status: int, headers: Mapping[str, str], body: bytes) -> Fault:
 def fault_of_stream(said: StreamFault) -> Fault:
     """Classify an error that came inside a stream, or in the body of a success."""
     codes = (said.code,) if said.code else ()
-    kind, error_type = meaning(said.status, codes)
+    kind, error_type = narrowed(meaning(said.status, codes), said.message)
     return Fault(
         kind=kind,
         error_type=error_type,
@@ -201,6 +208,14 @@ def meaning(status: int | None, codes: Sequence[str]) -> Meaning:
         if known is not None:
             return known
     return UNAVAILABLE
+
+
+def narrowed(found: Meaning, message: str) -> Meaning:
+    """Return what a caller's mistake was where its sentence says so and no code did."""
+    kind, error_type = found
+    if kind is Kind.CALLER and error_type in BROAD and says_too_long(message):
+        return TOO_LONG
+    return found
 
 
 def telling(codes: Sequence[str], *, has_status: bool = True) -> str | None:
