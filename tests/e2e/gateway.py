@@ -14,7 +14,8 @@ from typing import Any
 from msgspec import Struct
 
 DRAGOMAN = Path(sys.executable).with_name("dragoman")
-START_S = 30
+START_S = 120
+"""A machine at work on many things takes half a minute."""
 
 
 class Reply(Struct, frozen=True):
@@ -112,6 +113,8 @@ class Gateway:
                     return word.rstrip("/").split("/api")[0]
             assert self._process.poll() is None, f"the gateway ended at once:\n{self.log}"
             time.sleep(0.05)
+        self._process.kill()
+        self._process.wait()
         raise AssertionError(f"the gateway did not start:\n{self.log}")
 
 

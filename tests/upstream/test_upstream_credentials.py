@@ -44,6 +44,14 @@ def test_who_is_refused_while_it_is_parked_is_not_parked_for_longer() -> None:
     assert wallet.refused(ONE, 300) == 600
 
 
+def test_the_longest_wait_that_was_asked_for_counts() -> None:
+    wallet = Wallet([ONE, TWO])
+    wallet.limited(ONE, E, 0, 60)
+    wallet.limited(ONE, E, 1, 1)
+    assert order(wallet, 59) == ["two", "one"]
+    assert order(wallet, 60) == ["one", "two"]
+
+
 def test_a_rate_limit_concerns_one_endpoint_only() -> None:
     wallet = Wallet([ONE, TWO])
     wallet.limited(ONE, E, 0, 10)

@@ -159,6 +159,8 @@ def test_several_failed_each_in_its_way(tries: list[Try], code: int, error_type:
         (fault(Kind.FORBIDDEN, 403), False, None),
         (fault(Kind.LOCAL, None), None, 1),
         (fault(Kind.RATE, 429), None, 1),
+        (fault(status=500), False, None),
+        (fault(status=500, retry_after_s=5), None, 5),
     ],
 )
 def test_clients_are_told_whether_to_ask_again(

@@ -63,8 +63,9 @@ class Wallet:
         return wait_s
 
     def limited(self, credential: Credential, endpoint: str, now: float, wait_s: float) -> None:
-        """Let a credential cool down at one endpoint."""
-        self._cool_until[credential.id, endpoint] = now + wait_s
+        """Let a credential cool down at one endpoint: for as long as any refusal there asked."""
+        here = credential.id, endpoint
+        self._cool_until[here] = max(self._cool_until.get(here, 0.0), now + wait_s)
 
     def worked(self, credential: Credential) -> bool:
         """Forget what was held against a credential that works; say whether it had been refused."""

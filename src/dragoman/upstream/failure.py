@@ -205,7 +205,10 @@ def _single(
             should_retry=None if hint else False,
         )
     return ProviderUnavailable(
-        "Provider returned error", metadata=metadata, retry_after_s=hint, should_retry=False
+        "Provider returned error",
+        metadata=metadata,
+        retry_after_s=hint,
+        should_retry=None if hint else False,
     )
 
 
