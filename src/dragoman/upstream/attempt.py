@@ -15,7 +15,6 @@ from msgspec import Struct
 
 from dragoman.catalog.hosts import Credential
 from dragoman.core.clock import Clock
-from dragoman.core.errors import InvalidRequest
 from dragoman.core.notes import Note
 from dragoman.net.head import PLAIN
 from dragoman.net.types import Limits, NetError, Request, Response, Transport
@@ -27,7 +26,6 @@ from dragoman.upstream.faults import (
     hung,
     late,
     of_net,
-    untranslatable,
     without_tokens,
 )
 from dragoman.upstream.gatherer import Gatherer, Watch, fault_in
@@ -38,6 +36,7 @@ from dragoman.upstream.options import UpstreamOptions
 from dragoman.upstream.patience import Patience, Timekeeper
 from dragoman.upstream.several import Part, together
 from dragoman.upstream.stream import Bounds, UpstreamStream
+from dragoman.upstream.translation import translated
 from dragoman.upstream.whole import read_whole
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.hub import LARGE_BYTES, Answer, Chunk, Text
@@ -110,7 +109,7 @@ none of them may be missing, so after that the answer has begun."""
 async def stream(attempt: Attempt) -> Opened:
     """Return a stream once its first content is in. Raises AttemptFailed."""
     patience_s = _patience_s(attempt)
-    outgoing = _translate(attempt)
+    outgoing = await _translated(attempt)
     hangs, now = attempt.hangs, attempt.clock.monotonic
     patience = Patience(attempt.timekeeper, patience_s)
     silence = Silence(attempt.step.endpoint.id, patience, patience_s, now(), attempt.waiter)
@@ -139,7 +138,7 @@ async def answer(attempt: Attempt) -> Answered:
     if attempt.call.stream and attempt.watch is not None:
         return await _gathered(attempt, attempt.watch)
     patience_s = _patience_s(attempt)
-    outgoing = _translate(attempt)
+    outgoing = await _translated(attempt)
     tokens: int | None = None
     try:
         with Patience(attempt.timekeeper, patience_s):
@@ -200,7 +199,7 @@ async def _gathered(attempt: Attempt, watch: Watch) -> Answered:
     When that runs out over a connection that does not end, what has ended on it is an answer.
     """
     patience_s = _patience_s(attempt)
-    outgoing = _translate(attempt)
+    outgoing = await _translated(attempt)
     gatherer: Gatherer | None = None
     try:
         with Patience(attempt.timekeeper, patience_s):
@@ -229,29 +228,13 @@ def _patience_s(attempt: Attempt) -> float:
     return min(patience_s, attempt.deadline - attempt.clock.monotonic())
 
 
-def _translate(attempt: Attempt) -> Outgoing:
-    """Return the request in the endpoint's dialect. Raises AttemptFailed where it has no words."""
-    line, call = attempt.line, attempt.call
-    native = call.native
-    foreign = native is not None and native.dialect != line.dialect.speaks
-    if native is not None and foreign and native.needs is not None:
-        raise AttemptFailed(
-            untranslatable(f"{native.needs}: cannot be sent to {line.provider.name}")
-        )
-    try:
-        outgoing = line.dialect.request(call, attempt.step.endpoint, line.provider)
-    except InvalidRequest as error:
-        raise AttemptFailed(untranslatable(error.message)) from error
-    except RecursionError:
-        text = "the request is nested too deeply to be translated"
-        raise AttemptFailed(untranslatable(text)) from None
+async def _translated(attempt: Attempt) -> Outgoing:
+    """Return the request to be sent, and keep its bodies. Raises AttemptFailed."""
+    outgoing = await translated(attempt.call, attempt.line, attempt.step.endpoint)
     attempt.sent.append(outgoing.body)
     if outgoing.more:
         attempt.sent.extend(outgoing.more)
-    if native is None:
-        return outgoing
-    more = native.notes if foreign else native.changes
-    return msgspec.structs.replace(outgoing, notes=more + outgoing.notes) if more else outgoing
+    return outgoing
 
 
 async def _send(attempt: Attempt, outgoing: Outgoing, patience_s: float) -> Response:

@@ -4,6 +4,7 @@ Source: Anthropic, "Count tokens in a Message": the answer is `{"input_tokens": 
 is given; what is no exact count is told so by a header.
 """
 
+from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -77,4 +78,4 @@ class Counting(Struct, frozen=True):
         if caller.terms is not None:
             check_inference(caller.terms)
         raw = await body(headers, receive, self.options)
-        return await self.counter(MESSAGES.parse(raw, headers))
+        return await self.counter(await to_thread(MESSAGES.parse, raw, headers))

@@ -32,6 +32,7 @@ from dragoman.wire.answers import ROUTING, Stamp, encode
 from dragoman.wire.chat import ChatCall
 from dragoman.wire.chat_dialect import CHAT
 from dragoman.wire.dialect import ClientDialect, Told
+from dragoman.wire.hub import BULKY_BYTES
 
 ANSWERED: Final = (
     b"%bcontent-length: %%d\r\n%bx-generation-id: %%b\r\nx-request-id: %%b\r\nrequest-id: %%b\r\n"
@@ -72,8 +73,7 @@ class Inference(Struct, frozen=True, kw_only=True):
     async def _serve(
         self, dialect: ClientDialect, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        desk = self.desk
-        clock = desk.clock
+        desk, clock = self.desk, self.desk.clock
         arrived = clock.monotonic()
         extensions = scope.get("extensions")
         exchange: Exchange | None = extensions and extensions.get(EXCHANGE)
@@ -92,7 +92,8 @@ class Inference(Struct, frozen=True, kw_only=True):
         terms = caller.terms
         if terms is not None:
             check_inference(terms)
-        call = dialect.parse(raw, headers)
+        bulky, parse = len(raw) >= BULKY_BYTES, dialect.parse
+        call = await asyncio.to_thread(parse, raw, headers) if bulky else parse(raw, headers)
         permit = None
         if terms is not None:
             permit = await self.permits.permit(caller, _address(scope), _estimate(call))

@@ -100,6 +100,11 @@ LARGE_BYTES = 256 * 1024
 may have 70 MB, and would hold up everybody."""
 
 
+BULKY_BYTES = 512 * 1024
+"""A request of so much is read and translated aside: with tens of thousands of calls, or a film,
+it would hold up everybody for up to a second. An agent's has a fourth of it."""
+
+
 class Answer(Struct, frozen=True, kw_only=True, gc=False):
     """A whole answer in hub form; `native` is its body as it came, in a dialect not the hub's."""
 
