@@ -88,9 +88,14 @@ def _check_text(body: bytes) -> None:
     except UnicodeDecodeError as error:
         reason = f"{error.reason} (byte {error.start})"
         raise InvalidRequest(f"The request body is not valid UTF-8: {reason}.") from None
-    if len(body) > MOST_STRUCTURE and sum(map(body.count, (b"[", b"{", b","))) > MOST_STRUCTURE:
+    if len(body) > MOST_STRUCTURE and _structure(body) > MOST_STRUCTURE:
         limit = f"{MOST_STRUCTURE:,}"
         raise InvalidRequest(f"The request body has more than {limit} of [, {{ and , together.")
+
+
+def _structure(body: bytes) -> int:
+    """Return how many `[`, `{` and `,` there are: in one pass, where to count each takes three."""
+    return len(body) - len(body.translate(None, b"[{,"))
 
 
 def _unique(body: bytes, prefix: str) -> Members:
