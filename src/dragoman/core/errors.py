@@ -4,7 +4,8 @@
     ├── CallerError              the caller must change something; never retried by us
     │   ├── InvalidRequest         400 invalid_request
     │   │   ├── InvalidPrompt        400 invalid_prompt
-    │   │   └── ContextTooLong       400 context_length_exceeded
+    │   │   ├── ContextTooLong       400 context_length_exceeded
+    │   │   └── ThreadRefused        400 invalid_request: Anthropic's Threads (`wire.anthropic`)
     │   ├── Unauthenticated        401 authentication
     │   ├── PaymentRequired        402 payment_required
     │   ├── PermissionDenied       403 permission_denied
