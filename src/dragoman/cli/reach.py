@@ -29,7 +29,7 @@ from dragoman.upstream.signing.google import GoogleSigner
 from dragoman.web.options import ServerOptions
 
 PATIENCE_S = 5.0
-GATEWAY_LIMITS = Limits(head_s=2.0, idle_s=2.0)
+GATEWAY_LIMITS = Limits(head_s=PATIENCE_S, idle_s=PATIENCE_S)
 FIXES = {
     "dns": "Check the name in base_url, and the resolver of this machine.",
     "refused": "Start the host, or correct the port in base_url.",
