@@ -25,7 +25,7 @@ from dragoman.providers.anthropic.blocks import (
 )
 from dragoman.providers.anthropic.content import EMPTY, NULL
 from dragoman.providers.openai.faults import stream_fault
-from dragoman.providers.openai.members import ends_with_calls, finish
+from dragoman.providers.openai.members import check_end, finish
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, Text
 from dragoman.wire.order import at_once
@@ -280,7 +280,7 @@ class AnthropicDecoder:
             return Chunk(usage=usage, native=data)
         reason = native and finish(native, called=self._calls > 0)
         if reason:
-            ends_with_calls(reason, called=self._calls > 0 or self._strange)
+            check_end(reason, called=self._calls > 0 or self._strange)
         piece = Piece(
             index=0,
             delta=added,

@@ -29,7 +29,7 @@ from dragoman.providers.bedrock.pieces import (
     image,
     thought,
 )
-from dragoman.providers.openai.members import ends_with_calls
+from dragoman.providers.openai.members import check_end
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
 from dragoman.wire.order import at_once
@@ -267,7 +267,7 @@ class BedrockDecoder:
         self._open.clear()
         reason = native and ended(native, called=self._calls > 0)
         if reason:
-            ends_with_calls(reason, called=self._calls > 0 or self._strange)
+            check_end(reason, called=self._calls > 0 or self._strange)
         piece = Piece(
             index=0,
             delta={"tool_calls": joined(rests)} if rests else {},

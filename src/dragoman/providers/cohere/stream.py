@@ -24,7 +24,7 @@ from dragoman.providers.cohere.answers import (
     read_answer,
     thought,
 )
-from dragoman.providers.openai.members import ends_with_calls
+from dragoman.providers.openai.members import check_end
 from dragoman.providers.usage import read_usage
 from dragoman.wire.hub import Chunk, Members, Piece, StreamFault, Text
 from dragoman.wire.order import at_once
@@ -185,7 +185,7 @@ class CohereDecoder:
         native = delta.finish_reason or None
         reason = native and ended(native, called=self._calls > 0)
         if reason:
-            ends_with_calls(reason, called=self._calls > 0)
+            check_end(reason, called=self._calls > 0)
         piece = Piece(
             index=0,
             delta={},

@@ -17,7 +17,7 @@ from dragoman.providers.openai.event import (
     said,
     usage_of,
 )
-from dragoman.providers.openai.members import ends_with_calls, finish, tidy
+from dragoman.providers.openai.members import check_end, finish, tidy
 from dragoman.providers.openai.plain import read_plain
 from dragoman.providers.openai.tool_calls import ToolCalls, holds_any, read_whole
 from dragoman.wire.hub import Answer, Choice, Chunk, Piece, Text
@@ -190,7 +190,7 @@ class OpenAiDecoder:
         called = bool(self._calls.get(index))
         reason = native and finish(native, called=called)
         if reason and native != _FUNCTION_CALL:
-            ends_with_calls(reason, called=called)
+            check_end(reason, called=called)
         return Piece(
             index=index,
             delta=delta,

@@ -66,15 +66,14 @@ def finish(native: str, *, called: bool) -> str:
     return "tool_calls" if called and reason == "stop" else reason
 
 
-def ends_with_calls(reason: str, *, called: bool) -> str:
-    """Return the hub's reason for the end of a stream. Raises ValueError where it calls no tool.
+def check_end(reason: str, *, called: bool) -> None:
+    """Raise ValueError where a stream ends in the hub's `tool_calls` and called no tool.
 
-    A reason that says tools are called, with none, is what is left of calls that were lost: an
-    agent would wait for them, or take the turn for a finished one.
+    That is what is left of calls that were lost: an agent would wait for them, or take the turn
+    for a finished one.
     """
     if reason == "tool_calls" and not called:
         raise ValueError("an end that calls tools, and no call before it")
-    return reason
 
 
 def tidy(members: Members) -> Members:
